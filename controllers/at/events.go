@@ -1,0 +1,61 @@
+package at
+
+import (
+	"fmt"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
+)
+
+// maxNote bounds an event's note, in bytes: the API server refuses more than 1 KiB.
+const maxNote = 1024
+
+// event is one to be sent about an At.
+type event struct{ kind, reason, action, note string }
+
+// eventsBetween are the events that tell of the change from one status to the
+// next: each step of an At has one, once.
+func eventsBetween(old, next *cnatv1alpha1.AtStatus) []event {
+	var events []event
+	if old.Phase == "" {
+		events = append(events, event{corev1.EventTypeNormal, "Scheduled", "Schedule",
+			"due at " + next.ScheduledTime.UTC().Format(time.RFC3339)})
+	}
+	if old.StartTime == nil && next.StartTime != nil {
+		events = append(events, event{corev1.EventTypeNormal, "Started", "Run",
+			fmt.Sprintf("Job %s started its container", next.JobName)})
+	}
+	stalled := meta.FindStatusCondition(next.Conditions, cnatv1alpha1.ConditionStalled)
+	if stalled != nil && stalled.Status == metav1.ConditionTrue {
+		before := meta.FindStatusCondition(old.Conditions, cnatv1alpha1.ConditionStalled)
+		if before == nil || before.Status != stalled.Status || before.Reason != stalled.Reason {
+			events = append(events, event{corev1.EventTypeWarning, stalled.Reason, "Run", tail(stalled.Message, maxNote)})
+		}
+	}
+	if next.Phase != old.Phase {
+		switch next.Phase {
+		case cnatv1alpha1.AtSucceeded:
+			events = append(events, event{corev1.EventTypeNormal, "Succeeded", "Finish",
+				fmt.Sprintf("Job %s succeeded", next.JobName)})
+		case cnatv1alpha1.AtFailed:
+			events = append(events, event{corev1.EventTypeWarning, "Failed", "Finish", failure(next)})
+		}
+	}
+	return events
+}
+
+// failure is a sentence about why an At failed.
+func failure(status *cnatv1alpha1.AtStatus) string {
+	note := fmt.Sprintf("Job %s failed", status.JobName)
+	if status.ExitCode != nil {
+		note += fmt.Sprintf(" with exit code %d", *status.ExitCode)
+	}
+	if status.Message != "" {
+		note += ": " + tail(status.Message, maxNote-len(note)-len(": "))
+	}
+	return note
+}

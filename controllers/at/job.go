@@ -1,0 +1,112 @@
+package at
+
+import (
+	"fmt"
+	"hash/fnv"
+	"maps"
+	"strings"
+
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
+
+	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
+)
+
+const (
+	// maxNameLength is that of a label's value: the Job controller labels pods
+	// with the name of their Job.
+	maxNameLength = 63
+
+	// atAnnotation on a pod names its At. It is no label, since an At's name
+	// may be longer than a label's value.
+	atAnnotation = "cnat.programming-kubernetes.info/at"
+
+	labelPartOf = "app.kubernetes.io/part-of"
+	partOf      = "cnat-operator"
+)
+
+// jobName is the name of an At's Job: <name of the At>-<hash of its UID>, 63
+// characters at most. It is the same whenever it is asked for, so that a Job
+// can't be created twice, and another for an At that is made again under an
+// old name.
+func jobName(at *cnatv1alpha1.At) string {
+	hash := fnv.New32a()
+	hash.Write([]byte(at.UID)) // a hash's Write never fails
+	suffix := fmt.Sprintf("-%08x", hash.Sum32())
+	return cut(at.Name, maxNameLength-len(suffix)) + suffix
+}
+
+// cut shortens a name to length at most. What is left ends with a letter or
+// digit, so that it stays a valid label value, and a valid name when a suffix
+// with a dash is put behind it.
+func cut(name string, length int) string {
+	return strings.TrimRight(name[:min(len(name), length)], "-.")
+}
+
+// newJob builds the Job that is the run of an At. commandImage is the image
+// for spec.command.
+//
+// The Job never starts a second pod (backoffLimit 0), and its pod never starts
+// a container again (restartPolicy Never).
+func newJob(at *cnatv1alpha1.At, commandImage string) *batchv1.Job {
+	labels := map[string]string{
+		"app.kubernetes.io/name":       "at",
+		"app.kubernetes.io/instance":   cut(at.Name, maxNameLength),
+		"app.kubernetes.io/component":  "run",
+		"app.kubernetes.io/managed-by": partOf,
+		labelPartOf:                    partOf,
+	}
+	return &batchv1.Job{
+		ObjectMeta: metav1.ObjectMeta{
+			Name:      jobName(at),
+			Namespace: at.Namespace,
+			Labels:    labels,
+			OwnerReferences: []metav1.OwnerReference{
+				*metav1.NewControllerRef(at, cnatv1alpha1.GroupVersion.WithKind("At")),
+			},
+		},
+		Spec: batchv1.JobSpec{
+			BackoffLimit: ptr.To[int32](0),
+			Template:     podTemplate(at, labels, commandImage),
+		},
+	}
+}
+
+// podTemplate is the pod of the run: the At's own template, or one made for
+// its containers or command.
+func podTemplate(at *cnatv1alpha1.At, labels map[string]string, commandImage string) corev1.PodTemplateSpec {
+	template := corev1.PodTemplateSpec{}
+	switch {
+	case at.Spec.Template != nil:
+		at.Spec.Template.DeepCopyInto(&template)
+	case at.Spec.Command != "":
+		template.Spec.Containers = []corev1.Container{{
+			Name:    "command",
+			Image:   commandImage,
+			Command: []string{"sh", "-c", at.Spec.Command},
+		}}
+	default:
+		template.Spec.Containers = at.DeepCopy().Spec.Containers
+	}
+
+	template.Labels = merged(template.Labels, labels)
+	template.Annotations = merged(template.Annotations, map[string]string{atAnnotation: at.Name})
+	template.Spec.RestartPolicy = corev1.RestartPolicyNever
+	for i := range template.Spec.Containers {
+		if c := &template.Spec.Containers[i]; c.TerminationMessagePolicy == "" {
+			// The end of a failed container's log becomes the At's message.
+			c.TerminationMessagePolicy = corev1.TerminationMessageFallbackToLogsOnError
+		}
+	}
+	return template
+}
+
+// merged is a map of both; of one key, the second's value holds.
+func merged(first, second map[string]string) map[string]string {
+	all := map[string]string{}
+	maps.Copy(all, first)
+	maps.Copy(all, second)
+	return all
+}

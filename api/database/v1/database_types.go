@@ -1,0 +1,323 @@
+package v1
+
+import (
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// DatabaseSpec is what the user asks for.
+//
+// +kubebuilder:validation:XValidation:rule="!(has(self.password) && has(self.passwordSecretRef))",message="spec.password and spec.passwordSecretRef are both set: keep passwordSecretRef and remove password"
+type DatabaseSpec struct {
+	// user is the PostgreSQL role that owns the database and may log in. It is not a superuser.
+	// It starts with a lower-case letter or an underscore, goes on with lower-case letters, digits and underscores, and
+	// has at most 63 characters: such a name means the same with and without quotes in SQL, where PostgreSQL would fold
+	// upper case to lower. Refused are the names that PostgreSQL keeps for itself (postgres, public, none, current_role,
+	// current_user, session_user and everything that starts with pg_).
+	// It can't be changed: the data belong to this role. Any other value is refused by the API server.
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z_][a-z0-9_]*$')",message="spec.user must start with a lower-case letter or an underscore and hold only lower-case letters, digits and underscores: for example my_app"
+	// +kubebuilder:validation:XValidation:rule="!(self in ['postgres', 'public', 'none', 'current_role', 'current_user', 'session_user']) && !self.startsWith('pg_')",message="spec.user is a name that PostgreSQL keeps for itself (postgres, public, none, current_role, current_user, session_user, pg_*): choose another, for example app"
+	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="spec.user can't be changed, since the data belong to it: set it back, or make a new Database"
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	// +required
+	User string `json:"user,omitempty"`
+
+	// password is the user's password, in plain text, of 1 to 256 characters, none of them NUL.
+	// Prefer passwordSecretRef: whoever may read this Database can read a password that is written here. The operator
+	// copies it to a Secret and uses only that. It can be changed; new logins need the new one within about two minutes,
+	// and connections that are open stay open.
+	// Without password and passwordSecretRef the operator generates a password once and keeps it in the same Secret
+	// (status.credentials names it). Together with passwordSecretRef it is refused.
+	// +kubebuilder:validation:XValidation:rule="!self.contains('\\u0000')",message="spec.password holds a NUL character, which PostgreSQL can't take: remove it"
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=256
+	// +optional
+	Password string `json:"password,omitempty"`
+
+	// passwordSecretRef names a Secret in the Database's namespace that holds the user's password.
+	// It can be changed, and so can the Secret: new logins need the new password within about two minutes, and
+	// connections that are open stay open. Where the Secret or its key is missing, empty, or holds a NUL byte, the
+	// Database is Stalled until that is mended.
+	// +optional
+	PasswordSecretRef *SecretKeyReference `json:"passwordSecretRef,omitempty"`
+
+	// encoding is the database's character encoding: a name that PostgreSQL takes for a server, in any case, with or
+	// without underscores and hyphens, or one of its aliases (unicode is UTF8, iso88591 is LATIN1). The default is UTF8.
+	// The locale is C, which goes with every encoding.
+	// It can't be changed, except to another name of the same encoding. An unknown name is refused by the API server.
+	// +kubebuilder:validation:XValidation:rule="self.lowerAscii().replace('_', '').replace('-', '') in ['abc', 'alt', 'euccn', 'eucjis2004', 'eucjp', 'euckr', 'euctw', 'iso88591', 'iso885910', 'iso885913', 'iso885914', 'iso885915', 'iso885916', 'iso88592', 'iso88593', 'iso88594', 'iso88595', 'iso88596', 'iso88597', 'iso88598', 'iso88599', 'koi8', 'koi8r', 'koi8u', 'latin1', 'latin10', 'latin2', 'latin3', 'latin4', 'latin5', 'latin6', 'latin7', 'latin8', 'latin9', 'muleinternal', 'sqlascii', 'tcvn', 'tcvn5712', 'unicode', 'utf8', 'vscii', 'win', 'win1250', 'win1251', 'win1252', 'win1253', 'win1254', 'win1255', 'win1256', 'win1257', 'win1258', 'win866', 'win874', 'windows1250', 'windows1251', 'windows1252', 'windows1253', 'windows1254', 'windows1255', 'windows1256', 'windows1257', 'windows1258', 'windows866', 'windows874']",message="spec.encoding is not an encoding that a PostgreSQL server takes: use for example UTF8, LATIN1, WIN1252 or EUC_JP (the table of character sets in PostgreSQL's documentation lists them; BIG5, GB18030, GBK, JOHAB, SJIS and UHC are for clients only)"
+	// +kubebuilder:validation:XValidation:rule="self.lowerAscii().replace('_', '').replace('-', '') == oldSelf.lowerAscii().replace('_', '').replace('-', '') || [self.lowerAscii().replace('_', '').replace('-', '')].all(n, [oldSelf.lowerAscii().replace('_', '').replace('-', '')].all(o, (n in ['utf8', 'unicode'] && o in ['utf8', 'unicode']) || (n in ['koi8r', 'koi8'] && o in ['koi8r', 'koi8']) || (n in ['latin1', 'iso88591'] && o in ['latin1', 'iso88591']) || (n in ['latin2', 'iso88592'] && o in ['latin2', 'iso88592']) || (n in ['latin3', 'iso88593'] && o in ['latin3', 'iso88593']) || (n in ['latin4', 'iso88594'] && o in ['latin4', 'iso88594']) || (n in ['latin5', 'iso88599'] && o in ['latin5', 'iso88599']) || (n in ['latin6', 'iso885910'] && o in ['latin6', 'iso885910']) || (n in ['latin7', 'iso885913'] && o in ['latin7', 'iso885913']) || (n in ['latin8', 'iso885914'] && o in ['latin8', 'iso885914']) || (n in ['latin9', 'iso885915'] && o in ['latin9', 'iso885915']) || (n in ['latin10', 'iso885916'] && o in ['latin10', 'iso885916']) || (n in ['win866', 'alt', 'windows866'] && o in ['win866', 'alt', 'windows866']) || (n in ['win874', 'windows874'] && o in ['win874', 'windows874']) || (n in ['win1250', 'windows1250'] && o in ['win1250', 'windows1250']) || (n in ['win1251', 'win', 'windows1251'] && o in ['win1251', 'win', 'windows1251']) || (n in ['win1252', 'windows1252'] && o in ['win1252', 'windows1252']) || (n in ['win1253', 'windows1253'] && o in ['win1253', 'windows1253']) || (n in ['win1254', 'windows1254'] && o in ['win1254', 'windows1254']) || (n in ['win1255', 'windows1255'] && o in ['win1255', 'windows1255']) || (n in ['win1256', 'windows1256'] && o in ['win1256', 'windows1256']) || (n in ['win1257', 'windows1257'] && o in ['win1257', 'windows1257']) || (n in ['win1258', 'windows1258', 'abc', 'tcvn', 'tcvn5712', 'vscii'] && o in ['win1258', 'windows1258', 'abc', 'tcvn', 'tcvn5712', 'vscii'])))",message="spec.encoding can't be changed, since the data are stored in it: set it back, or make a new Database and move the data there"
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=32
+	// +default="UTF8"
+	// +optional
+	Encoding string `json:"encoding,omitempty"`
+
+	// databaseName is the name of the database in the server. The default is the Database's own name with each hyphen
+	// as an underscore. It has the form of spec.user, and may not be postgres, template0, template1 or
+	// database_operator, which the server and the operator need.
+	// It can't be changed: another value is refused by the API server.
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z_][a-z0-9_]*$')",message="spec.databaseName must start with a lower-case letter or an underscore and hold only lower-case letters, digits and underscores: for example my_app"
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	// +optional
+	DatabaseName string `json:"databaseName,omitempty"`
+
+	// image is the container image of the PostgreSQL server: the official postgres image based on Debian, or another
+	// with PostgreSQL 15 or newer and its client programs on PATH, for user 999. The default is the operator's own
+	// setting. It can be changed to another minor version, which restarts the server; a server of another major version
+	// refuses to start on the old data, and the Database is Stalled until it is set back. An image that can't be pulled
+	// makes the Database Stalled with the kubelet's message.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=1024
+	// +optional
+	Image string `json:"image,omitempty"`
+
+	// storage is the volume that holds the data. It outlives the Database.
+	// +default={"size": "1Gi"}
+	// +optional
+	Storage DatabaseStorage `json:"storage,omitzero"`
+
+	// resources are the CPU and memory requests and limits of the server's container. The default is a request of
+	// 50 millicores and 128 MiB without limits. They can be changed, which restarts the server. Requests that no node
+	// can meet make the Database Stalled with the scheduler's message.
+	// +optional
+	Resources *corev1.ResourceRequirements `json:"resources,omitempty"`
+}
+
+// SecretKeyReference names one key of a Secret in the same namespace.
+type SecretKeyReference struct {
+	// name is the name of the Secret. It has at most 253 characters. A Secret that is not there makes the Database
+	// Stalled until it is.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	// +required
+	Name string `json:"name,omitempty"`
+
+	// key is the key in the Secret. The default is password. A key that is not there makes the Database Stalled until
+	// it is.
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[-._a-zA-Z0-9]+$')",message="passwordSecretRef.key must hold only letters, digits, '-', '_' and '.', as the keys of a Secret do"
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	// +default="password"
+	// +optional
+	Key string `json:"key,omitempty"`
+}
+
+// DatabaseStorage is the volume that holds the data.
+//
+// +kubebuilder:validation:XValidation:rule="has(self.storageClassName) == has(oldSelf.storageClassName) && (!has(self.storageClassName) || self.storageClassName == oldSelf.storageClassName)",message="spec.storage.storageClassName can't be changed, since a volume stays in its class: set it back, or make a new Database"
+// +kubebuilder:validation:MinProperties=1
+type DatabaseStorage struct {
+	// size is how much the volume holds, as a Kubernetes quantity of bytes, of 256Mi or more. The default is 1Gi.
+	// It can grow, where the storage class allows that, and can't shrink: a smaller size is refused by the API server.
+	// +kubebuilder:validation:XValidation:rule="isQuantity(string(self)) && quantity(string(self)).compareTo(quantity('256Mi')) >= 0",message="spec.storage.size must be a quantity of 256Mi or more: for example 1Gi"
+	// +kubebuilder:validation:XValidation:rule="!isQuantity(string(self)) || quantity(string(self)).compareTo(quantity(string(oldSelf))) >= 0",message="spec.storage.size can't shrink, since a volume can't: set it to the old size or more"
+	// +default="1Gi"
+	// +optional
+	Size *resource.Quantity `json:"size,omitempty"`
+
+	// storageClassName is the class of the volume. Without it the cluster's default class is used. It can't be set,
+	// changed or removed later. A class that is not there leaves the volume unbound, and the Database is Stalled with
+	// the scheduler's message.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	// +optional
+	StorageClassName string `json:"storageClassName,omitempty"`
+}
+
+// DatabaseStatus is what the operator saw.
+//
+// +kubebuilder:validation:MinProperties=1
+type DatabaseStatus struct {
+	// conditions tell how the Database is. Ready is True when the server takes a login of the user to the database with
+	// the encoding that was asked for. Progressing is True while the operator or the cluster works on it, and says what
+	// it waits for. Stalled is True when a person must do something, and says what. Each has the generation that it was
+	// observed for.
+	// +listType=map
+	// +listMapKey=type
+	// +kubebuilder:validation:MaxItems=16
+	// +optional
+	Conditions []metav1.Condition `json:"conditions,omitempty"`
+
+	// observedGeneration is the newest metadata.generation that the operator has acted on. A smaller number than
+	// metadata.generation means that it has not yet seen the last change.
+	// +kubebuilder:validation:Minimum=1
+	// +optional
+	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
+
+	// endpoint is the host and port at which the server is reached from inside the cluster, as host:port.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=320
+	// +optional
+	Endpoint string `json:"endpoint,omitempty"`
+
+	// databaseName is the name of the database in the server.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	// +optional
+	DatabaseName string `json:"databaseName,omitempty"`
+
+	// encoding is the database's encoding by PostgreSQL's own name, once the server has been seen to use it.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=32
+	// +optional
+	Encoding string `json:"encoding,omitempty"`
+
+	// credentials names the Secret and the key in it that hold the user's password: the one that the spec names, or the
+	// one that the operator made.
+	// +optional
+	Credentials *SecretKeyReference `json:"credentials,omitempty"`
+
+	// release tells of the Helm release that the server is installed as.
+	// +optional
+	Release *ReleaseStatus `json:"release,omitempty"`
+}
+
+// ReleaseStatus tells of a Helm release, as Helm stored it.
+type ReleaseStatus struct {
+	// name is the name of the release: the Database's name with "-database" after it.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=53
+	// +required
+	Name string `json:"name,omitempty"`
+
+	// revision is the number of the release's newest revision: 1 for an install, one more for each upgrade.
+	// +kubebuilder:validation:Minimum=1
+	// +optional
+	Revision int64 `json:"revision,omitempty"`
+
+	// status is Helm's word for the newest revision, for example deployed, failed or pending-upgrade.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=32
+	// +optional
+	Status string `json:"status,omitempty"`
+
+	// chartVersion is the version of the chart that the newest revision was made from.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=128
+	// +optional
+	ChartVersion string `json:"chartVersion,omitempty"`
+
+	// digest tells which chart and values the newest deployed revision was made from. The operator calls Helm only when
+	// it differs from what the spec asks for, or when an owned object does.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=64
+	// +optional
+	Digest string `json:"digest,omitempty"`
+
+	// attemptedDigest tells which chart and values the last failed attempt was made with.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=64
+	// +optional
+	AttemptedDigest string `json:"attemptedDigest,omitempty"`
+
+	// failures counts the attempts to install or upgrade that failed since the last that did not. Each makes the wait
+	// before the next one longer, up to five minutes.
+	// +kubebuilder:validation:Minimum=1
+	// +optional
+	Failures int32 `json:"failures,omitempty"`
+
+	// lastAttemptTime is when the operator last asked Helm to install or upgrade.
+	// +optional
+	LastAttemptTime *metav1.Time `json:"lastAttemptTime,omitempty"`
+}
+
+// Database is one PostgreSQL server with one database, owned by one user.
+//
+// The operator installs it as a Helm release named after it, keeps the release as it should be, and uninstalls it when
+// the Database is deleted. The volume with the data stays, and a Database of the same name takes it up again.
+//
+// +kubebuilder:object:root=true
+// +kubebuilder:subresource:status
+// +kubebuilder:resource:path=databases,singular=database,scope=Namespaced
+// +kubebuilder:printcolumn:name="User",type=string,JSONPath=`.spec.user`
+// +kubebuilder:printcolumn:name="Encoding",type=string,JSONPath=`.spec.encoding`
+// +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
+// +kubebuilder:printcolumn:name="Endpoint",type=string,JSONPath=`.status.endpoint`
+// +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
+// +kubebuilder:printcolumn:name="Reason",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].reason`,priority=1
+// +kubebuilder:printcolumn:name="Message",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].message`,priority=1
+// +kubebuilder:validation:XValidation:rule="self.metadata.name.size() <= 40",message="metadata.name is too long: the names of the Helm release, the pods and their labels are made from it, so it may have at most 40 characters"
+// +kubebuilder:validation:XValidation:rule="self.metadata.name.matches('^[a-z]([-a-z0-9]*[a-z0-9])?$')",message="metadata.name must start with a lower-case letter and hold only lower-case letters, digits and hyphens, since a Service is named after it: for example my-app"
+// +kubebuilder:validation:XValidation:rule="!((has(self.spec.databaseName) ? self.spec.databaseName : self.metadata.name.replace('-', '_')) in ['postgres', 'template0', 'template1', 'database_operator'])",message="spec.databaseName (by default metadata.name with '-' as '_') is a database that PostgreSQL or the operator needs for itself (postgres, template0, template1, database_operator): set spec.databaseName to another name"
+// +kubebuilder:validation:XValidation:rule="(has(self.spec.databaseName) ? self.spec.databaseName : self.metadata.name.replace('-', '_')) == (has(oldSelf.spec.databaseName) ? oldSelf.spec.databaseName : oldSelf.metadata.name.replace('-', '_'))",message="spec.databaseName can't be changed, since the data are in it: set it back, or make a new Database"
+type Database struct {
+	metav1.TypeMeta `json:",inline"`
+
+	// metadata is the standard object's metadata. The name has at most 40 characters, starts with a letter and holds only
+	// lower-case letters, digits and hyphens, since a release, pods and a Service are named after it.
+	// +optional
+	metav1.ObjectMeta `json:"metadata,omitzero"`
+
+	// spec is what the user asks for.
+	// +required
+	Spec DatabaseSpec `json:"spec,omitzero"`
+
+	// status is what the operator saw. Only the operator writes it.
+	// +optional
+	Status DatabaseStatus `json:"status,omitzero"`
+}
+
+// DatabaseList is a list of Databases.
+//
+// +kubebuilder:object:root=true
+type DatabaseList struct {
+	metav1.TypeMeta `json:",inline"`
+
+	// metadata is the standard list's metadata.
+	// +optional
+	metav1.ListMeta `json:"metadata,omitzero"`
+
+	// items are the Databases.
+	// +required
+	Items []Database `json:"items"`
+}
+
+// Types of a Database's conditions.
+const (
+	// ConditionReady is True when the server takes a login of the user with the encoding that was asked for.
+	ConditionReady = "Ready"
+	// ConditionProgressing is True while the operator or the cluster works on the Database.
+	ConditionProgressing = "Progressing"
+	// ConditionStalled is True when a person must do something.
+	ConditionStalled = "Stalled"
+)
+
+// Reasons of a Database's conditions. docs tells what each one asks of its reader.
+const (
+	// ReasonReady: the server takes logins.
+	ReasonReady = "Ready"
+	// ReasonReconciled: nothing is left to do.
+	ReasonReconciled = "Reconciled"
+	// ReasonNotStalled: nothing waits for a person.
+	ReasonNotStalled = "NotStalled"
+	// ReasonInstalling: the release is being installed or upgraded, or the attempt before was cut short.
+	ReasonInstalling = "Installing"
+	// ReasonStarting: the release is installed and the server has not yet taken a login.
+	ReasonStarting = "Starting"
+	// ReasonDeleting: the Database is being deleted.
+	ReasonDeleting = "Deleting"
+	// ReasonSecretMissing: the Secret that the spec names, or its key, is not there.
+	ReasonSecretMissing = "SecretMissing"
+	// ReasonSecretInvalid: the password in the Secret is empty, or holds bytes that PostgreSQL can't take.
+	ReasonSecretInvalid = "SecretInvalid"
+	// ReasonNameConflict: a Secret or Helm release of the name that the operator needs belongs to somebody else.
+	ReasonNameConflict = "NameConflict"
+	// ReasonReleaseFailed: Helm could not install or upgrade the release.
+	ReasonReleaseFailed = "ReleaseFailed"
+	// ReasonUninstallFailed: Helm could not uninstall the release.
+	ReasonUninstallFailed = "UninstallFailed"
+	// ReasonImagePullFailed: the kubelet can't pull the image.
+	ReasonImagePullFailed = "ImagePullFailed"
+	// ReasonContainerConfig: the kubelet can't make the container.
+	ReasonContainerConfig = "ContainerConfigFailed"
+	// ReasonServerFailed: the server stops soon after it starts.
+	ReasonServerFailed = "ServerFailed"
+	// ReasonUnschedulable: no node takes the pod.
+	ReasonUnschedulable = "Unschedulable"
+	// ReasonPodRefused: the API server refuses the pod, for example by a quota.
+	ReasonPodRefused = "PodRefused"
+)

@@ -1,0 +1,143 @@
+package database
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"strings"
+	"testing"
+
+	appsv1 "k8s.io/api/apps/v1"
+	eventsv1 "k8s.io/api/events/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/config"
+
+	v1 "example.com/cnat-operator/api/database/v1"
+)
+
+// logLevel is quiet, unless TEST_LOG is set.
+func logLevel() slog.Level {
+	if os.Getenv("TEST_LOG") != "" {
+		return slog.LevelDebug
+	}
+	return slog.LevelError + 1
+}
+
+// controllerOptions let more than one operator of this process have a controller of one name.
+func controllerOptions() config.Controller { return config.Controller{SkipNameValidation: ptr.To(true)} }
+
+// databaseBuilder makes Databases for the tests.
+type databaseBuilder struct{ db *v1.Database }
+
+func newDatabase(namespace, name string) *databaseBuilder {
+	return &databaseBuilder{&v1.Database{
+		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name},
+		Spec:       v1.DatabaseSpec{User: "wp"},
+	}}
+}
+
+func (b *databaseBuilder) spec(edit func(*v1.DatabaseSpec)) *databaseBuilder {
+	edit(&b.db.Spec)
+	return b
+}
+
+func (b *databaseBuilder) password(password string) *databaseBuilder {
+	b.db.Spec.Password = password
+	return b
+}
+
+func (b *databaseBuilder) secretRef(name, key string) *databaseBuilder {
+	b.db.Spec.PasswordSecretRef = &v1.SecretKeyReference{Name: name, Key: key}
+	return b
+}
+
+func (b *databaseBuilder) build() *v1.Database { return b.db }
+
+func (b *databaseBuilder) create(t *testing.T) *v1.Database {
+	t.Helper()
+	if err := api.Create(t.Context(), b.db); err != nil {
+		t.Fatal(err)
+	}
+	return b.db
+}
+
+func get(t *testing.T, object client.Object) error {
+	t.Helper()
+	return api.Get(context.WithoutCancel(t.Context()), client.ObjectKeyFromObject(object), object)
+}
+
+// update edits an object as a person would.
+func update(t *testing.T, object client.Object, edit func()) {
+	t.Helper()
+	eventually(t, "the update to be taken", func() error {
+		if err := get(t, object); err != nil {
+			return err
+		}
+		edit()
+		return api.Update(t.Context(), object)
+	})
+}
+
+// waitCondition waits until a condition has a status and a reason on the current generation.
+func waitCondition(t *testing.T, db *v1.Database, kind string, status metav1.ConditionStatus, reason string) {
+	t.Helper()
+	eventually(t, fmt.Sprintf("%s=%s (%s)", kind, status, reason), func() error {
+		if err := get(t, db); err != nil {
+			return err
+		}
+		condition := meta.FindStatusCondition(db.Status.Conditions, kind)
+		if condition == nil || condition.Status != status || condition.Reason != reason ||
+			condition.ObservedGeneration != db.Generation || db.Status.ObservedGeneration != db.Generation {
+			return fmt.Errorf("generation %d, conditions %+v", db.Generation, db.Status.Conditions)
+		}
+		return nil
+	})
+}
+
+func statefulSetOf(db *v1.Database) *appsv1.StatefulSet {
+	return &appsv1.StatefulSet{ObjectMeta: metav1.ObjectMeta{Namespace: db.Namespace, Name: releaseName(db)}}
+}
+
+// becomeReady plays the StatefulSet's controller and the kubelet: the pod is ready.
+func becomeReady(t *testing.T, db *v1.Database) {
+	t.Helper()
+	statefulSet := statefulSetOf(db)
+	eventually(t, "the StatefulSet", func() error {
+		if err := get(t, statefulSet); err != nil {
+			return err
+		}
+		statefulSet.Status = appsv1.StatefulSetStatus{
+			ObservedGeneration: statefulSet.Generation,
+			Replicas:           1, ReadyReplicas: 1, UpdatedReplicas: 1, CurrentReplicas: 1,
+			CurrentRevision: "a", UpdateRevision: "a",
+		}
+		return api.Status().Update(t.Context(), statefulSet)
+	})
+	waitCondition(t, db, v1.ConditionReady, metav1.ConditionTrue, v1.ReasonReady)
+}
+
+// waitEvent waits for an event on an object with this reason, and returns its note.
+func waitEvent(t *testing.T, db *v1.Database, reason string) string {
+	t.Helper()
+	var note string
+	eventually(t, "event "+reason, func() error {
+		events := &eventsv1.EventList{}
+		if err := api.List(t.Context(), events, client.InNamespace(db.Namespace)); err != nil {
+			return err
+		}
+		var reasons []string
+		for _, event := range events.Items {
+			if event.Regarding.Name == db.Name && event.Reason == reason {
+				note = event.Note
+				return nil
+			}
+			reasons = append(reasons, event.Reason)
+		}
+		return fmt.Errorf("there are %s", strings.Join(reasons, ", "))
+	})
+	return note
+}

@@ -1,0 +1,58 @@
+package database
+
+import (
+	"fmt"
+	"strings"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	v1 "example.com/cnat-operator/api/database/v1"
+)
+
+const (
+	// finalizer holds a Database until its release is uninstalled.
+	finalizer = "databases.example.com/release"
+
+	// labelDatabase is on everything that belongs to a Database, with its name: events of these objects lead back to it.
+	// An owner reference would not do, since the volume claim must have none.
+	labelDatabase = "example.com/database"
+
+	labelPartOf = "app.kubernetes.io/part-of"
+	partOf      = "cnat-operator"
+
+	serverPort = 5432
+)
+
+// releaseName has a suffix of its own, since a Helm release "wordpress" is more likely to be the blog than its database.
+func releaseName(db *v1.Database) string { return db.Name + "-database" }
+
+func claimName(db *v1.Database) string { return releaseName(db) + "-data" }
+
+func credentialsName(db *v1.Database) string { return releaseName(db) + "-credentials" }
+
+func endpoint(db *v1.Database) string {
+	return fmt.Sprintf("%s.%s.svc:%d", releaseName(db), db.Namespace, serverPort)
+}
+
+// databaseName is a valid identifier, since the API server lets no other name of a Database in.
+func databaseName(db *v1.Database) string {
+	if db.Spec.DatabaseName != "" {
+		return db.Spec.DatabaseName
+	}
+	return strings.ReplaceAll(db.Name, "-", "_")
+}
+
+// ownLabels are on the objects that the operator makes itself. Those of the chart have the same and Helm's.
+func ownLabels(db *v1.Database) map[string]string {
+	return map[string]string{
+		"app.kubernetes.io/name":       "postgresql",
+		"app.kubernetes.io/instance":   releaseName(db),
+		"app.kubernetes.io/component":  "database",
+		"app.kubernetes.io/managed-by": partOf,
+		labelPartOf:                    partOf,
+		labelDatabase:                  db.Name,
+	}
+}
+
+// ownedSelector selects the objects that are cached: those of this operator, not the Secrets of the whole cluster.
+var ownedSelector = metav1.LabelSelector{MatchLabels: map[string]string{labelPartOf: partOf}}

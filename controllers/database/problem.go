@@ -1,0 +1,49 @@
+package database
+
+import (
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+)
+
+// problem is something that a person must mend. It becomes the condition Stalled.
+type problem struct {
+	reason  string
+	message string
+}
+
+// event is an event to be sent once the status that it tells of is written.
+type event struct {
+	kind   string
+	reason string
+	action string
+	note   string
+}
+
+func normal(reason, action, note string) event {
+	return event{kind: corev1.EventTypeNormal, reason: reason, action: action, note: note}
+}
+
+func warning(reason, action, note string) event {
+	return event{kind: corev1.EventTypeWarning, reason: reason, action: action, note: note}
+}
+
+// sooner returns the shorter of two waits, where zero is none.
+func sooner(a, b time.Duration) time.Duration {
+	if a == 0 || b != 0 && b < a {
+		return b
+	}
+	return a
+}
+
+// shortened cuts a text at n bytes, without leaving half a character.
+func shortened(text string, n int) string {
+	if len(text) <= n {
+		return text
+	}
+	cut := n - len("...")
+	for cut > 0 && text[cut]&0xC0 == 0x80 {
+		cut--
+	}
+	return text[:cut] + "..."
+}

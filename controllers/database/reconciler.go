@@ -1,0 +1,148 @@
+// Package database reconciles Databases: credentials, then a Helm release, then the server's readiness, then status.
+package database
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/client-go/tools/events"
+	"k8s.io/utils/clock"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
+
+	v1 "example.com/cnat-operator/api/database/v1"
+)
+
+// +kubebuilder:rbac:groups=example.com,resources=databases,verbs=get;list;watch;patch
+// +kubebuilder:rbac:groups=example.com,resources=databases/status,verbs=patch
+// +kubebuilder:rbac:groups=example.com,resources=databases/finalizers,verbs=update
+// +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
+// +kubebuilder:rbac:groups="",resources=pods,verbs=get;list;watch
+// Helm stores its releases in Secrets, which it updates.
+// +kubebuilder:rbac:groups="",resources=secrets,verbs=get;list;watch;create;update;patch;delete
+// +kubebuilder:rbac:groups="",resources=configmaps;serviceaccounts;services,verbs=get;list;watch;create;patch;delete
+// +kubebuilder:rbac:groups="",resources=persistentvolumeclaims,verbs=get;list;watch;create;patch
+// +kubebuilder:rbac:groups=apps,resources=statefulsets,verbs=get;list;watch;create;patch;delete
+// +kubebuilder:rbac:groups=networking.k8s.io,resources=networkpolicies,verbs=get;list;watch;create;patch;delete
+
+// Reconciler reconciles Databases.
+type Reconciler struct {
+	// Client reads from the manager's cache, and writes.
+	Client client.Client
+	// APIReader reads past the cache: the Secrets that users name are not in it.
+	APIReader client.Reader
+	// Recorder sends events.
+	Recorder events.EventRecorder
+	// Clock tells the time. Nil is the real one.
+	Clock clock.PassiveClock
+	// Releases is Helm.
+	Releases Releases
+	// DefaultImage is the server's image for a Database that names none.
+	DefaultImage string
+	// MaxConcurrentReconciles is how many Databases are worked on at once. Zero is 4.
+	MaxConcurrentReconciles int
+
+	repairs repairs
+}
+
+// Reconcile brings one Database closer to its spec.
+func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.Result, error) {
+	db := &v1.Database{}
+	if err := r.Client.Get(ctx, request.NamespacedName, db); err != nil {
+		return ctrl.Result{}, client.IgnoreNotFound(err)
+	}
+	// Owner references are made from it, and the cache leaves it out.
+	db.SetGroupVersionKind(v1.GroupVersion.WithKind("Database"))
+	if !db.DeletionTimestamp.IsZero() {
+		return ctrl.Result{}, r.finalize(ctx, db)
+	}
+	if err := r.addFinalizer(ctx, db); err != nil {
+		return ctrl.Result{}, err
+	}
+	seen, err := r.ensure(ctx, db)
+	if err != nil {
+		return ctrl.Result{}, err
+	}
+	if err := r.report(ctx, db, statusFor(db, seen), seen.events()); err != nil {
+		return ctrl.Result{}, retryConflict(err)
+	}
+	return ctrl.Result{RequeueAfter: seen.recheck()}, nil
+}
+
+// ensure goes from step to step as far as it can, and tells how far it came.
+func (r *Reconciler) ensure(ctx context.Context, db *v1.Database) (*observation, error) {
+	seen := &observation{}
+	seen.release.waiting = "the password"
+	if db.Status.Release != nil {
+		seen.release.status = *db.Status.Release
+	}
+	var err error
+	if seen.credentials, err = r.ensureCredentials(ctx, db); err != nil || seen.credentials.problem != nil {
+		return seen, err
+	}
+	claim, err := r.claim(ctx, db)
+	if err != nil {
+		return seen, err
+	}
+	values, err := valuesFor(db, seen.credentials.ref, claim, r.DefaultImage)
+	if err != nil {
+		return seen, err
+	}
+	objects, err := r.Releases.Render(releaseName(db), db.Namespace, values)
+	if err != nil {
+		// Nothing was asked of the API server: a chart that can't be rendered fails the same way each time.
+		seen.release.problem = &problem{v1.ReasonReleaseFailed, shortened(err.Error(), maxMessage)}
+		return seen, nil
+	}
+	found, err := r.inspect(ctx, objects)
+	if err != nil {
+		return seen, err
+	}
+	if len(found.drift) == 0 {
+		r.repairs.forget(db.UID)
+	}
+	if seen.release, err = r.ensureRelease(ctx, db, values, found.drift); err != nil {
+		return seen, err
+	}
+	seen.server, err = r.server(ctx, db, found)
+	return seen, err
+}
+
+// server reads the state of the StatefulSet and its pods.
+func (r *Reconciler) server(ctx context.Context, db *v1.Database, found owned) (serverState, error) {
+	pods := &corev1.PodList{}
+	err := r.Client.List(ctx, pods, client.InNamespace(db.Namespace), client.MatchingLabels{labelDatabase: db.Name})
+	if err != nil {
+		return serverState{}, fmt.Errorf("list pods: %w", err)
+	}
+	return serverStateOf(found.statefulSet, pods.Items, r.Clock.Now()), nil
+}
+
+// recheck is after what time to look again, besides when something changes.
+func (o *observation) recheck() time.Duration {
+	return sooner(o.credentials.recheck, sooner(o.release.recheck, o.server.recheck))
+}
+
+func (r *Reconciler) addFinalizer(ctx context.Context, db *v1.Database) error {
+	before := db.DeepCopy()
+	if !controllerutil.AddFinalizer(db, finalizer) {
+		return nil
+	}
+	if err := r.Client.Patch(ctx, db, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})); err != nil {
+		return retryConflict(fmt.Errorf("add finalizer: %w", err))
+	}
+	db.SetGroupVersionKind(v1.GroupVersion.WithKind("Database"))
+	return nil
+}
+
+// retryConflict makes a stale read a quiet retry: the newer object is on its way to the cache.
+func retryConflict(err error) error {
+	if apierrors.IsNotFound(err) {
+		return nil
+	}
+	return err
+}

@@ -1,0 +1,188 @@
+package database
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	v1 "example.com/cnat-operator/api/database/v1"
+	"example.com/cnat-operator/internal/helm"
+)
+
+// Releases is what the reconciler needs of Helm. Observe returns nil for a release that is not there.
+type Releases interface {
+	Digest(values map[string]any) (string, error)
+	Render(name, namespace string, values map[string]any) (helm.Objects, error)
+	Observe(ctx context.Context, owner client.Object, name string) (*helm.Release, error)
+	Install(ctx context.Context, owner client.Object, name string, values map[string]any) error
+	Upgrade(ctx context.Context, owner client.Object, name string, values map[string]any) error
+	Abandon(ctx context.Context, owner client.Object, name string) error
+	Repair(ctx context.Context, owner client.Object, name string) error
+	Uninstall(ctx context.Context, owner client.Object, name string) error
+}
+
+// releaseResult is what came of a release.
+type releaseResult struct {
+	status v1.ReleaseStatus
+	// current: what was asked for is installed, and nothing is left to do.
+	current bool
+	// waiting says what the operator does or waits for, where the release is not current.
+	waiting string
+	problem *problem
+	events  []event
+	recheck time.Duration
+}
+
+// ensureRelease brings the release to what the spec asks for, by one action at most.
+func (r *Reconciler) ensureRelease(
+	ctx context.Context, db *v1.Database, values map[string]any, drift []string,
+) (releaseResult, error) {
+	name := releaseName(db)
+	digest, err := r.Releases.Digest(values)
+	if err != nil {
+		return releaseResult{}, err
+	}
+	known := v1.ReleaseStatus{Name: name}
+	if db.Status.Release != nil {
+		known = *db.Status.Release
+	}
+	if settled(known, digest, drift) {
+		known.Failures, known.AttemptedDigest = 0, ""
+		return releaseResult{status: known, current: true}, nil
+	}
+	stored, err := r.Releases.Observe(ctx, db, name)
+	if err != nil {
+		return releaseResult{}, err
+	}
+	now := r.Clock.Now()
+	in := situation{state: stateOf(stored, db.Name, digest, drift), stored: stored, known: known, digest: digest, now: now}
+	do := decide(in)
+	if do.kind == actionRepair && !r.repairs.worthTrying(db.UID, drift) {
+		// The objects are as the last repair left them: what differs is nothing that a repair can set.
+		do = action{kind: actionNone}
+	}
+	result, err := r.run(ctx, db, do, in, values, drift)
+	releaseActions.observe(do.kind, result, err, r.Clock.Since(now))
+	return result, err
+}
+
+// run carries out one action, and reports what Helm has stored after it.
+func (r *Reconciler) run(
+	ctx context.Context, db *v1.Database, do action, in situation, values map[string]any, drift []string,
+) (releaseResult, error) {
+	name := releaseName(db)
+	var err error
+	switch do.kind {
+	case actionNone:
+		status := asStored(in.known, in.stored)
+		return releaseResult{status: status, current: true}, nil
+	case actionWait:
+		return waitResult(do, in, lastMessage(db)), nil
+	case actionRefuse:
+		return releaseResult{status: v1.ReleaseStatus{Name: name}, recheck: do.wait, problem: &problem{v1.ReasonNameConflict,
+			fmt.Sprintf("Helm release %s is not this Database's, and is left alone: uninstall it, "+
+				"or give the Database another name", name)}}, nil
+	case actionInstall:
+		err = r.Releases.Install(ctx, db, name, values)
+	case actionUpgrade:
+		err = r.Releases.Upgrade(ctx, db, name, values)
+	case actionRecover:
+		if err = r.Releases.Abandon(ctx, db, name); err == nil {
+			err = r.Releases.Upgrade(ctx, db, name, values)
+		}
+	case actionRepair:
+		err = r.Releases.Repair(ctx, db, name)
+	}
+	if helm.IsTransient(err) {
+		return releaseResult{}, err
+	}
+	// What Helm stored is what holds, not what it returned.
+	stored, observeErr := r.Releases.Observe(ctx, db, name)
+	if observeErr != nil {
+		return releaseResult{}, observeErr
+	}
+	return afterAction(do, in, stored, err, drift), nil
+}
+
+// afterAction is the report of an install, upgrade, recovery or repair that ended with err.
+func afterAction(do action, in situation, stored *helm.Release, err error, drift []string) releaseResult {
+	status := asStored(in.known, stored)
+	status.LastAttemptTime = &metav1.Time{Time: in.now}
+	if err == nil {
+		status.Failures, status.AttemptedDigest = 0, ""
+		return releaseResult{
+			status:  status,
+			current: true,
+			events:  []event{do.event(in, status, drift)},
+			recheck: cacheLag,
+		}
+	}
+	status.Failures = in.failures() + 1
+	status.AttemptedDigest = in.digest
+	wait := backoff(status.Failures)
+	return releaseResult{
+		status:  status,
+		recheck: wait,
+		problem: &problem{v1.ReasonReleaseFailed, shortened(fmt.Sprintf("%v", err), maxMessage)},
+	}
+}
+
+// lastMessage is what the condition Stalled says.
+func lastMessage(db *v1.Database) string {
+	if stalled := meta.FindStatusCondition(db.Status.Conditions, v1.ConditionStalled); stalled != nil {
+		return stalled.Message
+	}
+	return ""
+}
+
+// waitResult is the report while an action is put off. What was last said of its failure still holds.
+func waitResult(do action, in situation, said string) releaseResult {
+	result := releaseResult{status: asStored(in.known, in.stored), recheck: do.wait}
+	switch in.state {
+	case stateDrifted:
+		// The cache may be behind the action that made the objects.
+		result.current = true
+	case statePending:
+		result.waiting = fmt.Sprintf("the %s of release %s, which another process may still be working on",
+			strings.TrimPrefix(in.stored.Status, "pending-"), in.known.Name)
+	default:
+		if said == "" && in.stored != nil {
+			said = in.stored.Description
+		}
+		result.problem = &problem{v1.ReasonReleaseFailed, shortened(said, maxMessage)}
+	}
+	return result
+}
+
+// asStored is the release's status after Helm's storage was read. The history of attempts stays as it was.
+func asStored(known v1.ReleaseStatus, stored *helm.Release) v1.ReleaseStatus {
+	status := v1.ReleaseStatus{
+		Name:            known.Name,
+		AttemptedDigest: known.AttemptedDigest,
+		Failures:        known.Failures,
+		LastAttemptTime: known.LastAttemptTime,
+	}
+	if stored == nil {
+		return status
+	}
+	status.Revision = stored.Revision
+	status.Status = stored.Status
+	status.ChartVersion = stored.ChartVersion
+	if stored.Status == statusDeployed {
+		status.Digest = stored.Digest
+	}
+	return status
+}
+
+const (
+	// cacheLag is for how long after an action the cache may not show what it made.
+	cacheLag = 5 * time.Second
+
+	// maxMessage is the longest message of a condition that we write.
+	maxMessage = 1000
+)

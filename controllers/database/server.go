@@ -1,0 +1,127 @@
+package database
+
+import (
+	"fmt"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+
+	v1 "example.com/cnat-operator/api/database/v1"
+)
+
+// unschedulableGrace is how long a pod may wait for a node before a person is called: a new volume or node takes a while.
+const unschedulableGrace = 30 * time.Second
+
+// serverState is what the StatefulSet and its pods say of the server.
+type serverState struct {
+	ready   bool
+	waiting string
+	problem *problem
+	// recheck is when a wait turns into a problem.
+	recheck time.Duration
+}
+
+// pullReasons are the kubelet's words for an image that it can't get.
+var pullReasons = map[string]bool{
+	"ErrImagePull":             true,
+	"ImagePullBackOff":         true,
+	"InvalidImageName":         true,
+	"ErrImageNeverPull":        true,
+	"ImageInspectError":        true,
+	"RegistryUnavailable":      true,
+	"SignatureValidationError": true,
+}
+
+// configReasons are its words for a container that it can't make.
+var configReasons = map[string]bool{
+	"CreateContainerConfigError": true,
+	"CreateContainerError":       true,
+	"RunContainerError":          true,
+}
+
+// serverStateOf reads the state of the server. The readiness probe is what logs in and looks at the encoding, so a ready
+// pod of the newest revision is a server that does what the spec asks.
+func serverStateOf(statefulSet *appsv1.StatefulSet, pods []corev1.Pod, now time.Time) serverState {
+	if statefulSet == nil {
+		return serverState{waiting: "the StatefulSet to be made"}
+	}
+	status := statefulSet.Status
+	if status.ObservedGeneration < statefulSet.Generation {
+		return serverState{waiting: fmt.Sprintf("StatefulSet %s to be seen by its controller", statefulSet.Name)}
+	}
+	if status.ReadyReplicas > 0 && status.UpdatedReplicas > 0 && status.CurrentRevision == status.UpdateRevision {
+		return serverState{ready: true}
+	}
+	if len(pods) == 0 {
+		return serverState{waiting: fmt.Sprintf("pod %s-0 to be made", statefulSet.Name)}
+	}
+	for i := range pods {
+		if pods[i].DeletionTimestamp == nil {
+			return podState(&pods[i], now)
+		}
+	}
+	return serverState{waiting: fmt.Sprintf("pod %s to stop", pods[0].Name)}
+}
+
+// podState says why a pod is not ready.
+func podState(pod *corev1.Pod, now time.Time) serverState {
+	for _, condition := range pod.Status.Conditions {
+		if condition.Type != corev1.PodScheduled || condition.Status != corev1.ConditionFalse {
+			continue
+		}
+		words := fmt.Sprintf("pod %s has no node: %s", pod.Name, condition.Message)
+		if wait := unschedulableGrace - now.Sub(condition.LastTransitionTime.Time); wait > 0 {
+			return serverState{waiting: words, recheck: min(wait, unschedulableGrace)}
+		}
+		return serverState{problem: &problem{v1.ReasonUnschedulable, shortened(words, maxMessage)}}
+	}
+	for i := range pod.Status.ContainerStatuses {
+		if found := containerProblem(pod, &pod.Status.ContainerStatuses[i]); found != nil {
+			return serverState{problem: found}
+		}
+	}
+	for i := range pod.Status.ContainerStatuses {
+		if pod.Status.ContainerStatuses[i].State.Running != nil {
+			return serverState{waiting: fmt.Sprintf("the server in pod %s to take a login", pod.Name)}
+		}
+	}
+	return serverState{waiting: fmt.Sprintf("pod %s to start", pod.Name)}
+}
+
+// containerProblem says what a person must mend for a container to run, in the kubelet's or the server's own words.
+func containerProblem(pod *corev1.Pod, status *corev1.ContainerStatus) *problem {
+	describe := func(reason, format string, args ...any) *problem {
+		return &problem{reason, shortened(fmt.Sprintf("pod %s: ", pod.Name)+fmt.Sprintf(format, args...), maxMessage)}
+	}
+	if waiting := status.State.Waiting; waiting != nil {
+		words := waiting.Message
+		if words == "" {
+			words = "image " + status.Image
+		}
+		switch {
+		case pullReasons[waiting.Reason]:
+			return describe(v1.ReasonImagePullFailed, "%s: %s", waiting.Reason, words)
+		case configReasons[waiting.Reason]:
+			return describe(v1.ReasonContainerConfig, "%s: %s", waiting.Reason, words)
+		case waiting.Reason == "CrashLoopBackOff":
+			return describe(v1.ReasonServerFailed, "%s", lastWords(status.LastTerminationState.Terminated))
+		}
+	}
+	if terminated := status.State.Terminated; terminated != nil && terminated.ExitCode != 0 {
+		return describe(v1.ReasonServerFailed, "%s", lastWords(terminated))
+	}
+	return nil
+}
+
+// lastWords is what a container left when it ended.
+func lastWords(terminated *corev1.ContainerStateTerminated) string {
+	switch {
+	case terminated == nil:
+		return "the server stops soon after it starts: its log says why"
+	case terminated.Message != "":
+		return terminated.Message
+	default:
+		return fmt.Sprintf("the server ended with exit code %d (%s): its log says why", terminated.ExitCode, terminated.Reason)
+	}
+}

@@ -1,0 +1,97 @@
+package database
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/util/workqueue"
+	"k8s.io/utils/clock"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	v1 "example.com/cnat-operator/api/database/v1"
+)
+
+const (
+	defaultConcurrency = 4
+
+	// The wait after an error grows from the first to the second.
+	firstRetry = 100 * time.Millisecond
+	lastRetry  = 2 * time.Minute
+)
+
+// ownedKinds are the kinds of the objects that the operator and the chart make, and of the pods that come of them.
+func ownedKinds() []client.Object {
+	return []client.Object{
+		&appsv1.StatefulSet{},
+		&corev1.ConfigMap{},
+		&corev1.PersistentVolumeClaim{},
+		&corev1.Pod{},
+		&corev1.Secret{},
+		&corev1.Service{},
+		&corev1.ServiceAccount{},
+		&networkingv1.NetworkPolicy{},
+	}
+}
+
+// CachedObjects says what of each kind the manager's cache must hold: only what is this operator's, and of that not who
+// wrote which field. The label is the whole operator's, so that other controllers may use the same entries.
+func CachedObjects() map[client.Object]cache.ByObject {
+	selector, err := metav1.LabelSelectorAsSelector(&ownedSelector)
+	if err != nil {
+		panic(err) // The selector is a constant.
+	}
+	objects := map[client.Object]cache.ByObject{}
+	for _, kind := range ownedKinds() {
+		objects[kind] = cache.ByObject{Label: selector, Transform: cache.TransformStripManagedFields()}
+	}
+	return objects
+}
+
+// SetupWithManager registers the reconciler and what it watches.
+func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
+	if r.Clock == nil {
+		r.Clock = clock.RealClock{}
+	}
+	concurrency := r.MaxConcurrentReconciles
+	if concurrency == 0 {
+		concurrency = defaultConcurrency
+	}
+	build := ctrl.NewControllerManagedBy(mgr).
+		Named("database").
+		// The status is our own: a write of it is no reason to look again.
+		For(&v1.Database{}, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
+		WithOptions(controller.Options{
+			MaxConcurrentReconciles: concurrency,
+			RateLimiter: workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](
+				firstRetry, lastRetry),
+		})
+	for _, kind := range ownedKinds() {
+		build = build.Watches(kind, handler.EnqueueRequestsFromMapFunc(databaseOf))
+	}
+	if err := build.Complete(r); err != nil {
+		return fmt.Errorf("set up the Database controller: %w", err)
+	}
+	return nil
+}
+
+// databaseOf leads from an object to its Database by the label.
+func databaseOf(_ context.Context, object client.Object) []reconcile.Request {
+	name := object.GetLabels()[labelDatabase]
+	if name == "" {
+		return nil
+	}
+	return []reconcile.Request{{NamespacedName: types.NamespacedName{Namespace: object.GetNamespace(), Name: name}}}
+}

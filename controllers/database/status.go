@@ -1,0 +1,117 @@
+package database
+
+import (
+	"context"
+	"fmt"
+
+	"k8s.io/apimachinery/pkg/api/equality"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	v1 "example.com/cnat-operator/api/database/v1"
+)
+
+// observation is everything that a pass over one Database found out.
+type observation struct {
+	credentials credentials
+	release     releaseResult
+	server      serverState
+}
+
+// problem is the first thing that a person must mend, or nil.
+func (o *observation) problem() *problem {
+	for _, found := range []*problem{o.credentials.problem, o.release.problem, o.server.problem} {
+		if found != nil {
+			return found
+		}
+	}
+	return nil
+}
+
+// events are those of the pass, in the order in which things were done.
+func (o *observation) events() []event {
+	return append(o.credentials.events, o.release.events...)
+}
+
+// statusFor computes the whole status from what was observed.
+func statusFor(db *v1.Database, seen *observation) v1.DatabaseStatus {
+	status := *db.Status.DeepCopy()
+	status.ObservedGeneration = db.Generation
+	status.Endpoint = endpoint(db)
+	status.DatabaseName = databaseName(db)
+	status.Credentials = seen.credentials.ref.DeepCopy()
+	if seen.release.status.Name != "" {
+		status.Release = seen.release.status.DeepCopy()
+	}
+	ready, progressing, stalled := conditionsFor(db, seen)
+	if ready.Status == metav1.ConditionTrue {
+		// What the readiness probe compares the server's encoding with.
+		status.Encoding, _ = canonicalEncoding(db.Spec.Encoding)
+	}
+	for _, condition := range []metav1.Condition{ready, progressing, stalled} {
+		condition.ObservedGeneration = db.Generation
+		meta.SetStatusCondition(&status.Conditions, condition)
+	}
+	return status
+}
+
+// conditionsFor computes the three conditions. A problem stands before everything else; Ready follows from the others.
+func conditionsFor(db *v1.Database, seen *observation) (ready, progressing, stalled metav1.Condition) {
+	if found := seen.problem(); found != nil {
+		return condition(v1.ConditionReady, metav1.ConditionFalse, found.reason, found.message),
+			condition(v1.ConditionProgressing, metav1.ConditionFalse, found.reason, "waits for a person: "+found.message),
+			condition(v1.ConditionStalled, metav1.ConditionTrue, found.reason, found.message)
+	}
+	stalled = condition(v1.ConditionStalled, metav1.ConditionFalse, v1.ReasonNotStalled, "nothing waits for a person")
+	if seen.release.current && seen.server.ready {
+		encoding, _ := canonicalEncoding(db.Spec.Encoding)
+		words := fmt.Sprintf("the server takes logins of user %s to database %s with encoding %s",
+			db.Spec.User, databaseName(db), encoding)
+		return condition(v1.ConditionReady, metav1.ConditionTrue, v1.ReasonReady, words),
+			condition(v1.ConditionProgressing, metav1.ConditionFalse, v1.ReasonReconciled, "nothing is left to do"), stalled
+	}
+	reason, words := v1.ReasonStarting, "waiting for "+seen.server.waiting
+	if !seen.release.current {
+		reason, words = v1.ReasonInstalling, "waiting for "+seen.release.waiting
+	}
+	return condition(v1.ConditionReady, metav1.ConditionFalse, reason, words),
+		condition(v1.ConditionProgressing, metav1.ConditionTrue, reason, words), stalled
+}
+
+func condition(kind string, status metav1.ConditionStatus, reason, message string) metav1.Condition {
+	return metav1.Condition{Type: kind, Status: status, Reason: reason, Message: shortened(message, maxMessage)}
+}
+
+// transitions are the events that tell of a change of the conditions.
+func transitions(before, after []metav1.Condition) []event {
+	var events []event
+	stalled := meta.FindStatusCondition(after, v1.ConditionStalled)
+	was := meta.FindStatusCondition(before, v1.ConditionStalled)
+	if stalled != nil && stalled.Status == metav1.ConditionTrue &&
+		(was == nil || was.Status != stalled.Status || was.Reason != stalled.Reason) {
+		events = append(events, warning(stalled.Reason, "Reconcile", stalled.Message))
+	}
+	ready := meta.FindStatusCondition(after, v1.ConditionReady)
+	if ready != nil && ready.Status == metav1.ConditionTrue && !meta.IsStatusConditionTrue(before, v1.ConditionReady) {
+		events = append(events, normal(ready.Reason, "Reconcile", ready.Message))
+	}
+	return events
+}
+
+// report writes the status where it changed, and sends the events once it is written.
+func (r *Reconciler) report(ctx context.Context, db *v1.Database, status v1.DatabaseStatus, events []event) error {
+	events = append(events, transitions(db.Status.Conditions, status.Conditions)...)
+	if !equality.Semantic.DeepEqual(db.Status, status) {
+		// With the lock, a status that was computed from a stale object is not written over a newer one.
+		patch := client.MergeFromWithOptions(db.DeepCopy(), client.MergeFromWithOptimisticLock{})
+		db.Status = status
+		if err := r.Client.Status().Patch(ctx, db, patch); err != nil {
+			return fmt.Errorf("write status: %w", err)
+		}
+	}
+	for _, e := range events {
+		r.Recorder.Eventf(db, nil, e.kind, e.reason, e.action, "%s", shortened(e.note, maxMessage))
+	}
+	return nil
+}

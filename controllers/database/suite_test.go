@@ -1,0 +1,173 @@
+package database
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/go-logr/logr"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/client-go/rest"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/envtest"
+	"sigs.k8s.io/controller-runtime/pkg/log"
+	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
+
+	v1 "example.com/cnat-operator/api/database/v1"
+	"example.com/cnat-operator/internal/helm"
+)
+
+// What the tests against an API server share. There is no kubelet and no controller but ours: the tests play those.
+var (
+	apiConfig *rest.Config
+	api       client.Client
+	scheme    = runtime.NewScheme()
+)
+
+const chartDir = "../../helm-charts/database"
+
+func TestMain(m *testing.M) { os.Exit(runSuite(m)) }
+
+func runSuite(m *testing.M) int {
+	log.SetLogger(logr.FromSlogHandler(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: logLevel()})))
+	environment := &envtest.Environment{
+		CRDDirectoryPaths:     []string{filepath.Join("..", "..", "config", "crd", "bases", "example.com_databases.yaml")},
+		ErrorIfCRDPathMissing: true,
+	}
+	if os.Getenv("KUBEBUILDER_ASSETS") == "" {
+		assets, err := filepath.Abs(filepath.Join("..", "..", "bin"))
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+		environment.BinaryAssetsDirectory = assets
+	}
+	var err error
+	if apiConfig, err = environment.Start(); err != nil {
+		fmt.Fprintln(os.Stderr, "These tests need kube-apiserver and etcd: `make test` builds them.", err)
+		return 1
+	}
+	defer func() {
+		if err := environment.Stop(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+		}
+	}()
+	if err := clientgoscheme.AddToScheme(scheme); err != nil {
+		panic(err)
+	}
+	if err := v1.AddToScheme(scheme); err != nil {
+		panic(err)
+	}
+	if api, err = client.New(apiConfig, client.Options{Scheme: scheme}); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return m.Run()
+}
+
+// operator is a running operator, for one namespace of its own.
+type operator struct {
+	namespace string
+	engine    *helm.Engine
+	stop      func()
+}
+
+// newNamespace makes a namespace for one test.
+func newNamespace(t *testing.T) string {
+	t.Helper()
+	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "database-"}}
+	if err := api.Create(t.Context(), namespace); err != nil {
+		t.Fatal(err)
+	}
+	return namespace.Name
+}
+
+func newEngine(t *testing.T, dir string) *helm.Engine {
+	t.Helper()
+	chart, err := helm.LoadChart(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	httpClient, err := rest.HTTPClientFor(apiConfig)
+	if err != nil {
+		t.Fatal(err)
+	}
+	engine, err := helm.New(apiConfig, httpClient, api.RESTMapper(), chart)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return engine
+}
+
+// startOperator runs an operator until the test ends or stops it. wrap may put something between it and Helm.
+func startOperator(t *testing.T, namespace string, wrap func(Releases) Releases) *operator {
+	t.Helper()
+	engine := newEngine(t, chartDir)
+	mgr, err := ctrl.NewManager(apiConfig, ctrl.Options{
+		Scheme:  scheme,
+		Metrics: metricsserver.Options{BindAddress: "0"},
+		Cache: cache.Options{
+			ByObject:          CachedObjects(),
+			DefaultNamespaces: map[string]cache.Config{namespace: {}},
+		},
+		Controller: controllerOptions(),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var releases Releases = engine
+	if wrap != nil {
+		releases = wrap(engine)
+	}
+	reconciler := &Reconciler{
+		Client:       mgr.GetClient(),
+		APIReader:    mgr.GetAPIReader(),
+		Recorder:     mgr.GetEventRecorder("database-controller"),
+		Releases:     releases,
+		DefaultImage: "example.com/postgres:18",
+	}
+	if err := reconciler.SetupWithManager(mgr); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	stopped := make(chan error, 1)
+	go func() { stopped <- mgr.Start(ctx) }()
+	done := false
+	running := &operator{namespace: namespace, engine: engine, stop: func() {
+		if done {
+			return
+		}
+		done = true
+		cancel()
+		if err := <-stopped; err != nil {
+			t.Error(err)
+		}
+	}}
+	t.Cleanup(running.stop)
+	return running
+}
+
+// eventually waits until check returns no error.
+func eventually(t *testing.T, what string, check func() error) {
+	t.Helper()
+	deadline := time.Now().Add(30 * time.Second)
+	for {
+		err := check()
+		if err == nil {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("waited for %s: %v", what, err)
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+}

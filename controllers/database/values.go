@@ -1,0 +1,72 @@
+package database
+
+import (
+	"fmt"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	"k8s.io/apimachinery/pkg/runtime"
+
+	v1 "example.com/cnat-operator/api/database/v1"
+)
+
+var (
+	defaultSize = resource.MustParse("1Gi")
+
+	defaultResources = corev1.ResourceRequirements{Requests: corev1.ResourceList{
+		corev1.ResourceCPU:    resource.MustParse("50m"),
+		corev1.ResourceMemory: resource.MustParse("128Mi"),
+	}}
+)
+
+// valuesFor makes the chart's values. Of the password it knows no more than where it is, since Helm stores the values.
+// claim is the volume claim that exists, or nil.
+func valuesFor(
+	db *v1.Database, credentials v1.SecretKeyReference, claim *corev1.PersistentVolumeClaim, defaultImage string,
+) (map[string]any, error) {
+	encoding, known := canonicalEncoding(db.Spec.Encoding)
+	if !known {
+		return nil, fmt.Errorf("spec.encoding %q is not an encoding that a PostgreSQL server takes", db.Spec.Encoding)
+	}
+	image := db.Spec.Image
+	if image == "" {
+		image = defaultImage
+	}
+	requirements := defaultResources
+	if db.Spec.Resources != nil {
+		requirements = *db.Spec.Resources
+	}
+	resources, err := runtime.DefaultUnstructuredConverter.ToUnstructured(&requirements)
+	if err != nil {
+		return nil, fmt.Errorf("spec.resources: %w", err)
+	}
+	storage := map[string]any{"size": sizeFor(db, claim)}
+	if db.Spec.Storage.StorageClassName != "" {
+		storage["storageClassName"] = db.Spec.Storage.StorageClassName
+	}
+	return map[string]any{
+		"image":        image,
+		"user":         db.Spec.User,
+		"databaseName": databaseName(db),
+		"encoding":     encoding,
+		"credentials":  map[string]any{"secretName": credentials.Name, "key": credentials.Key},
+		"storage":      storage,
+		"resources":    resources,
+		"labels":       map[string]any{labelDatabase: db.Name},
+	}, nil
+}
+
+// sizeFor never asks for less than the claim has: a claim can't shrink, and one that was kept from an earlier Database,
+// or grown by hand, may be larger than the spec says.
+func sizeFor(db *v1.Database, claim *corev1.PersistentVolumeClaim) string {
+	size := defaultSize
+	if db.Spec.Storage.Size != nil {
+		size = *db.Spec.Storage.Size
+	}
+	if claim != nil {
+		if has := claim.Spec.Resources.Requests[corev1.ResourceStorage]; has.Cmp(size) > 0 {
+			size = has
+		}
+	}
+	return size.String()
+}

@@ -1,0 +1,56 @@
+# Starts the server, and makes its data first where there are none.
+#
+# The data are made in a folder beside their place and moved there, in one step, when they are complete. So a folder in
+# that place is always good, is never removed, and an attempt that was cut short is made again from the beginning.
+set -eu
+umask 077
+# As process 1 a shell ignores what it does not trap.
+trap 'exit 143' TERM INT
+. "${DATABASE_CONFIG_DIR:-/etc/database}/lib.sh"
+
+new=$PGDATA.new
+identity="user=$DATABASE_USER database=$DATABASE_NAME encoding=$DATABASE_ENCODING"
+
+initialise() {
+  read_password || fail "the password in the Secret is empty, has a NUL byte, or can't be read"
+  rm -rf "$new"
+  initdb -D "$new" -U postgres --encoding="$DATABASE_ENCODING" --locale=C --auth=trust >/dev/null ||
+    fail "initdb failed: the container's log has its message"
+  # Nobody but this script reaches the server before it is complete: it listens on no address, and on a socket apart.
+  sockets=$new/bootstrap
+  mkdir "$sockets"
+  pg_ctl -D "$new" -s -w -t 300 start -l "$new/bootstrap.log" \
+    -o "-c listen_addresses= -c port=$port -c unix_socket_directories=$sockets -c unix_socket_permissions=0700" ||
+    fail "the server did not start for the first time: $(tail -n 3 "$new/bootstrap.log")"
+  psql -X -q -w -v ON_ERROR_STOP=1 -h "$sockets" -p "$port" -U postgres -d postgres \
+    -v user="$DATABASE_USER" -v name="$DATABASE_NAME" -v encoding="$DATABASE_ENCODING" \
+    -f "$config_dir/bootstrap.sql" || fail "the database could not be made: the container's log has the server's message"
+  as_superuser "$sockets" -d database_operator -v user="$DATABASE_USER" -f "$config_dir/password.sql" ||
+    fail "the password could not be set: the container's log has the server's message"
+  pg_ctl -D "$new" -s -w -t 300 -m fast stop || fail "the server did not stop after its first start"
+  rm -rf "$sockets" "$new/bootstrap.log"
+  printf '%s\n' "$identity" >"$new/database.identity"
+  # The data must be on the disk before their new name is.
+  sync
+  mv "$new" "$PGDATA"
+}
+
+[ -e "$PGDATA" ] || initialise
+
+read -r have <"$PGDATA/PG_VERSION" || fail "the volume holds no PostgreSQL data: there is no $PGDATA/PG_VERSION"
+version=$(postgres --version)
+program=${version##*"(PostgreSQL) "}
+program=${program%%[!0-9]*}
+[ "$have" = "$program" ] ||
+  fail "the data are of PostgreSQL $have and the image has PostgreSQL $program: set spec.image to one of version $have"
+
+read -r was <"$PGDATA/database.identity" || fail "the volume's data were not made by this chart"
+[ "$was" = "$identity" ] ||
+  fail "the volume holds data of another Database ($was), and this one asks for $identity: make the spec agree, or remove the volume claim"
+
+# A volume whose owner the kubelet had to change lets the group in, and the server refuses that.
+chmod 0700 "$PGDATA"
+
+# exec: the server gets the pod's signals, and its exit is the container's.
+exec postgres -D "$PGDATA" -c config_file="$config_dir/postgresql.conf" -c hba_file="$config_dir/pg_hba.conf" \
+  -c port="$port" -c unix_socket_directories="$socket_dir"

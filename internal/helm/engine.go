@@ -1,0 +1,212 @@
+package helm
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"time"
+
+	helmclient "github.com/operator-framework/helm-operator-plugins/pkg/client"
+	"helm.sh/helm/v3/pkg/action"
+	"helm.sh/helm/v3/pkg/release"
+	"helm.sh/helm/v3/pkg/storage/driver"
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/rest"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+)
+
+const (
+	// labelOwner and labelDigest are on the Secrets in which Helm stores our releases.
+	labelOwner  = "example.com/owner"
+	labelDigest = "example.com/digest"
+
+	// maxHistory is how many revisions of a release are kept, failed ones among them.
+	maxHistory = 3
+)
+
+// Release is the newest revision of a release, as Helm stored it.
+type Release struct {
+	Revision     int64
+	Status       string
+	ChartVersion string
+	// Description is Helm's own word about what happened last.
+	Description string
+	// Owner is the name of the object that the release was made for, and empty for a release that is not ours.
+	Owner string
+	// Digest tells which chart and values the revision was made from.
+	Digest string
+	// Updated is when the revision was made.
+	Updated time.Time
+}
+
+// Engine acts on the releases of one chart.
+type Engine struct {
+	*Chart
+	clients helmclient.ActionClientGetter
+}
+
+// New makes an Engine that shares the manager's HTTP client and REST mapper.
+func New(cfg *rest.Config, httpClient *http.Client, mapper meta.RESTMapper, chart *Chart) (*Engine, error) {
+	configs, err := newConfigGetter(cfg, httpClient, mapper)
+	if err != nil {
+		return nil, err
+	}
+	// A rollback of a failed install is an uninstall, and one of a failed upgrade may fail again without end.
+	clients, err := helmclient.NewActionClientGetter(configs, helmclient.WithFailureRollbacks(false))
+	if err != nil {
+		return nil, fmt.Errorf("clients of Helm's actions: %w", err)
+	}
+	return &Engine{Chart: chart, clients: clients}, nil
+}
+
+// Observe returns what Helm stored of a release, or nil where it stored none.
+func (e *Engine) Observe(ctx context.Context, owner client.Object, name string) (*Release, error) {
+	stored, err := e.last(ctx, owner, name)
+	if stored == nil || err != nil {
+		return nil, err
+	}
+	observed := &Release{
+		Revision:    int64(stored.Version),
+		Status:      stored.Info.Status.String(),
+		Description: stored.Info.Description,
+		Owner:       stored.Labels[labelOwner],
+		Digest:      stored.Labels[labelDigest],
+		Updated:     stored.Info.LastDeployed.Time,
+	}
+	if stored.Chart != nil && stored.Chart.Metadata != nil {
+		observed.ChartVersion = stored.Chart.Metadata.Version
+	}
+	return observed, nil
+}
+
+// Install makes the first revision of a release.
+func (e *Engine) Install(ctx context.Context, owner client.Object, name string, values map[string]any) error {
+	labels, err := e.labels(owner, values)
+	if err != nil {
+		return err
+	}
+	actions, err := e.clients.ActionClientFor(ctx, owner)
+	if err != nil {
+		return fmt.Errorf("install release %s: %w", name, err)
+	}
+	options := func(install *action.Install) error {
+		install.Labels = labels
+		// The API server validates what it is given; Helm would fetch its whole OpenAPI document to do that first.
+		install.DisableOpenAPIValidation = true
+		install.DisableHooks = true
+		install.SkipCRDs = true
+		return nil
+	}
+	_, err = actions.Install(name, owner.GetNamespace(), e.forAction(), runtime.DeepCopyJSON(values), options)
+	if err != nil {
+		return fmt.Errorf("install release %s: %w", name, err)
+	}
+	return nil
+}
+
+// Upgrade makes the next revision of a release, whatever became of the one before.
+func (e *Engine) Upgrade(ctx context.Context, owner client.Object, name string, values map[string]any) error {
+	labels, err := e.labels(owner, values)
+	if err != nil {
+		return err
+	}
+	actions, err := e.clients.ActionClientFor(ctx, owner)
+	if err != nil {
+		return fmt.Errorf("upgrade release %s: %w", name, err)
+	}
+	options := func(upgrade *action.Upgrade) error {
+		upgrade.Labels = labels
+		upgrade.MaxHistory = maxHistory
+		upgrade.ResetValues = true
+		upgrade.DisableOpenAPIValidation = true
+		upgrade.DisableHooks = true
+		upgrade.SkipCRDs = true
+		return nil
+	}
+	_, err = actions.Upgrade(name, owner.GetNamespace(), e.forAction(), runtime.DeepCopyJSON(values), options)
+	if err != nil {
+		return fmt.Errorf("upgrade release %s: %w", name, err)
+	}
+	return nil
+}
+
+// Abandon marks the newest revision as failed: one that was left in the middle of an action. Helm would refuse every
+// other action on it.
+func (e *Engine) Abandon(ctx context.Context, owner client.Object, name string) error {
+	stored, err := e.last(ctx, owner, name)
+	if stored == nil || err != nil {
+		return err
+	}
+	actions, err := e.clients.ActionClientFor(ctx, owner)
+	if err != nil {
+		return fmt.Errorf("abandon release %s: %w", name, err)
+	}
+	stored.SetStatus(release.StatusFailed, fmt.Sprintf("Left %s by an operator that was cut short", stored.Info.Status))
+	if err := actions.Config().Releases.Update(stored); err != nil {
+		return fmt.Errorf("abandon release %s: %w", name, err)
+	}
+	return nil
+}
+
+// Repair makes again, or sets back, the objects of the newest revision that differ from it.
+func (e *Engine) Repair(ctx context.Context, owner client.Object, name string) error {
+	stored, err := e.last(ctx, owner, name)
+	if err != nil {
+		return err
+	}
+	if stored == nil {
+		return fmt.Errorf("repair release %s: %w", name, driver.ErrReleaseNotFound)
+	}
+	actions, err := e.clients.ActionClientFor(ctx, owner)
+	if err != nil {
+		return fmt.Errorf("repair release %s: %w", name, err)
+	}
+	if err := actions.Reconcile(stored); err != nil {
+		return fmt.Errorf("repair release %s: %w", name, err)
+	}
+	return nil
+}
+
+// Uninstall removes a release and its objects, except those that are marked to be kept. A release that is not there
+// is no error.
+func (e *Engine) Uninstall(ctx context.Context, owner client.Object, name string) error {
+	actions, err := e.clients.ActionClientFor(ctx, owner)
+	if err != nil {
+		return fmt.Errorf("uninstall release %s: %w", name, err)
+	}
+	options := func(uninstall *action.Uninstall) error {
+		uninstall.DisableHooks = true
+		return nil
+	}
+	if _, err := actions.Uninstall(name, options); err != nil && !errors.Is(err, driver.ErrReleaseNotFound) {
+		return fmt.Errorf("uninstall release %s: %w", name, err)
+	}
+	return nil
+}
+
+// last returns the newest revision as Helm stored it, or nil.
+func (e *Engine) last(ctx context.Context, owner client.Object, name string) (*release.Release, error) {
+	actions, err := e.clients.ActionClientFor(ctx, owner)
+	if err != nil {
+		return nil, fmt.Errorf("observe release %s: %w", name, err)
+	}
+	revisions, err := actions.Config().Releases.History(name)
+	if errors.Is(err, driver.ErrReleaseNotFound) || err == nil && len(revisions) == 0 {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("observe release %s: %w", name, err)
+	}
+	return slices.MaxFunc(revisions, func(a, b *release.Release) int { return a.Version - b.Version }), nil
+}
+
+func (e *Engine) labels(owner client.Object, values map[string]any) (map[string]string, error) {
+	digest, err := e.Digest(values)
+	if err != nil {
+		return nil, err
+	}
+	return map[string]string{labelOwner: owner.GetName(), labelDigest: digest}, nil
+}

@@ -1,0 +1,117 @@
+// Package debian builds images for tests out of Debian packages: it resolves and
+// downloads them with the machine's apt, and lays their files out without
+// running any of their scripts, so that it needs neither root nor a chroot.
+package debian
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+
+	"example.com/cnat-operator/hack/cluster/internal/image"
+)
+
+// format is raised with every change of how a recipe becomes an image: images
+// are cached by it.
+const format = 1
+
+// Recipe tells what an image is made of.
+type Recipe struct {
+	Name string
+	// Packages are installed with all that they depend on, but for Without.
+	Packages []string
+	// Without are packages whose programs or libraries the image's own programs
+	// do not call: they serve the packages' installation scripts.
+	Without []string
+	// Drop are paths, with all below them, that are left out.
+	Drop []string
+	// Locales are compiled for the image, beside C.UTF-8.
+	Locales []string
+	// User is the numeric ID of the image's user, which is called UserName.
+	User     int
+	UserName string
+	// Folders belong to that user; the first is its home.
+	Folders []string
+	Env     []string
+	Cmd     []string
+}
+
+// Recipes are the images for tests.
+var Recipes = []Recipe{Shell, Postgres}
+
+// path is the search path of every image.
+const path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+// installers are what only the packages' installation scripts call.
+var installers = []string{
+	"adduser", "debconf", "dpkg", "init-system-helpers", "libfile-find-rule-perl", "libnumber-compare-perl",
+	"libtext-glob-perl", "passwd", "perl", "perl-base", "perl-modules-5.36", "libperl5.36", "libgdbm6",
+	"libgdbm-compat4", "sensible-utils", "ucf", "usrmerge", "lsb-base", "sysvinit-utils",
+}
+
+// documents are what nobody reads in a container.
+var documents = []string{
+	"usr/share/bash-completion", "usr/share/bug", "usr/share/doc", "usr/share/doc-base", "usr/share/i18n",
+	"usr/share/info", "usr/share/lintian", "usr/share/locale", "usr/share/man", "usr/share/menu",
+}
+
+// Shell has a shell and what is usually called from one.
+var Shell = Recipe{
+	Name:     "shell",
+	Packages: []string{"bash", "base-files", "coreutils", "dash", "findutils", "grep", "gzip", "hostname", "libc-bin", "mawk", "netbase", "procps", "sed", "tar"},
+	Without:  installers,
+	Drop:     documents,
+	Env:      []string{"PATH=" + path},
+	Cmd:      []string{"sh"},
+}
+
+// Postgres has PostgreSQL's server and client. Its user, its data folder and its
+// locale are those of the official image, but there is no entry point script.
+var Postgres = Recipe{
+	Name:     "postgres",
+	Packages: []string{"postgresql-15", "postgresql-client-15", "bash", "base-files", "coreutils", "dash", "findutils", "grep", "libc-bin", "locales", "netbase", "sed", "tzdata"},
+	// LLVM serves only to compile long queries; without it PostgreSQL interprets
+	// them.
+	Without: append([]string{
+		"libllvm14", "libz3-4", "libjson-perl", "openssl", "postgresql-client-common", "postgresql-common", "ssl-cert",
+	}, installers...),
+	Drop:     append([]string{"usr/lib/postgresql/15/lib/bitcode", "usr/lib/postgresql/15/lib/llvmjit.so"}, documents...),
+	Locales:  []string{"en_US"},
+	User:     999,
+	UserName: "postgres",
+	Folders:  []string{"var/lib/postgresql", "var/lib/postgresql/data", "run/postgresql"},
+	Env: []string{
+		"PATH=/usr/lib/postgresql/15/bin:" + path,
+		"LANG=en_US.utf8",
+		"PGDATA=/var/lib/postgresql/data",
+	},
+	Cmd: []string{"postgres"},
+}
+
+// Key identifies what a recipe makes, for a cache: not the versions of its
+// packages, which need apt and its lists to be known. They are in the image's
+// labels.
+func (r Recipe) Key(architecture string) (string, error) {
+	data, err := json.Marshal(struct {
+		Recipe
+		Format       int
+		Architecture string
+	}{r, format, architecture})
+	if err != nil {
+		return "", fmt.Errorf("encode the recipe of %s: %w", r.Name, err)
+	}
+	sum := sha256.Sum256(data)
+	return r.Name + "-" + hex.EncodeToString(sum[:8]), nil
+}
+
+func (r Recipe) config(packages []pkg) image.Config {
+	config := image.Config{Env: r.Env, Cmd: r.Cmd, Labels: map[string]string{}}
+	if r.User != 0 {
+		config.User = fmt.Sprint(r.User)
+	}
+	for _, p := range packages {
+		config.Labels["org.debian.package."+p.name] = p.version
+	}
+	return config
+}

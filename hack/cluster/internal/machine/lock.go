@@ -1,0 +1,32 @@
+package machine
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"time"
+)
+
+// Lock keeps two commands from changing the cluster at once; the returned
+// function gives it back. It is an abstract socket: no file is left behind, and
+// it goes with the process that holds it.
+func Lock(ctx context.Context, name string, limit time.Duration, waiting func()) (func(), error) {
+	for deadline, told := time.Now().Add(limit), false; ; {
+		listener, err := new(net.ListenConfig).Listen(ctx, "unix", "@"+name)
+		if err == nil {
+			return func() { listener.Close() }, nil
+		}
+		if time.Now().After(deadline) {
+			return nil, fmt.Errorf("waited %s for another command on the cluster to end: %w", limit, err)
+		}
+		if !told {
+			waiting()
+			told = true
+		}
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-time.After(200 * time.Millisecond):
+		}
+	}
+}

@@ -1,14 +1,89 @@
+// Command manager is the operator: it runs the controllers of At and Database.
 package main
 
 import (
-	_ "github.com/operator-framework/helm-operator-plugins/pkg/client"
-	_ "helm.sh/helm/v3/pkg/action"
-	_ "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
-	_ "k8s.io/client-go/kubernetes"
-	_ "sigs.k8s.io/controller-runtime"
-	_ "sigs.k8s.io/controller-runtime/pkg/envtest"
-	_ "github.com/onsi/ginkgo/v2"
-	_ "github.com/onsi/gomega"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+
+	"k8s.io/utils/clock"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/healthz"
+	"sigs.k8s.io/controller-runtime/pkg/log/zap"
+
+	"example.com/cnat-operator/controllers/at"
+	"example.com/cnat-operator/controllers/database"
+	"example.com/cnat-operator/internal/helm"
 )
 
-func main() {}
+func main() {
+	var opts options
+	opts.bind(flag.CommandLine)
+	logging := zap.Options{}
+	logging.BindFlags(flag.CommandLine)
+	flag.Parse()
+	ctrl.SetLogger(zap.New(zap.UseFlagOptions(&logging)))
+
+	if err := run(opts); err != nil {
+		ctrl.Log.Error(err, "The operator stops")
+		os.Exit(1)
+	}
+}
+
+// run serves until a signal or an error ends it.
+func run(opts options) error {
+	config, err := ctrl.GetConfig()
+	if err != nil {
+		return fmt.Errorf("finding the cluster: %w", err)
+	}
+	config.QPS = -1 // the API server's own priority and fairness limits the operator
+	config.UserAgent = "cnat-operator"
+
+	mgr, err := ctrl.NewManager(config, opts.manager())
+	if err != nil {
+		return fmt.Errorf("creating the manager: %w", err)
+	}
+	if err := setup(mgr, opts); err != nil {
+		return err
+	}
+	ctrl.Log.Info("The operator starts", "namespaces", opts.namespaces())
+	return mgr.Start(ctrl.SetupSignalHandler())
+}
+
+// setup registers the controllers and the probes.
+func setup(mgr ctrl.Manager, opts options) error {
+	ats := &at.Reconciler{
+		Client:       mgr.GetClient(),
+		APIReader:    mgr.GetAPIReader(),
+		Recorder:     mgr.GetEventRecorder("at-controller"),
+		Clock:        clock.RealClock{},
+		CommandImage: opts.commandImage,
+		Workers:      opts.atWorkers,
+	}
+	if err := ats.SetupWithManager(mgr); err != nil {
+		return fmt.Errorf("setting up the At controller: %w", err)
+	}
+
+	chart, err := helm.LoadChart(opts.databaseChart)
+	if err != nil {
+		return fmt.Errorf("loading the chart of a Database: %w", err)
+	}
+	releases, err := helm.New(mgr.GetConfig(), mgr.GetHTTPClient(), mgr.GetRESTMapper(), chart)
+	if err != nil {
+		return fmt.Errorf("setting up Helm: %w", err)
+	}
+	databases := &database.Reconciler{
+		Client:                  mgr.GetClient(),
+		APIReader:               mgr.GetAPIReader(),
+		Recorder:                mgr.GetEventRecorder("database-controller"),
+		Releases:                releases,
+		DefaultImage:            opts.databaseImage,
+		MaxConcurrentReconciles: opts.databaseWorkers,
+	}
+	if err := databases.SetupWithManager(mgr); err != nil {
+		return fmt.Errorf("setting up the Database controller: %w", err)
+	}
+
+	return errors.Join(mgr.AddHealthzCheck("ping", healthz.Ping), mgr.AddReadyzCheck("ping", healthz.Ping))
+}

@@ -1,0 +1,197 @@
+# The targets that operator-sdk users know, and those of the local cluster.
+# `make help` lists them.
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+
+##@ Settings
+# The version of what is built here.
+VERSION ?= 0.1.0
+# CLUSTER=existing, or a KUBECONFIG of your own, makes every target use the
+# cluster that you have, in place of the local one.
+ifndef CLUSTER
+CLUSTER := $(if $(KUBECONFIG),existing,local)
+endif
+ifndef KUBECONFIG
+KUBECONFIG := $(if $(filter local,$(CLUSTER)),$(CURDIR)/.cluster/kubeconfig,$(HOME)/.kube/config)
+endif
+export CLUSTER KUBECONFIG
+export PATH := $(CURDIR)/bin:$(PATH)
+
+# One set of build flags everywhere, so that one build cache serves everything
+# and equal sources give equal bytes.
+export GOFLAGS     := -trimpath -buildvcs=false
+CGO_ENABLED ?= 0
+export CGO_ENABLED
+
+# Where images are pushed to, and the images that the operator runs. The local
+# cluster has its own registry, with images made of Debian packages.
+LOCAL_REGISTRY := 10.99.0.2:5000
+ifeq ($(CLUSTER),local)
+IMG            ?= $(LOCAL_REGISTRY)/cnat-operator:$(VERSION)
+SHELL_IMAGE    ?= $(LOCAL_REGISTRY)/shell:latest
+POSTGRES_IMAGE ?= $(LOCAL_REGISTRY)/postgres:15
+else
+IMG            ?= example.com/cnat-operator:$(VERSION)
+SHELL_IMAGE    ?= docker.io/library/busybox:1.37
+POSTGRES_IMAGE ?= docker.io/library/postgres:18
+endif
+export IMG SHELL_IMAGE POSTGRES_IMAGE
+
+# Go modules of this repository.
+MODULES := . hack/cluster $(patsubst %/go.mod,%,$(wildcard tools/*/go.mod))
+
+##@ General
+
+.PHONY: help
+help: ## Show this help.
+	@awk 'BEGIN {FS = ":.*##"; print "Usage: make TARGET"} \
+		/^##@ / && $$0 !~ /Settings/ {printf "\n%s\n", substr($$0, 5)} \
+		/^[a-z0-9-]+:.*##/ {printf "  %-18s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: deploy ## Show an At and a Database working on a real cluster.
+	hack/demo
+
+.PHONY: test
+test: envtest-bin bin/helm bin/helm-unittest ## Run unit tests, API server tests and chart tests.
+	hack/test
+
+##@ Development
+
+.PHONY: generate
+generate: bin/controller-gen ## Generate deep copies.
+	controller-gen object:headerFile=hack/boilerplate.go.txt paths=./api/...
+
+.PHONY: manifests
+manifests: bin/controller-gen ## Generate CRDs and RBAC.
+	controller-gen crd paths=./api/... output:crd:artifacts:config=config/crd/bases
+	go run ./hack/crd config/crd/bases/*.yaml
+	controller-gen rbac:roleName=manager paths=./controllers/... output:rbac:artifacts:config=config/rbac
+
+.PHONY: docs
+docs: bin/crd-ref-docs ## Generate the API reference.
+	crd-ref-docs --source-path=api --config=docs/api-reference.yaml --renderer=markdown --output-path=docs/api-reference.md
+
+.PHONY: fmt
+fmt: bin/golangci-lint ## Format the Go code.
+	golangci-lint fmt ./...
+	cd hack/cluster && golangci-lint fmt ./...
+
+.PHONY: vet
+vet: ## Run go vet.
+	go vet ./...
+	cd hack/cluster && go vet ./...
+
+.PHONY: lint
+lint: bin/golangci-lint bin/helm ## Lint the Go code, the APIs and the chart.
+	golangci-lint run ./...
+	cd hack/cluster && golangci-lint run ./...
+	helm lint --strict --quiet helm-charts/database
+
+.PHONY: tidy
+tidy: ## Tidy all Go modules.
+	for module in $(MODULES); do (cd $$module && go mod tidy) || exit 1; done
+
+.PHONY: verify
+verify: bin/operator-sdk ## Regenerate, format, tidy and lint everything; fail if the tree would change.
+	hack/verify
+
+##@ Build
+
+.PHONY: build
+build: ## Build the operator for this machine.
+	go build -ldflags "-s -w" -o bin/manager ./cmd/manager
+
+.PHONY: run
+run: build install ## Run the operator from this machine against the cluster.
+	bin/manager --database-chart=helm-charts/database --metrics-bind-address=0 \
+		--command-image=$(SHELL_IMAGE) --database-image=$(POSTGRES_IMAGE)
+
+.PHONY: docker-build
+docker-build: ## Build the image with Docker, for PLATFORMS.
+	docker buildx build --platform=$(PLATFORMS) --tag=$(IMG) .
+
+PLATFORMS ?= linux/amd64
+.PHONY: images
+images: bin/image ## Build the image without Docker, for PLATFORMS, as dist/images/cnat-operator.tar.
+	hack/images "$(PLATFORMS)"
+
+.PHONY: push
+push: images cluster ## Build the image without Docker, and push it as IMG.
+	hack/push
+
+.PHONY: build-installer
+build-installer: bin/kustomize ## Write all manifests to dist/install.yaml.
+	hack/overlay dist/installer
+	kustomize build dist/installer > dist/install.yaml
+
+##@ Cluster
+
+.PHONY: cluster-deps
+cluster-deps: bin/cluster # Install the Debian packages that the node needs.
+	bin/cluster deps
+
+.PHONY: cluster-up
+cluster-up: cluster-deps ## Start the local cluster.
+	@$(MAKE) --no-print-directory node-bin
+	bin/cluster up
+
+.PHONY: cluster-down
+cluster-down: bin/cluster ## Stop the local cluster and remove all that it left.
+	bin/cluster down
+
+.PHONY: cluster-status
+cluster-status: bin/cluster ## Tell how the local cluster is.
+	bin/cluster status
+
+.PHONY: cluster-load
+cluster-load: bin/cluster ## Load the OCI archive IMAGE into the local cluster's registry.
+	bin/cluster load $(IMAGE)
+
+.PHONY: kubeconfig-path
+kubeconfig-path: ## Print the path of the kubeconfig.
+	@echo $(KUBECONFIG)
+
+# cluster is what other targets need: the local cluster, or the one you have.
+.PHONY: cluster
+cluster: $(if $(filter local,$(CLUSTER)),cluster-up,bin/kubectl)
+
+##@ Deployment
+
+.PHONY: install
+install: cluster bin/kustomize bin/kubectl ## Install the CRDs.
+	kustomize build config/crd | kubectl apply --server-side -f -
+
+.PHONY: uninstall
+uninstall: bin/kustomize bin/kubectl ## Remove the CRDs, and with them every At and Database.
+	kustomize build config/crd | kubectl delete --ignore-not-found -f -
+
+.PHONY: deploy
+deploy: push bin/kustomize bin/kubectl ## Deploy the operator in the cluster.
+	hack/overlay dist/deploy
+	kustomize build dist/deploy | kubectl apply --server-side -f -
+	kubectl -n cnat-operator-system rollout status deployment/cnat-operator-controller-manager --timeout=180s
+
+.PHONY: undeploy
+undeploy: bin/kustomize bin/kubectl ## Remove the operator, its CRDs, and with them every At and Database.
+	kustomize build config/default | kubectl delete --ignore-not-found -f -
+
+##@ Tests
+
+.PHONY: e2e
+e2e: deploy ## Run the tests on a real cluster.
+	go test ./test/e2e -count=1 -timeout=20m -v -ginkgo.v
+
+.PHONY: ci
+ci: verify test e2e ## Run what CI runs.
+
+##@ Tools
+
+.PHONY: node-bin
+node-bin: bin/kube bin/kubectl bin/containerd bin/containerd-shim-runc-v2 bin/runc bin/addons bin/pause bin/image
+
+.PHONY: envtest-bin
+envtest-bin: bin/kubectl bin/kube-apiserver bin/etcd
+
+include hack/tools.mk

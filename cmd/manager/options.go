@@ -1,0 +1,116 @@
+package main
+
+import (
+	"cmp"
+	"flag"
+	"maps"
+	"os"
+	"reflect"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/runtime"
+	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/metrics/filters"
+	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
+
+	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
+	databasev1 "example.com/cnat-operator/api/database/v1"
+	"example.com/cnat-operator/controllers/at"
+	"example.com/cnat-operator/controllers/database"
+)
+
+// leaderElectionID names the Lease that the leader holds.
+const leaderElectionID = "cnat-operator.cnat.programming-kubernetes.info"
+
+// options are what the flags and the environment say.
+type options struct {
+	metricsAddress string
+	metricsSecure  bool
+	probeAddress   string
+	leaderElect    bool
+
+	commandImage string
+	atWorkers    int
+
+	databaseImage   string
+	databaseChart   string
+	databaseWorkers int
+}
+
+func (o *options) bind(flags *flag.FlagSet) {
+	flags.StringVar(&o.metricsAddress, "metrics-bind-address", ":8443", "Where to serve metrics; 0 serves none.")
+	flags.BoolVar(&o.metricsSecure, "metrics-secure", true,
+		"Serve metrics by HTTPS, to those only whom the API server authorizes.")
+	flags.StringVar(&o.probeAddress, "health-probe-bind-address", ":8081", "Where to serve /healthz and /readyz.")
+	flags.BoolVar(&o.leaderElect, "leader-elect", false, "Let one of several replicas lead; the others stand by.")
+
+	// OLM lists a bundle's images from the variables RELATED_IMAGE_*.
+	flags.StringVar(&o.commandImage, "command-image",
+		cmp.Or(os.Getenv("RELATED_IMAGE_SHELL"), "docker.io/library/busybox:1.37"),
+		"The image that runs an At's command; it must have sh. Default from RELATED_IMAGE_SHELL.")
+	flags.IntVar(&o.atWorkers, "at-workers", 16, "How many Ats are reconciled side by side.")
+	flags.StringVar(&o.databaseImage, "database-image",
+		cmp.Or(os.Getenv("RELATED_IMAGE_POSTGRES"), "docker.io/library/postgres:18"),
+		"The PostgreSQL image of Databases that name none. Default from RELATED_IMAGE_POSTGRES.")
+	flags.StringVar(&o.databaseChart, "database-chart", "/helm-charts/database", "The folder of the chart that Databases are released from.")
+	flags.IntVar(&o.databaseWorkers, "database-workers", 4, "How many Databases are reconciled side by side.")
+}
+
+// manager are the manager's options.
+func (o *options) manager() ctrl.Options {
+	metrics := metricsserver.Options{BindAddress: o.metricsAddress, SecureServing: o.metricsSecure}
+	if o.metricsSecure {
+		metrics.FilterProvider = filters.WithAuthenticationAndAuthorization
+	}
+	return ctrl.Options{
+		Scheme:                 newScheme(),
+		Cache:                  cache.Options{ByObject: cachedObjects(), DefaultNamespaces: o.namespaces()},
+		Metrics:                metrics,
+		HealthProbeBindAddress: o.probeAddress,
+		LeaderElection:         o.leaderElect,
+		LeaderElectionID:       leaderElectionID,
+		// The process ends when the manager does, so a new leader need not wait.
+		LeaderElectionReleaseOnCancel: true,
+	}
+}
+
+// namespaces are those to watch: the comma-separated WATCH_NAMESPACE, which OLM
+// sets from the OperatorGroup. Empty or not set: all.
+func (o *options) namespaces() map[string]cache.Config {
+	var namespaces map[string]cache.Config
+	for name := range strings.SplitSeq(os.Getenv("WATCH_NAMESPACE"), ",") {
+		if name = strings.TrimSpace(name); name != "" {
+			if namespaces == nil {
+				namespaces = map[string]cache.Config{}
+			}
+			namespaces[name] = cache.Config{}
+		}
+	}
+	return namespaces
+}
+
+// cachedObjects are those of all controllers. Of a type that several name, any
+// will do: all select by the operator's own label.
+func cachedObjects() map[client.Object]cache.ByObject {
+	all := at.CachedObjects()
+	named := map[reflect.Type]bool{}
+	for object := range all {
+		named[reflect.TypeOf(object)] = true
+	}
+	others := database.CachedObjects()
+	maps.DeleteFunc(others, func(object client.Object, _ cache.ByObject) bool { return named[reflect.TypeOf(object)] })
+	maps.Copy(all, others)
+	return all
+}
+
+func newScheme() *runtime.Scheme {
+	scheme := runtime.NewScheme()
+	utilruntime.Must(clientgoscheme.AddToScheme(scheme))
+	utilruntime.Must(cnatv1alpha1.AddToScheme(scheme))
+	utilruntime.Must(databasev1.AddToScheme(scheme))
+	return scheme
+}

@@ -1,0 +1,104 @@
+package at
+
+import (
+	"strings"
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/validation"
+
+	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
+)
+
+func TestJobName(t *testing.T) {
+	tests := map[string]struct{ name, want string }{
+		"short":                      {"cnrex", "cnrex-b710ab03"},
+		"cut":                        {strings.Repeat("a", 100), strings.Repeat("a", 54) + "-b710ab03"},
+		"cut behind a dot":           {strings.Repeat("a", 53) + ".b", strings.Repeat("a", 53) + "-b710ab03"},
+		"cut behind dots and dashes": {strings.Repeat("a", 52) + "--b", strings.Repeat("a", 52) + "-b710ab03"},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			at := newAt(func(at *cnatv1alpha1.At) { at.Name = test.name })
+			got := jobName(at)
+			if got != test.want {
+				t.Errorf("got %q, want %q", got, test.want)
+			}
+			if wrong := validation.IsDNS1123Subdomain(got); wrong != nil {
+				t.Errorf("%q is no name: %v", got, wrong)
+			}
+			if wrong := validation.IsValidLabelValue(got); wrong != nil {
+				t.Errorf("%q is no label value: %v", got, wrong)
+			}
+		})
+	}
+}
+
+func TestJobNameFollowsUID(t *testing.T) {
+	first, again := newAt(), newAt(func(at *cnatv1alpha1.At) { at.UID = types.UID("another") })
+	if jobName(first) == jobName(again) {
+		t.Error("an At made again under its old name has the Job name of the former one")
+	}
+}
+
+func TestNewJob(t *testing.T) {
+	container := corev1.Container{Name: "shell", Image: "centos:7", Command: []string{"bin/bash", "-c", "true"}}
+	tests := map[string]struct {
+		spec cnatv1alpha1.AtSpec
+		// what the first container must be
+		image   string
+		command []string
+		policy  corev1.TerminationMessagePolicy
+	}{
+		"containers": {
+			cnatv1alpha1.AtSpec{Containers: []corev1.Container{container}},
+			"centos:7", container.Command, corev1.TerminationMessageFallbackToLogsOnError},
+		"command": {
+			cnatv1alpha1.AtSpec{Command: "echo $HOME"},
+			"busybox", []string{"sh", "-c", "echo $HOME"}, corev1.TerminationMessageFallbackToLogsOnError},
+		"template": {
+			cnatv1alpha1.AtSpec{Template: &corev1.PodTemplateSpec{
+				ObjectMeta: metav1.ObjectMeta{Labels: map[string]string{"mine": "stays", labelPartOf: "something-else"}},
+				Spec: corev1.PodSpec{ServiceAccountName: "robot", Containers: []corev1.Container{{
+					Name: "own", Image: "own:1", TerminationMessagePolicy: corev1.TerminationMessageReadFile}}},
+			}},
+			"own:1", nil, corev1.TerminationMessageReadFile},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			at := newAt(func(at *cnatv1alpha1.At) { at.Spec = test.spec })
+			before := at.DeepCopy()
+			job := newJob(at, "busybox")
+
+			if !metav1.IsControlledBy(job, at) {
+				t.Errorf("the At is not the owner: %v", job.OwnerReferences)
+			}
+			if *job.Spec.BackoffLimit != 0 {
+				t.Errorf("backoffLimit is %d: the Job may start a second pod", *job.Spec.BackoffLimit)
+			}
+			pod := job.Spec.Template
+			if pod.Spec.RestartPolicy != corev1.RestartPolicyNever {
+				t.Errorf("restartPolicy is %q: the kubelet may start a container again", pod.Spec.RestartPolicy)
+			}
+			if job.Labels[labelPartOf] != partOf || pod.Labels[labelPartOf] != partOf {
+				t.Errorf("the cache does not select Job labels %v or pod labels %v", job.Labels, pod.Labels)
+			}
+			if pod.Annotations[atAnnotation] != at.Name {
+				t.Errorf("the pod does not lead back to its At: %v", pod.Annotations)
+			}
+			c := pod.Spec.Containers[0]
+			if c.Image != test.image || strings.Join(c.Command, "|") != strings.Join(test.command, "|") || c.TerminationMessagePolicy != test.policy {
+				t.Errorf("got %+v", c)
+			}
+			if test.spec.Template != nil && (pod.Labels["mine"] != "stays" || pod.Spec.ServiceAccountName != "robot") {
+				t.Errorf("the template was not kept: %+v", pod)
+			}
+			if !equality.Semantic.DeepEqual(before, at) {
+				t.Error("building the Job changed the At")
+			}
+		})
+	}
+}

@@ -1,0 +1,205 @@
+package at
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
+
+	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
+)
+
+// newPod is a pod with one container, "command", in that state.
+func newPod(state corev1.ContainerState) *corev1.Pod {
+	return &corev1.Pod{
+		Spec:   corev1.PodSpec{Containers: []corev1.Container{{Name: "command"}}},
+		Status: corev1.PodStatus{ContainerStatuses: []corev1.ContainerStatus{{Name: "command", State: state}}},
+	}
+}
+
+func waiting(reason, message string) corev1.ContainerState {
+	return corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: reason, Message: message}}
+}
+
+func running() corev1.ContainerState {
+	return corev1.ContainerState{Running: &corev1.ContainerStateRunning{StartedAt: metav1.NewTime(due.Add(time.Second))}}
+}
+
+func ended(exitCode int32, message string) corev1.ContainerState {
+	return corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{
+		StartedAt:  metav1.NewTime(due.Add(time.Second)),
+		FinishedAt: metav1.NewTime(due.Add(2 * time.Second)),
+		ExitCode:   exitCode,
+		Message:    message,
+	}}
+}
+
+// with puts a condition that holds into a Job.
+func with(conditionType batchv1.JobConditionType, message string) func(*batchv1.Job) {
+	return func(job *batchv1.Job) {
+		job.Status.Conditions = append(job.Status.Conditions,
+			batchv1.JobCondition{Type: conditionType, Status: corev1.ConditionTrue, Message: message})
+	}
+}
+
+func TestNextStatus(t *testing.T) {
+	tests := map[string]struct {
+		at   *cnatv1alpha1.At
+		seen observation
+		pod  *corev1.Pod
+
+		phase     cnatv1alpha1.AtPhase
+		holds     string // the condition that is True, if any
+		reason    string // its reason, or that of Complete
+		message   string
+		started   bool
+		completed bool
+		exitCode  *int32
+		events    string // the reasons
+	}{
+		"waits": {
+			at: newAt(), seen: observation{step: stepWait},
+			phase: cnatv1alpha1.AtPending, reason: cnatv1alpha1.ReasonScheduled, events: "Scheduled"},
+		"refused": {
+			at: newAt(inPhase(cnatv1alpha1.AtPending)), seen: observation{step: stepStart, refused: errors.New("exceeded quota")},
+			phase: cnatv1alpha1.AtPending, holds: cnatv1alpha1.ConditionStalled, reason: cnatv1alpha1.ReasonJobRefused,
+			message: "exceeded quota", events: "JobRefused"},
+		"conflict": {
+			at: newAt(inPhase(cnatv1alpha1.AtPending)), seen: observation{step: stepConflict, job: jobOf(newAt())},
+			phase: cnatv1alpha1.AtPending, holds: cnatv1alpha1.ConditionStalled, reason: cnatv1alpha1.ReasonNameConflict,
+			message: "does not own", events: "NameConflict"},
+		"no pod yet": {
+			at: newAt(), seen: observation{step: stepObserve, job: jobOf(newAt())},
+			phase: cnatv1alpha1.AtPending, reason: cnatv1alpha1.ReasonRunning, events: "Scheduled"},
+		"container creating": {
+			at: newAt(started("job-uid")), seen: observation{step: stepObserve, job: jobOf(newAt())},
+			pod:   newPod(waiting("ContainerCreating", "")),
+			phase: cnatv1alpha1.AtPending, reason: cnatv1alpha1.ReasonRunning},
+		"image can't be pulled": {
+			at: newAt(started("job-uid")), seen: observation{step: stepObserve, job: jobOf(newAt())},
+			pod:   newPod(waiting("ErrImagePull", "not found")),
+			phase: cnatv1alpha1.AtPending, holds: cnatv1alpha1.ConditionStalled, reason: cnatv1alpha1.ReasonPodNotStarting,
+			message: "container command: ErrImagePull: not found", events: "PodNotStarting"},
+		"running": {
+			at: newAt(started("job-uid")), seen: observation{step: stepObserve, job: jobOf(newAt())}, pod: newPod(running()),
+			phase: cnatv1alpha1.AtRunning, reason: cnatv1alpha1.ReasonRunning, started: true, events: "Started"},
+		"ended, the Job not yet": {
+			at: newAt(started("job-uid")), seen: observation{step: stepObserve, job: jobOf(newAt())}, pod: newPod(ended(0, "")),
+			phase: cnatv1alpha1.AtRunning, reason: cnatv1alpha1.ReasonRunning, started: true, exitCode: ptr.To[int32](0), events: "Started"},
+		"succeeded, all seen at once": {
+			at: newAt(), seen: observation{step: stepObserve, job: jobOf(newAt(), with(batchv1.JobComplete, ""))}, pod: newPod(ended(0, "fine")),
+			phase: cnatv1alpha1.AtSucceeded, holds: cnatv1alpha1.ConditionComplete, reason: cnatv1alpha1.ReasonSucceeded,
+			message: "fine", started: true, completed: true, exitCode: ptr.To[int32](0), events: "Scheduled Started Succeeded"},
+		"failed": {
+			at: newAt(started("job-uid")), seen: observation{step: stepObserve, job: jobOf(newAt(), with(batchv1.JobFailed, "backoff"))},
+			pod:   newPod(ended(3, "no such file")),
+			phase: cnatv1alpha1.AtFailed, holds: cnatv1alpha1.ConditionFailed, reason: cnatv1alpha1.ReasonContainerFailed,
+			message: "no such file", started: true, completed: true, exitCode: ptr.To[int32](3), events: "Started Failed"},
+		"failed, its pod gone": {
+			at: newAt(started("job-uid")), seen: observation{step: stepObserve, job: jobOf(newAt(), with(batchv1.JobFailed, "backoff"))},
+			phase: cnatv1alpha1.AtFailed, holds: cnatv1alpha1.ConditionFailed, reason: cnatv1alpha1.ReasonJobFailed,
+			message: "backoff", completed: true, events: "Failed"},
+		"lost": {
+			at: newAt(started("job-uid")), seen: observation{step: stepLost},
+			phase: cnatv1alpha1.AtFailed, holds: cnatv1alpha1.ConditionFailed, reason: cnatv1alpha1.ReasonJobDeleted,
+			message: "does not run twice", completed: true, events: "Failed"},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			test.seen.now = due.Add(3 * time.Second)
+			if test.pod != nil {
+				test.seen.run = observeRun([]corev1.Pod{*test.pod})
+			}
+			got := nextStatus(test.at, test.seen)
+
+			if got.Phase != test.phase {
+				t.Errorf("phase is %q, want %q", got.Phase, test.phase)
+			}
+			for _, c := range []string{cnatv1alpha1.ConditionComplete, cnatv1alpha1.ConditionFailed, cnatv1alpha1.ConditionStalled} {
+				if meta.IsStatusConditionTrue(got.Conditions, c) != (c == test.holds) {
+					t.Errorf("condition %s: want %q only to hold, got %+v", c, test.holds, got.Conditions)
+				}
+			}
+			of := test.holds
+			if of == "" {
+				of = cnatv1alpha1.ConditionComplete
+			}
+			condition := meta.FindStatusCondition(got.Conditions, of)
+			if condition.Reason != test.reason || condition.ObservedGeneration != 1 {
+				t.Errorf("got %+v, want reason %q", condition, test.reason)
+			}
+			if !strings.Contains(got.Message, test.message) || test.message == "" && got.Message != "" {
+				t.Errorf("message is %q, want %q", got.Message, test.message)
+			}
+			if (got.StartTime != nil) != test.started || (got.CompletionTime != nil) != test.completed {
+				t.Errorf("started %v, completed %v", got.StartTime, got.CompletionTime)
+			}
+			if !ptr.Equal(got.ExitCode, test.exitCode) {
+				t.Errorf("exit code is %v", got.ExitCode)
+			}
+			if reasons := reasonsOf(eventsBetween(&test.at.Status, &got)); reasons != test.events {
+				t.Errorf("events are %q, want %q", reasons, test.events)
+			}
+			if again := reasonsOf(eventsBetween(&got, &got)); again != "" {
+				t.Errorf("without a change there are events %q", again)
+			}
+		})
+	}
+}
+
+func reasonsOf(events []event) string {
+	var reasons []string
+	for _, e := range events {
+		reasons = append(reasons, e.reason)
+	}
+	return strings.Join(reasons, " ")
+}
+
+func TestStatusNeverGoesBack(t *testing.T) {
+	at := newAt(started("job-uid"))
+	at.Status = nextStatus(at, observation{now: due, step: stepObserve, job: jobOf(at),
+		run: observeRun([]corev1.Pod{*newPod(running())})})
+	got := nextStatus(at, observation{now: due, step: stepObserve, job: jobOf(at)}) // the pod is gone
+	if got.Phase != cnatv1alpha1.AtRunning || got.StartTime == nil {
+		t.Errorf("was Running since %v, is %s since %v", at.Status.StartTime, got.Phase, got.StartTime)
+	}
+}
+
+func TestObserveRunOfManyContainers(t *testing.T) {
+	pod := &corev1.Pod{
+		Spec: corev1.PodSpec{Containers: []corev1.Container{{Name: "a"}, {Name: "b"}, {Name: "c"}}},
+		Status: corev1.PodStatus{ContainerStatuses: []corev1.ContainerStatus{
+			{Name: "c", State: ended(5, "c failed")}, {Name: "b", State: ended(4, "b failed")}, {Name: "a", State: ended(0, "a is fine")}}},
+	}
+	got := observeRun([]corev1.Pod{*pod})
+	if *got.exitCode != 4 || got.message != "b failed" {
+		t.Errorf("got exit code %d and %q, want those of the first in the spec's order that failed", *got.exitCode, got.message)
+	}
+	pod.Status.ContainerStatuses[2].State = running()
+	if got = observeRun([]corev1.Pod{*pod}); got.exitCode != nil || got.ended != nil {
+		t.Errorf("one container runs, but the run has ended: %+v", got)
+	}
+}
+
+func TestObserveRunThatCouldNotStart(t *testing.T) {
+	state := ended(128, "no such file or directory")
+	state.Terminated.StartedAt = metav1.Unix(0, 0)
+	if got := observeRun([]corev1.Pod{*newPod(state)}); got.started != nil || *got.exitCode != 128 {
+		t.Errorf("a container that could not be started counts as started at %v", got.started)
+	}
+}
+
+func TestTail(t *testing.T) {
+	if got := tail("  ab\n", 4); got != "ab" {
+		t.Errorf("got %q", got)
+	}
+	if got := tail("äöü", 3); got != "ü" { // two bytes each
+		t.Errorf("got %q, want whole characters only", got)
+	}
+}

@@ -1,0 +1,47 @@
+# The tools in bin/, from the Go module proxy, pinned by the modules in tools/.
+
+SMALL := -ldflags "-s -w"
+
+bin/controller-gen: tools/controller-gen/go.mod
+	@hack/tool tools/controller-gen sigs.k8s.io/controller-tools/cmd/controller-gen $@ $(SMALL)
+bin/kustomize: tools/kustomize/go.mod
+	@hack/tool tools/kustomize sigs.k8s.io/kustomize/kustomize/v5 $@ $(SMALL)
+bin/crd-ref-docs: tools/crd-ref-docs/go.mod
+	@hack/tool tools/crd-ref-docs github.com/elastic/crd-ref-docs $@ $(SMALL)
+bin/helm: tools/helm/go.mod
+	@hack/tool tools/helm helm.sh/helm/v3/cmd/helm $@ $(SMALL)
+bin/helm-unittest: tools/helm/go.mod
+	@hack/tool tools/helm github.com/helm-unittest/helm-unittest/cmd/helm-unittest $@ $(SMALL)
+bin/golangci-lint: tools/golangci-lint/go.mod tools/golangci-lint/main.go
+	@hack/tool tools/golangci-lint . $@ $(SMALL)
+
+CONTAINERS_TAGS := containers_image_openpgp,exclude_graphdriver_btrfs
+bin/operator-sdk: tools/operator-sdk/go.mod
+	@hack/tool tools/operator-sdk github.com/operator-framework/operator-sdk/cmd/operator-sdk $@ -tags $(CONTAINERS_TAGS) $(SMALL)
+bin/opm: tools/opm/go.mod
+	@CGO_ENABLED=1 hack/tool tools/opm github.com/operator-framework/operator-registry/cmd/opm $@ -tags json1,$(CONTAINERS_TAGS) $(SMALL)
+
+# The node of the local cluster; envtest uses its API server and etcd as well.
+KUBERNETES_VERSION := $(shell sed -n 's|.*k8s.io/kubernetes v|v|p' tools/node/go.mod)
+VERSION_FLAG       := -X k8s.io/component-base/version
+bin/kube: tools/node/go.mod $(wildcard tools/node/cmd/kube/*.go)
+	@hack/tool tools/node ./cmd/kube $@ -ldflags "-s -w $(VERSION_FLAG).gitVersion=$(KUBERNETES_VERSION) \
+		$(VERSION_FLAG).gitMajor=1 $(VERSION_FLAG).gitMinor=$(word 2,$(subst ., ,$(KUBERNETES_VERSION)))"
+# kube answers to the name that it is called by.
+bin/kubectl bin/kube-apiserver bin/etcd: bin/kube
+	ln -sfn kube $@
+bin/addons: tools/node/go.mod $(wildcard tools/node/cmd/addons/*.go)
+	@hack/tool tools/node ./cmd/addons $@ $(SMALL)
+bin/pause: tools/node/go.mod $(wildcard tools/node/cmd/pause/*.go)
+	@hack/tool tools/node ./cmd/pause $@ $(SMALL)
+CONTAINERD_TAGS := no_btrfs,no_zfs,no_devmapper
+bin/containerd bin/containerd-shim-runc-v2: bin/%: tools/node/go.mod
+	@hack/tool tools/node github.com/containerd/containerd/v2/cmd/$* $@ -tags $(CONTAINERD_TAGS) $(SMALL)
+bin/runc: tools/node/go.mod
+	@CGO_ENABLED=1 hack/tool tools/node github.com/opencontainers/runc $@ -tags seccomp $(SMALL)
+
+CLUSTER_SOURCES := $(shell find hack/cluster -name '*.go' -o -name 'go.*')
+bin/cluster: $(CLUSTER_SOURCES)
+	@hack/tool hack/cluster . $@ $(SMALL)
+bin/image: $(CLUSTER_SOURCES)
+	@hack/tool hack/cluster ./cmd/image $@ $(SMALL)

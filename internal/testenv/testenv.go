@@ -1,0 +1,46 @@
+// Package testenv starts an API server with the project's CRDs for the tests
+// of a package. There is no kubelet and no controller: the tests play those.
+package testenv
+
+import (
+	"cmp"
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/go-logr/logr"
+	"k8s.io/client-go/rest"
+	"sigs.k8s.io/controller-runtime/pkg/envtest"
+	"sigs.k8s.io/controller-runtime/pkg/log"
+)
+
+// Run starts an API server, hands its address to ready, runs the tests and
+// stops it. The result is the exit code. Without the binaries of an API server
+// and etcd, in KUBEBUILDER_ASSETS or the repository's bin, it fails.
+func Run(m *testing.M, ready func(*rest.Config) error) (code int) {
+	log.SetLogger(logr.Discard()) // the tests say what is wrong
+	root := filepath.Join("..", "..") // tests run in their package's folder: controllers/X
+	environment := &envtest.Environment{
+		CRDDirectoryPaths:     []string{filepath.Join(root, "config", "crd", "bases")},
+		ErrorIfCRDPathMissing: true,
+		BinaryAssetsDirectory: cmp.Or(os.Getenv("KUBEBUILDER_ASSETS"), filepath.Join(root, "bin")),
+	}
+	config, err := environment.Start()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "These tests need kube-apiserver and etcd in bin/; `make envtest-bin` builds them:", err)
+		return 1
+	}
+	defer func() {
+		if err := environment.Stop(); err != nil {
+			fmt.Fprintln(os.Stderr, "stopping the API server:", err)
+			code = 1
+		}
+	}()
+	config.QPS = -1
+	if err := ready(config); err != nil {
+		fmt.Fprintln(os.Stderr, "preparing the tests:", err)
+		return 1
+	}
+	return m.Run()
+}

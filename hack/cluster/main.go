@@ -41,8 +41,9 @@ const usage = `usage: cluster COMMAND
   up                   bring the cluster up; does nothing where it is up
   down                 remove the cluster, with all that it left on the machine
   status               tell how it is; exit status 1 where something is wrong
+  verify               run a pod and try what users of a cluster count on
   load IMAGE           copy an image into the local registry
-  load ARCHIVE NAME    the same for an OCI or docker archive
+  load ARCHIVE [NAME]  the same for an OCI or docker archive
   restart PROCESS      kill one of the node's processes, which is then started again
   registry             print the local registry's address
   kubeconfig           print the kubeconfig's path
@@ -122,6 +123,8 @@ func manage(ctx context.Context, checkout cluster.Checkout, command string, args
 			return err
 		}
 		return cluster.Up(ctx, checkout, out)
+	case "verify":
+		return cluster.Verify(ctx, checkout, out)
 	case "load":
 		if len(args) < 1 || len(args) > 2 {
 			return fmt.Errorf("load takes an image, or an archive and a name\n%s", usage)

@@ -16,6 +16,7 @@ import (
 
 	"example.com/cnat-operator/hack/cluster/internal/debian"
 	"example.com/cnat-operator/hack/cluster/internal/image"
+	"example.com/cnat-operator/hack/cluster/internal/machine"
 	"example.com/cnat-operator/hack/cluster/internal/progress"
 	"example.com/cnat-operator/hack/cluster/internal/spec"
 )
@@ -63,7 +64,7 @@ func (c Checkout) archives(ctx context.Context, out *progress.Printer) (map[stri
 		if err != nil {
 			return nil, err
 		}
-		if err := build(recipe.Name, key, func() (v1.Image, error) { return debian.Build(ctx, recipe) }); err != nil {
+		if err := build(recipe.Name, key, func() (v1.Image, error) { return debianImage(ctx, recipe, out) }); err != nil {
 			return nil, err
 		}
 	}
@@ -83,6 +84,19 @@ func (c Checkout) archives(ctx context.Context, out *progress.Printer) (map[stri
 		}
 	}
 	return archives, nil
+}
+
+// debianImage builds a recipe, a second time with new package lists where the
+// machine's are missing or name packages that the mirror no longer has.
+func debianImage(ctx context.Context, recipe debian.Recipe, out *progress.Printer) (v1.Image, error) {
+	img, err := debian.Build(ctx, recipe)
+	if err == nil || ctx.Err() != nil {
+		return img, err
+	}
+	if updateErr := machine.UpdateLists(ctx, out.Step); updateErr != nil {
+		return nil, errors.Join(err, updateErr)
+	}
+	return debian.Build(ctx, recipe)
 }
 
 // programImage holds one static program and nothing else.

@@ -22,9 +22,8 @@ import (
 // elsewhere: docker.io/library/postgres:18 becomes REGISTRY/library/postgres:18,
 // which is where the node looks when a pod names the former.
 //
-// The source is an archive (of `image build` or of `docker save`), which needs
-// the name as well, or the name of an image of a registry that this machine
-// reaches.
+// The source is an archive (of `image build`, which holds its name, or of `docker
+// save`), or the name of an image of a registry that this machine reaches.
 func Load(ctx context.Context, source, as string, out *progress.Printer) error {
 	r, err := readRecord()
 	if err != nil {
@@ -38,11 +37,14 @@ func Load(ctx context.Context, source, as string, out *progress.Printer) error {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	if as == "" {
-		if isArchive {
-			return fmt.Errorf("%s is an archive: name the image that it is, as in `bin/cluster load %s docker.io/library/postgres:18`", source, source)
-		}
+	switch {
+	case as != "":
+	case !isArchive:
 		as = source
+	default:
+		if as, err = image.ArchiveName(source); err != nil {
+			return fmt.Errorf("name the image, as in `bin/cluster load %s docker.io/library/postgres:18`: %w", source, err)
+		}
 	}
 	target, err := localName(as)
 	if err != nil {

@@ -52,7 +52,7 @@ func (a apt) get(ctx context.Context, args ...string) ([]byte, error) {
 func (a apt) resolve(ctx context.Context, r Recipe) ([]pkg, error) {
 	out, err := a.get(ctx, append([]string{"install", "--print-uris"}, r.Packages...)...)
 	if err != nil {
-		return nil, fmt.Errorf("resolve the packages of %s (Debian 12 is wanted, and `apt-get update` may be): %w", r.Name, err)
+		return nil, fmt.Errorf("resolve the packages of %s, which are Debian 12's: %w", r.Name, err)
 	}
 	packages, err := parseURIs(string(out))
 	if err != nil {

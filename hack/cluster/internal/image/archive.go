@@ -85,6 +85,29 @@ func writeFile(name string, write func(io.Writer) error) error {
 // ErrNotOCI is what reading any other archive gives.
 var ErrNotOCI = errors.New("it is not an OCI archive")
 
+// ArchiveName is the name that an archive of WriteArchive holds.
+func ArchiveName(archive string) (string, error) {
+	root, remove, err := openArchive(archive)
+	if err != nil {
+		return "", err
+	}
+	defer remove()
+	index, err := root.ImageIndex()
+	if err != nil {
+		return "", fmt.Errorf("read %s: %w", archive, err)
+	}
+	manifest, err := index.IndexManifest()
+	if err != nil {
+		return "", fmt.Errorf("read %s: %w", archive, err)
+	}
+	for _, descriptor := range manifest.Manifests {
+		if name := descriptor.Annotations[refName]; name != "" {
+			return name, nil
+		}
+	}
+	return "", fmt.Errorf("%s holds no image name", archive)
+}
+
 // openArchive unpacks an archive of WriteArchive into a temporary folder, which
 // the returned function removes.
 func openArchive(archive string) (layout.Path, func(), error) {

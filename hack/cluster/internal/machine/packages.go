@@ -50,8 +50,7 @@ func InstallPackages(ctx context.Context, step func(string, ...any)) error {
 	step("installing Debian packages: %s", strings.Join(missing, " "))
 	if err := aptInstall(ctx, missing); err != nil {
 		// The lists may be missing, or older than the mirror.
-		step("fetching the lists of Debian packages")
-		if err := aptGet(ctx, "update"); err != nil {
+		if err := UpdateLists(ctx, step); err != nil {
 			return err
 		}
 		if err := aptInstall(ctx, missing); err != nil {
@@ -60,6 +59,14 @@ func InstallPackages(ctx context.Context, step func(string, ...any)) error {
 	}
 	step("Debian packages are installed")
 	return nil
+}
+
+// UpdateLists fetches the lists of what the mirror has.
+func UpdateLists(ctx context.Context, step func(string, ...any)) error {
+	ctx, cancel := context.WithTimeout(ctx, installLimit)
+	defer cancel()
+	step("fetching the lists of Debian packages")
+	return aptGet(ctx, "update")
 }
 
 func missingPackages(ctx context.Context) ([]string, error) {

@@ -7,6 +7,8 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+
+	"example.com/cnat-operator/hack/cluster/internal/spec"
 )
 
 // Namespaces are those that the node's first process is started in. With a
@@ -33,6 +35,7 @@ func Run(planFile string) error {
 		do   func() error
 	}{
 		{"mount the node's file systems", func() error { return mountAll(plan) }},
+		{"name the node", func() error { return syscall.Sethostname([]byte(spec.NodeName)) }},
 		{"join the node's cgroup", joinCgroups},
 		{"set up the network", setUpNetwork},
 	}

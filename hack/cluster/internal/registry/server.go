@@ -5,17 +5,13 @@ package registry
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"log"
 	"net/http"
-	"net/http/httptest"
-	"net/url"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"time"
 
@@ -26,14 +22,6 @@ import (
 type Server struct {
 	dir     string
 	handler http.Handler
-}
-
-// manifest is a PUT of a manifest, as it is kept.
-type manifest struct {
-	Path        string
-	ContentType string
-	Body        []byte
-	Pushed      time.Time
 }
 
 // New opens the registry in a folder, which it makes where there is none.
@@ -74,70 +62,35 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	r.Body = io.NopCloser(bytes.NewReader(body))
-	recorder := httptest.NewRecorder()
-	s.handler.ServeHTTP(recorder, r)
-	if recorder.Code < 300 {
+	answer := &answer{header: w.Header()}
+	s.handler.ServeHTTP(answer, r)
+	if answer.ok() {
+		// Kept before the client is told: what it was told of is not lost.
 		if err := s.keep(r, body); err != nil {
 			http.Error(w, err.Error(), http.StatusInternalServerError)
 			return
 		}
 	}
-	for key, values := range recorder.Header() {
-		w.Header()[key] = values
-	}
-	w.WriteHeader(recorder.Code)
-	w.Write(recorder.Body.Bytes()) // the client that went away is no concern of the registry
+	w.WriteHeader(answer.code())
+	w.Write(answer.body.Bytes()) // a client that went away is no concern of the registry
 }
 
-func (s *Server) keep(r *http.Request, body []byte) error {
-	name := filepath.Join(s.dir, "manifests", url.QueryEscape(r.URL.Path))
-	if r.Method == http.MethodDelete {
-		if err := os.Remove(name); err != nil && !errors.Is(err, os.ErrNotExist) {
-			return fmt.Errorf("forget a manifest: %w", err)
-		}
-		return nil
-	}
-	data, err := json.Marshal(manifest{r.URL.Path, r.Header.Get("Content-Type"), body, time.Now()})
-	if err != nil {
-		return fmt.Errorf("encode a manifest: %w", err)
-	}
-	if err := os.WriteFile(name+".new", data, 0o600); err != nil {
-		return fmt.Errorf("keep a manifest: %w", err)
-	}
-	return os.Rename(name+".new", name)
+// answer holds an answer back.
+type answer struct {
+	header http.Header
+	status int
+	body   bytes.Buffer
 }
 
-// replay pushes the kept manifests again, in the order in which they came: an
-// index is refused before the images that it names.
-func (s *Server) replay() error {
-	files, err := os.ReadDir(filepath.Join(s.dir, "manifests"))
-	if err != nil {
-		return fmt.Errorf("list the kept manifests: %w", err)
+func (a *answer) Header() http.Header         { return a.header }
+func (a *answer) WriteHeader(status int)      { a.status = status }
+func (a *answer) Write(b []byte) (int, error) { return a.body.Write(b) }
+func (a *answer) ok() bool                    { return a.code() < 300 }
+
+// code is 200 where the handler names none, as with net/http.
+func (a *answer) code() int {
+	if a.status == 0 {
+		return http.StatusOK
 	}
-	var kept []manifest
-	for _, file := range files {
-		if strings.HasSuffix(file.Name(), ".new") {
-			continue // broken off
-		}
-		data, err := os.ReadFile(filepath.Join(s.dir, "manifests", file.Name()))
-		if err != nil {
-			return fmt.Errorf("read a kept manifest: %w", err)
-		}
-		var m manifest
-		if err := json.Unmarshal(data, &m); err != nil {
-			return fmt.Errorf("decode the kept manifest %s: %w", file.Name(), err)
-		}
-		kept = append(kept, m)
-	}
-	slices.SortFunc(kept, func(a, b manifest) int { return a.Pushed.Compare(b.Pushed) })
-	for _, m := range kept {
-		request := httptest.NewRequest(http.MethodPut, "http://registry"+m.Path, bytes.NewReader(m.Body))
-		request.Header.Set("Content-Type", m.ContentType)
-		recorder := httptest.NewRecorder()
-		s.handler.ServeHTTP(recorder, request)
-		if recorder.Code >= 300 {
-			return fmt.Errorf("take up the manifest %s again: %s", m.Path, recorder.Body)
-		}
-	}
-	return nil
+	return a.status
 }

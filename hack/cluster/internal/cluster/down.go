@@ -68,6 +68,11 @@ func remove(r *record, out *progress.Printer) error {
 	if err := machine.RestoreSettings(settingsFile()); err != nil {
 		return err
 	}
+	if r != nil {
+		if err := Checkout(r.Checkout).disown(); err != nil {
+			return err
+		}
+	}
 	if err := os.RemoveAll(spec.StateDir); err != nil {
 		return fmt.Errorf("remove the cluster's state: %w", err)
 	}
@@ -98,7 +103,8 @@ func remains() (bool, error) {
 	return false, nil
 }
 
-// disown removes what adopt has put into the checkout.
+// disown removes what adopt has put into the checkout: a kubeconfig of a cluster
+// that is gone only misleads.
 func (c Checkout) disown() error {
 	if err := os.RemoveAll(c.path(".cluster")); err != nil {
 		return fmt.Errorf("remove the cluster's files from the checkout: %w", err)

@@ -65,7 +65,8 @@ func Verify(ctx context.Context, checkout Checkout, out *progress.Printer) (err 
 	for _, c := range checks {
 		output, err := checkout.kubectl(ctx, nil, c.kubectl...)
 		if err != nil || !strings.Contains(string(output), c.prints) {
-			return fmt.Errorf("not so: %s: kubectl %s prints %q, not %q (%v)", c.what, strings.Join(c.kubectl, " "), output, c.prints, err)
+			return errors.Join(fmt.Errorf("not so: %s: `kubectl %s` prints %q, not %q",
+				c.what, strings.Join(c.kubectl, " "), output, c.prints), err)
 		}
 		out.Step("%s", c.what)
 	}

@@ -22,12 +22,16 @@ type event struct{ kind, reason, action, note string }
 func eventsBetween(old, next *cnatv1alpha1.AtStatus) []event {
 	var events []event
 	if old.Phase == "" {
-		events = append(events, event{corev1.EventTypeNormal, "Scheduled", "Schedule",
-			"due at " + next.ScheduledTime.UTC().Format(time.RFC3339)})
+		events = append(events, event{
+			corev1.EventTypeNormal, "Scheduled", "Schedule",
+			"due at " + next.ScheduledTime.UTC().Format(time.RFC3339),
+		})
 	}
 	if old.StartTime == nil && next.StartTime != nil {
-		events = append(events, event{corev1.EventTypeNormal, "Started", "Run",
-			fmt.Sprintf("Job %s started its container", next.JobName)})
+		events = append(events, event{
+			corev1.EventTypeNormal, "Started", "Run",
+			fmt.Sprintf("Job %s started its container", next.JobName),
+		})
 	}
 	stalled := meta.FindStatusCondition(next.Conditions, cnatv1alpha1.ConditionStalled)
 	if stalled != nil && stalled.Status == metav1.ConditionTrue {
@@ -39,8 +43,10 @@ func eventsBetween(old, next *cnatv1alpha1.AtStatus) []event {
 	if next.Phase != old.Phase {
 		switch next.Phase {
 		case cnatv1alpha1.AtSucceeded:
-			events = append(events, event{corev1.EventTypeNormal, "Succeeded", "Finish",
-				fmt.Sprintf("Job %s succeeded", next.JobName)})
+			events = append(events, event{
+				corev1.EventTypeNormal, "Succeeded", "Finish",
+				fmt.Sprintf("Job %s succeeded", next.JobName),
+			})
 		case cnatv1alpha1.AtFailed:
 			events = append(events, event{corev1.EventTypeWarning, "Failed", "Finish", failure(next)})
 		}

@@ -55,17 +55,23 @@ func TestNewJob(t *testing.T) {
 	}{
 		"containers": {
 			cnatv1alpha1.AtSpec{Containers: []corev1.Container{container}},
-			"centos:7", container.Command, corev1.TerminationMessageFallbackToLogsOnError},
+			"centos:7", container.Command, corev1.TerminationMessageFallbackToLogsOnError,
+		},
 		"command": {
 			cnatv1alpha1.AtSpec{Command: "echo $HOME"},
-			"busybox", []string{"sh", "-c", "echo $HOME"}, corev1.TerminationMessageFallbackToLogsOnError},
+			"busybox",
+			[]string{"sh", "-c", "echo $HOME"},
+			corev1.TerminationMessageFallbackToLogsOnError,
+		},
 		"template": {
 			cnatv1alpha1.AtSpec{Template: &corev1.PodTemplateSpec{
 				ObjectMeta: metav1.ObjectMeta{Labels: map[string]string{"mine": "stays", labelPartOf: "something-else"}},
 				Spec: corev1.PodSpec{ServiceAccountName: "robot", Containers: []corev1.Container{{
-					Name: "own", Image: "own:1", TerminationMessagePolicy: corev1.TerminationMessageReadFile}}},
+					Name: "own", Image: "own:1", TerminationMessagePolicy: corev1.TerminationMessageReadFile,
+				}}},
 			}},
-			"own:1", nil, corev1.TerminationMessageReadFile},
+			"own:1", nil, corev1.TerminationMessageReadFile,
+		},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

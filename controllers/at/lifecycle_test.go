@@ -94,7 +94,8 @@ func playEnd(t *testing.T, job *batchv1.Job, condition batchv1.JobConditionType)
 	}
 	for _, c := range []batchv1.JobConditionType{before, condition} {
 		job.Status.Conditions = append(job.Status.Conditions, batchv1.JobCondition{
-			Type: c, Status: corev1.ConditionTrue, LastTransitionTime: now, Reason: "Played", Message: "played by the test"})
+			Type: c, Status: corev1.ConditionTrue, LastTransitionTime: now, Reason: "Played", Message: "played by the test",
+		})
 	}
 	if err := api.Status().Update(t.Context(), job); err != nil {
 		t.Fatal(err)

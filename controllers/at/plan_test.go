@@ -59,42 +59,59 @@ func TestDecide(t *testing.T) {
 		want plan
 	}{
 		"long before: sleeps no longer than the bound": {
-			now: due.Add(-time.Hour), at: newAt(), want: plan{stepWait, maxSleep}},
+			now: due.Add(-time.Hour), at: newAt(), want: plan{stepWait, maxSleep},
+		},
 		"shortly before: sleeps until due": {
-			now: due.Add(-time.Second), at: newAt(), want: plan{stepWait, time.Second}},
+			now: due.Add(-time.Second), at: newAt(), want: plan{stepWait, time.Second},
+		},
 		"a nanosecond before: never early": {
-			now: due.Add(-1), at: newAt(), want: plan{stepWait, 1}},
+			now: due.Add(-1), at: newAt(), want: plan{stepWait, 1},
+		},
 		"due": {
-			now: due, at: newAt(), want: plan{step: stepStart}},
+			now: due, at: newAt(), want: plan{step: stepStart},
+		},
 		"overdue when first seen": {
-			now: due.AddDate(4, 0, 0), at: newAt(), want: plan{step: stepStart}},
+			now: due.AddDate(4, 0, 0), at: newAt(), want: plan{step: stepStart},
+		},
 		"the year 9999": {
 			now: due, at: newAt(func(at *cnatv1alpha1.At) {
 				at.Spec.Schedule = metav1.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC)
-			}), want: plan{stepWait, maxSleep}},
+			}), want: plan{stepWait, maxSleep},
+		},
 		"the Job exists, the status does not know it yet": {
-			now: due, at: newAt(), job: jobOf(newAt()), want: plan{step: stepObserve}},
+			now: due, at: newAt(), job: jobOf(newAt()), want: plan{step: stepObserve},
+		},
 		"the Job exists": {
-			now: due, at: newAt(started("job-uid")), job: jobOf(newAt()), want: plan{step: stepObserve}},
+			now: due, at: newAt(started("job-uid")), job: jobOf(newAt()), want: plan{step: stepObserve},
+		},
 		"the Job exists and the At was moved later": {
-			now: due.Add(-time.Hour), at: newAt(started("job-uid")), job: jobOf(newAt()), want: plan{step: stepObserve}},
+			now: due.Add(-time.Hour), at: newAt(started("job-uid")), job: jobOf(newAt()), want: plan{step: stepObserve},
+		},
 		"the Job is gone": {
-			now: due, at: newAt(started("job-uid")), want: plan{step: stepLost}},
+			now: due, at: newAt(started("job-uid")), want: plan{step: stepLost},
+		},
 		"the Job is gone and the At was moved later: not a second run": {
-			now: due.Add(-time.Hour), at: newAt(started("job-uid")), want: plan{step: stepLost}},
+			now: due.Add(-time.Hour), at: newAt(started("job-uid")), want: plan{step: stepLost},
+		},
 		"the Job is gone and another has its name": {
 			now: due, at: newAt(started("job-uid")), job: jobOf(newAt(), func(job *batchv1.Job) { job.UID = "other" }),
-			want: plan{step: stepLost}},
+			want: plan{step: stepLost},
+		},
 		"a Job without owner has the name": {
-			now: due, at: newAt(), job: jobOf(newAt(), foreign), want: plan{step: stepConflict}},
+			now: due, at: newAt(), job: jobOf(newAt(), foreign), want: plan{step: stepConflict},
+		},
 		"a Job of a former At has the name": {
-			now: due, at: newAt(), job: jobOf(newAt(), ofFormerAt), want: plan{step: stepConflict}},
+			now: due, at: newAt(), job: jobOf(newAt(), ofFormerAt), want: plan{step: stepConflict},
+		},
 		"succeeded": {
-			now: due, at: newAt(inPhase(cnatv1alpha1.AtSucceeded)), want: plan{step: stepNone}},
+			now: due, at: newAt(inPhase(cnatv1alpha1.AtSucceeded)), want: plan{step: stepNone},
+		},
 		"failed": {
-			now: due, at: newAt(inPhase(cnatv1alpha1.AtFailed)), want: plan{step: stepNone}},
+			now: due, at: newAt(inPhase(cnatv1alpha1.AtFailed)), want: plan{step: stepNone},
+		},
 		"being deleted": {
-			now: due, at: newAt(deleted), want: plan{step: stepNone}},
+			now: due, at: newAt(deleted), want: plan{step: stepNone},
+		},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -83,8 +83,10 @@ func podStall(pod *corev1.Pod) *stall {
 			waiting := status.State.Waiting
 			// Without a message the kubelet is just on its way: ContainerCreating, PodInitializing.
 			if waiting != nil && waiting.Message != "" {
-				return &stall{cnatv1alpha1.ReasonPodNotStarting,
-					tail(fmt.Sprintf("container %s: %s: %s", status.Name, waiting.Reason, waiting.Message), maxMessage)}
+				return &stall{
+					cnatv1alpha1.ReasonPodNotStarting,
+					tail(fmt.Sprintf("container %s: %s: %s", status.Name, waiting.Reason, waiting.Message), maxMessage),
+				}
 			}
 		}
 	}

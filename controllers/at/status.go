@@ -40,8 +40,10 @@ func nextStatus(at *cnatv1alpha1.At, seen observation) cnatv1alpha1.AtStatus {
 	case seen.refused != nil:
 		proceed(&next, seen, cnatv1alpha1.ReasonScheduled, &stall{cnatv1alpha1.ReasonJobRefused, tail(seen.refused.Error(), maxMessage)})
 	case seen.step == stepConflict:
-		proceed(&next, seen, cnatv1alpha1.ReasonScheduled, &stall{cnatv1alpha1.ReasonNameConflict,
-			fmt.Sprintf("a Job %q exists that this At does not own: delete that Job, or make the At under another name", seen.job.Name)})
+		proceed(&next, seen, cnatv1alpha1.ReasonScheduled, &stall{
+			cnatv1alpha1.ReasonNameConflict,
+			fmt.Sprintf("a Job %q exists that this At does not own: delete that Job, or make the At under another name", seen.job.Name),
+		})
 	case seen.step == stepWait:
 		proceed(&next, seen, cnatv1alpha1.ReasonScheduled, nil)
 	case seen.step == stepLost:

@@ -65,50 +65,62 @@ func TestNextStatus(t *testing.T) {
 	}{
 		"waits": {
 			at: newAt(), seen: observation{step: stepWait},
-			phase: cnatv1alpha1.AtPending, reason: cnatv1alpha1.ReasonScheduled, events: "Scheduled"},
+			phase: cnatv1alpha1.AtPending, reason: cnatv1alpha1.ReasonScheduled, events: "Scheduled",
+		},
 		"refused": {
 			at: newAt(inPhase(cnatv1alpha1.AtPending)), seen: observation{step: stepStart, refused: errors.New("exceeded quota")},
 			phase: cnatv1alpha1.AtPending, holds: cnatv1alpha1.ConditionStalled, reason: cnatv1alpha1.ReasonJobRefused,
-			message: "exceeded quota", events: "JobRefused"},
+			message: "exceeded quota", events: "JobRefused",
+		},
 		"conflict": {
 			at: newAt(inPhase(cnatv1alpha1.AtPending)), seen: observation{step: stepConflict, job: jobOf(newAt())},
 			phase: cnatv1alpha1.AtPending, holds: cnatv1alpha1.ConditionStalled, reason: cnatv1alpha1.ReasonNameConflict,
-			message: "does not own", events: "NameConflict"},
+			message: "does not own", events: "NameConflict",
+		},
 		"no pod yet": {
 			at: newAt(), seen: observation{step: stepObserve, job: jobOf(newAt())},
-			phase: cnatv1alpha1.AtPending, reason: cnatv1alpha1.ReasonRunning, events: "Scheduled"},
+			phase: cnatv1alpha1.AtPending, reason: cnatv1alpha1.ReasonRunning, events: "Scheduled",
+		},
 		"container creating": {
 			at: newAt(started("job-uid")), seen: observation{step: stepObserve, job: jobOf(newAt())},
 			pod:   newPod(waiting("ContainerCreating", "")),
-			phase: cnatv1alpha1.AtPending, reason: cnatv1alpha1.ReasonRunning},
+			phase: cnatv1alpha1.AtPending, reason: cnatv1alpha1.ReasonRunning,
+		},
 		"image can't be pulled": {
 			at: newAt(started("job-uid")), seen: observation{step: stepObserve, job: jobOf(newAt())},
 			pod:   newPod(waiting("ErrImagePull", "not found")),
 			phase: cnatv1alpha1.AtPending, holds: cnatv1alpha1.ConditionStalled, reason: cnatv1alpha1.ReasonPodNotStarting,
-			message: "container command: ErrImagePull: not found", events: "PodNotStarting"},
+			message: "container command: ErrImagePull: not found", events: "PodNotStarting",
+		},
 		"running": {
 			at: newAt(started("job-uid")), seen: observation{step: stepObserve, job: jobOf(newAt())}, pod: newPod(running()),
-			phase: cnatv1alpha1.AtRunning, reason: cnatv1alpha1.ReasonRunning, started: true, events: "Started"},
+			phase: cnatv1alpha1.AtRunning, reason: cnatv1alpha1.ReasonRunning, started: true, events: "Started",
+		},
 		"ended, the Job not yet": {
 			at: newAt(started("job-uid")), seen: observation{step: stepObserve, job: jobOf(newAt())}, pod: newPod(ended(0, "")),
-			phase: cnatv1alpha1.AtRunning, reason: cnatv1alpha1.ReasonRunning, started: true, exitCode: ptr.To[int32](0), events: "Started"},
+			phase: cnatv1alpha1.AtRunning, reason: cnatv1alpha1.ReasonRunning, started: true, exitCode: ptr.To[int32](0), events: "Started",
+		},
 		"succeeded, all seen at once": {
 			at: newAt(), seen: observation{step: stepObserve, job: jobOf(newAt(), with(batchv1.JobComplete, ""))}, pod: newPod(ended(0, "fine")),
 			phase: cnatv1alpha1.AtSucceeded, holds: cnatv1alpha1.ConditionComplete, reason: cnatv1alpha1.ReasonSucceeded,
-			message: "fine", started: true, completed: true, exitCode: ptr.To[int32](0), events: "Scheduled Started Succeeded"},
+			message: "fine", started: true, completed: true, exitCode: ptr.To[int32](0), events: "Scheduled Started Succeeded",
+		},
 		"failed": {
 			at: newAt(started("job-uid")), seen: observation{step: stepObserve, job: jobOf(newAt(), with(batchv1.JobFailed, "backoff"))},
 			pod:   newPod(ended(3, "no such file")),
 			phase: cnatv1alpha1.AtFailed, holds: cnatv1alpha1.ConditionFailed, reason: cnatv1alpha1.ReasonContainerFailed,
-			message: "no such file", started: true, completed: true, exitCode: ptr.To[int32](3), events: "Started Failed"},
+			message: "no such file", started: true, completed: true, exitCode: ptr.To[int32](3), events: "Started Failed",
+		},
 		"failed, its pod gone": {
 			at: newAt(started("job-uid")), seen: observation{step: stepObserve, job: jobOf(newAt(), with(batchv1.JobFailed, "backoff"))},
 			phase: cnatv1alpha1.AtFailed, holds: cnatv1alpha1.ConditionFailed, reason: cnatv1alpha1.ReasonJobFailed,
-			message: "backoff", completed: true, events: "Failed"},
+			message: "backoff", completed: true, events: "Failed",
+		},
 		"lost": {
 			at: newAt(started("job-uid")), seen: observation{step: stepLost},
 			phase: cnatv1alpha1.AtFailed, holds: cnatv1alpha1.ConditionFailed, reason: cnatv1alpha1.ReasonJobDeleted,
-			message: "does not run twice", completed: true, events: "Failed"},
+			message: "does not run twice", completed: true, events: "Failed",
+		},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -163,8 +175,10 @@ func reasonsOf(events []event) string {
 
 func TestStatusNeverGoesBack(t *testing.T) {
 	at := newAt(started("job-uid"))
-	at.Status = nextStatus(at, observation{now: due, step: stepObserve, job: jobOf(at),
-		run: observeRun([]corev1.Pod{*newPod(running())})})
+	at.Status = nextStatus(at, observation{
+		now: due, step: stepObserve, job: jobOf(at),
+		run: observeRun([]corev1.Pod{*newPod(running())}),
+	})
 	got := nextStatus(at, observation{now: due, step: stepObserve, job: jobOf(at)}) // the pod is gone
 	if got.Phase != cnatv1alpha1.AtRunning || got.StartTime == nil {
 		t.Errorf("was Running since %v, is %s since %v", at.Status.StartTime, got.Phase, got.StartTime)
@@ -175,7 +189,8 @@ func TestObserveRunOfManyContainers(t *testing.T) {
 	pod := &corev1.Pod{
 		Spec: corev1.PodSpec{Containers: []corev1.Container{{Name: "a"}, {Name: "b"}, {Name: "c"}}},
 		Status: corev1.PodStatus{ContainerStatuses: []corev1.ContainerStatus{
-			{Name: "c", State: ended(5, "c failed")}, {Name: "b", State: ended(4, "b failed")}, {Name: "a", State: ended(0, "a is fine")}}},
+			{Name: "c", State: ended(5, "c failed")}, {Name: "b", State: ended(4, "b failed")}, {Name: "a", State: ended(0, "a is fine")},
+		}},
 	}
 	got := observeRun([]corev1.Pod{*pod})
 	if *got.exitCode != 4 || got.message != "b failed" {

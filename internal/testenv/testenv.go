@@ -19,7 +19,7 @@ import (
 // stops it. The result is the exit code. Without the binaries of an API server
 // and etcd, in KUBEBUILDER_ASSETS or the repository's bin, it fails.
 func Run(m *testing.M, ready func(*rest.Config) error) (code int) {
-	log.SetLogger(logr.Discard()) // the tests say what is wrong
+	log.SetLogger(logr.Discard())     // the tests say what is wrong
 	root := filepath.Join("..", "..") // tests run in their package's folder: controllers/X
 	environment := &envtest.Environment{
 		CRDDirectoryPaths:     []string{filepath.Join(root, "config", "crd", "bases")},

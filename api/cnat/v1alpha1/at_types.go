@@ -64,6 +64,7 @@ const (
 
 // AtSpec says what to run, and when.
 //
+// +kubebuilder:validation:MinProperties=2
 // +kubebuilder:validation:XValidation:rule="[has(self.containers), has(self.command), has(self.template)].exists_one(set, set)",message="exactly one of containers, command and template must be set: say what to run in one of them"
 type AtSpec struct {
 	// schedule is the time to run at: an RFC 3339 date-time with a zone, like
@@ -77,7 +78,7 @@ type AtSpec struct {
 	// +kubebuilder:validation:Type=string
 	// +kubebuilder:validation:Format=""
 	// +kubebuilder:validation:XValidation:rule="timestamp(self) > timestamp('0001-01-01T00:00:00Z')",message="schedule must be an RFC 3339 date-time with a zone, like 2027-07-03T02:00:00Z or 2027-07-03T04:00:00+02:00"
-	Schedule metav1.Time `json:"schedule,omitzero"`
+	Schedule metav1.Time `json:"schedule,omitzero"` //nolint:kubeapilinter // the rule refuses the zero time
 
 	// containers to run, side by side in one pod. The run succeeds when all of
 	// them end with exit code 0. Later changes than the start have no effect.
@@ -141,7 +142,7 @@ type AtStatus struct {
 
 	// jobUID is the UID of that Job: another one of the same name is not the run.
 	// +optional
-	JobUID types.UID `json:"jobUID,omitempty"`
+	JobUID types.UID `json:"jobUID,omitempty"` //nolint:kubeapilinter // the marker for a least length takes no external type
 
 	// startTime is when the first container started.
 	// +optional

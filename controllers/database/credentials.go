@@ -98,19 +98,19 @@ func (r *Reconciler) checkReferenced(
 func checkPassword(ref v1.SecretKeyReference, secret *corev1.Secret) *problem {
 	if secret == nil {
 		return &problem{v1.ReasonSecretMissing,
-			fmt.Sprintf("Secret %s is not there: make it, with the password under the key %s", ref.Name, ref.Key)}
+			fmt.Sprintf("Secret %q is not there: make it, with the password under the key %q", ref.Name, ref.Key)}
 	}
 	password, found := secret.Data[ref.Key]
 	switch {
 	case !found:
 		return &problem{v1.ReasonSecretMissing,
-			fmt.Sprintf("Secret %s has no key %s: add it, or name another in spec.passwordSecretRef.key", ref.Name, ref.Key)}
+			fmt.Sprintf("Secret %q has no key %q: add it, or name another in spec.passwordSecretRef.key", ref.Name, ref.Key)}
 	case len(password) == 0:
 		return &problem{v1.ReasonSecretInvalid,
-			fmt.Sprintf("the key %s of Secret %s is empty: put a password there", ref.Key, ref.Name)}
+			fmt.Sprintf("the key %q of Secret %q is empty: put a password there", ref.Key, ref.Name)}
 	case bytes.IndexByte(password, 0) >= 0:
 		return &problem{v1.ReasonSecretInvalid,
-			fmt.Sprintf("the key %s of Secret %s holds a NUL byte, which PostgreSQL can't take: remove it", ref.Key, ref.Name)}
+			fmt.Sprintf("the key %q of Secret %q holds a NUL byte, which PostgreSQL can't take: remove it", ref.Key, ref.Name)}
 	}
 	return nil
 }

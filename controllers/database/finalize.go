@@ -23,8 +23,9 @@ func (r *Reconciler) finalize(ctx context.Context, db *v1.Database) error {
 	}
 	before := db.DeepCopy()
 	controllerutil.RemoveFinalizer(db, finalizer)
-	if err := r.Client.Patch(ctx, db, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})); err != nil {
-		return retryConflict(fmt.Errorf("remove finalizer: %w", err))
+	err = r.Client.Patch(ctx, db, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{}))
+	if client.IgnoreNotFound(err) != nil {
+		return fmt.Errorf("remove finalizer: %w", err)
 	}
 	r.repairs.forget(db.UID)
 	if uninstalled {
@@ -51,5 +52,5 @@ func (r *Reconciler) reportUninstallFailed(ctx context.Context, db *v1.Database,
 	}}
 	status := statusFor(db, seen)
 	status.Credentials = db.Status.Credentials
-	return retryConflict(r.report(ctx, db, status, nil))
+	return r.report(ctx, db, status, nil)
 }

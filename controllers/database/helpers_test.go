@@ -3,8 +3,6 @@ package database
 import (
 	"context"
 	"fmt"
-	"log/slog"
-	"os"
 	"strings"
 	"testing"
 
@@ -12,23 +10,10 @@ import (
 	eventsv1 "k8s.io/api/events/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/config"
 
 	v1 "example.com/cnat-operator/api/database/v1"
 )
-
-// logLevel is quiet, unless TEST_LOG is set.
-func logLevel() slog.Level {
-	if os.Getenv("TEST_LOG") != "" {
-		return slog.LevelDebug
-	}
-	return slog.LevelError + 1
-}
-
-// controllerOptions let more than one operator of this process have a controller of one name.
-func controllerOptions() config.Controller { return config.Controller{SkipNameValidation: ptr.To(true)} }
 
 // databaseBuilder makes Databases for the tests.
 type databaseBuilder struct{ db *v1.Database }
@@ -102,22 +87,33 @@ func statefulSetOf(db *v1.Database) *appsv1.StatefulSet {
 	return &appsv1.StatefulSet{ObjectMeta: metav1.ObjectMeta{Namespace: db.Namespace, Name: releaseName(db)}}
 }
 
-// becomeReady plays the StatefulSet's controller and the kubelet: the pod is ready.
+// becomeReady plays the StatefulSet's controller and the kubelet, until the Database is ready on its generation.
 func becomeReady(t *testing.T, db *v1.Database) {
 	t.Helper()
 	statefulSet := statefulSetOf(db)
-	eventually(t, "the StatefulSet", func() error {
+	eventually(t, "Ready", func() error {
 		if err := get(t, statefulSet); err != nil {
 			return err
 		}
-		statefulSet.Status = appsv1.StatefulSetStatus{
-			ObservedGeneration: statefulSet.Generation,
-			Replicas:           1, ReadyReplicas: 1, UpdatedReplicas: 1, CurrentReplicas: 1,
-			CurrentRevision: "a", UpdateRevision: "a",
+		if statefulSet.Status.ObservedGeneration != statefulSet.Generation {
+			statefulSet.Status = appsv1.StatefulSetStatus{
+				ObservedGeneration: statefulSet.Generation,
+				Replicas:           1, ReadyReplicas: 1, UpdatedReplicas: 1, CurrentReplicas: 1,
+				CurrentRevision: "a", UpdateRevision: "a",
+			}
+			if err := api.Status().Update(t.Context(), statefulSet); err != nil {
+				return err
+			}
 		}
-		return api.Status().Update(t.Context(), statefulSet)
+		if err := get(t, db); err != nil {
+			return err
+		}
+		ready := meta.FindStatusCondition(db.Status.Conditions, v1.ConditionReady)
+		if ready == nil || ready.Status != metav1.ConditionTrue || ready.ObservedGeneration != db.Generation {
+			return fmt.Errorf("generation %d, conditions %+v", db.Generation, db.Status.Conditions)
+		}
+		return nil
 	})
-	waitCondition(t, db, v1.ConditionReady, metav1.ConditionTrue, v1.ReasonReady)
 }
 
 // waitEvent waits for an event on an object with this reason, and returns its note.

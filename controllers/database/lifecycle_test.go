@@ -33,8 +33,9 @@ func gone(t *testing.T, object client.Object) error {
 }
 
 func TestLifecycle(t *testing.T) {
+	t.Parallel()
 	namespace := newNamespace(t)
-	op := startOperator(t, namespace, nil)
+	op := startOperator(t, namespace, operatorOptions{})
 	db := newDatabase(namespace, "wordpress").password("secret").spec(func(s *v1.DatabaseSpec) { s.Encoding = "unicode" }).create(t)
 
 	waitCondition(t, db, v1.ConditionProgressing, metav1.ConditionTrue, v1.ReasonStarting)
@@ -118,6 +119,7 @@ func TestLifecycle(t *testing.T) {
 }
 
 func TestSizeOfKeptClaim(t *testing.T) {
+	t.Parallel()
 	namespace := newNamespace(t)
 	claim := named(&corev1.PersistentVolumeClaim{
 		ObjectMeta: metav1.ObjectMeta{
@@ -136,7 +138,7 @@ func TestSizeOfKeptClaim(t *testing.T) {
 	if err := api.Create(t.Context(), claim); err != nil {
 		t.Fatal(err)
 	}
-	startOperator(t, namespace, nil)
+	startOperator(t, namespace, operatorOptions{})
 	becomeReady(t, newDatabase(namespace, "big").create(t))
 	if err := get(t, claim); err != nil || claim.Spec.Resources.Requests.Storage().String() != "5Gi" {
 		t.Errorf("claim %+v: %v", claim.Spec, err)
@@ -144,8 +146,9 @@ func TestSizeOfKeptClaim(t *testing.T) {
 }
 
 func TestDriftIsRepaired(t *testing.T) {
+	t.Parallel()
 	namespace := newNamespace(t)
-	startOperator(t, namespace, nil)
+	startOperator(t, namespace, operatorOptions{})
 	db := newDatabase(namespace, "drift").create(t)
 	becomeReady(t, db)
 	for _, test := range []struct {
@@ -208,13 +211,14 @@ func TestDriftIsRepaired(t *testing.T) {
 }
 
 func TestNeverAdopts(t *testing.T) {
+	t.Parallel()
 	t.Run("a Helm release", func(t *testing.T) {
 		namespace := newNamespace(t)
 		// Somebody's own release, by the same chart, for an owner of another name.
 		other := newDatabase(namespace, "other").build()
 		other.UID, other.TypeMeta = "1234", metav1.TypeMeta{APIVersion: "v1", Kind: "Other"}
 		other.TypeMeta = metav1.TypeMeta{APIVersion: v1.GroupVersion.String(), Kind: "Database"}
-		engine := newEngine(t, chartDir)
+		engine := newEngine(t, apiConfig, chartDir)
 		values, err := valuesFor(other, v1.SecretKeyReference{Name: "s", Key: "k"}, nil, "image")
 		if err != nil {
 			t.Fatal(err)
@@ -222,7 +226,7 @@ func TestNeverAdopts(t *testing.T) {
 		if err := engine.Install(t.Context(), other, "mine-database", values); err != nil {
 			t.Fatal(err)
 		}
-		startOperator(t, namespace, nil)
+		startOperator(t, namespace, operatorOptions{})
 		db := newDatabase(namespace, "mine").create(t)
 		waitCondition(t, db, v1.ConditionStalled, metav1.ConditionTrue, v1.ReasonNameConflict)
 		if err := api.Delete(t.Context(), db); err != nil {
@@ -240,7 +244,7 @@ func TestNeverAdopts(t *testing.T) {
 		if err := api.Create(t.Context(), secret); err != nil {
 			t.Fatal(err)
 		}
-		startOperator(t, namespace, nil)
+		startOperator(t, namespace, operatorOptions{})
 		db := newDatabase(namespace, "mine").password("secret").create(t)
 		waitCondition(t, db, v1.ConditionStalled, metav1.ConditionTrue, v1.ReasonNameConflict)
 		if err := get(t, secret); err != nil || string(secret.Data["password"]) != "theirs" {

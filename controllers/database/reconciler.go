@@ -58,17 +58,17 @@ func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 	// Owner references are made from it, and the cache leaves it out.
 	db.SetGroupVersionKind(v1.GroupVersion.WithKind("Database"))
 	if !db.DeletionTimestamp.IsZero() {
-		return ctrl.Result{}, r.finalize(ctx, db)
+		return retry(r.finalize(ctx, db))
 	}
 	if err := r.addFinalizer(ctx, db); err != nil {
-		return ctrl.Result{}, err
+		return retry(err)
 	}
 	seen, err := r.ensure(ctx, db)
 	if err != nil {
-		return ctrl.Result{}, err
+		return retry(err)
 	}
 	if err := r.report(ctx, db, statusFor(db, seen), seen.events()); err != nil {
-		return ctrl.Result{}, retryConflict(err)
+		return retry(err)
 	}
 	return ctrl.Result{RequeueAfter: seen.recheck()}, nil
 }
@@ -133,16 +133,22 @@ func (r *Reconciler) addFinalizer(ctx context.Context, db *v1.Database) error {
 		return nil
 	}
 	if err := r.Client.Patch(ctx, db, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})); err != nil {
-		return retryConflict(fmt.Errorf("add finalizer: %w", err))
+		return fmt.Errorf("add finalizer: %w", err)
 	}
 	db.SetGroupVersionKind(v1.GroupVersion.WithKind("Database"))
 	return nil
 }
 
-// retryConflict makes a stale read a quiet retry: the newer object is on its way to the cache.
-func retryConflict(err error) error {
-	if apierrors.IsNotFound(err) {
-		return nil
+// staleRetry is after what time a stale read is tried again: the newer object is on its way to the cache.
+const staleRetry = 100 * time.Millisecond
+
+// retry turns the error of a pass into what the queue does: a stale read is no failure and is tried again soon,
+// everything else after a wait that grows.
+func retry(err error) (ctrl.Result, error) {
+	switch {
+	case apierrors.IsConflict(err), apierrors.IsAlreadyExists(err):
+		return ctrl.Result{RequeueAfter: staleRetry}, nil
+	default:
+		return ctrl.Result{}, err
 	}
-	return err
 }

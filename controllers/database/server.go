@@ -2,6 +2,7 @@ package database
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -120,7 +121,7 @@ func lastWords(terminated *corev1.ContainerStateTerminated) string {
 	case terminated == nil:
 		return "the server stops soon after it starts: its log says why"
 	case terminated.Message != "":
-		return terminated.Message
+		return strings.TrimSpace(terminated.Message)
 	default:
 		return fmt.Sprintf("the server ended with exit code %d (%s): its log says why", terminated.ExitCode, terminated.Reason)
 	}

@@ -106,7 +106,7 @@ func (r *Reconciler) report(ctx context.Context, db *v1.Database, status v1.Data
 		// With the lock, a status that was computed from a stale object is not written over a newer one.
 		patch := client.MergeFromWithOptions(db.DeepCopy(), client.MergeFromWithOptimisticLock{})
 		db.Status = status
-		if err := r.Client.Status().Patch(ctx, db, patch); err != nil {
+		if err := r.Client.Status().Patch(ctx, db, patch); client.IgnoreNotFound(err) != nil {
 			return fmt.Errorf("write status: %w", err)
 		}
 	}

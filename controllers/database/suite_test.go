@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 	"time"
 
@@ -15,9 +16,11 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
+	"k8s.io/utils/ptr"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/config"
 	"sigs.k8s.io/controller-runtime/pkg/envtest"
 	"sigs.k8s.io/controller-runtime/pkg/log"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
@@ -38,7 +41,11 @@ const chartDir = "../../helm-charts/database"
 func TestMain(m *testing.M) { os.Exit(runSuite(m)) }
 
 func runSuite(m *testing.M) int {
-	log.SetLogger(logr.FromSlogHandler(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: logLevel()})))
+	// TEST_LOG=1 shows the operator's log.
+	log.SetLogger(logr.Discard())
+	if os.Getenv("TEST_LOG") != "" {
+		log.SetLogger(logr.FromSlogHandler(slog.NewTextHandler(os.Stderr, nil)))
+	}
 	environment := &envtest.Environment{
 		CRDDirectoryPaths:     []string{filepath.Join("..", "..", "config", "crd", "bases", "example.com_databases.yaml")},
 		ErrorIfCRDPathMissing: true,
@@ -76,9 +83,21 @@ func runSuite(m *testing.M) int {
 
 // operator is a running operator, for one namespace of its own.
 type operator struct {
-	namespace string
-	engine    *helm.Engine
-	stop      func()
+	engine     *helm.Engine
+	reconciler *Reconciler
+	stop       func()
+}
+
+// operatorOptions say how an operator differs from the usual.
+type operatorOptions struct {
+	// chart is the chart's directory.
+	chart string
+	// wrap puts something between the reconciler and Helm.
+	wrap func(Releases) Releases
+	// requests counts the requests to the API server.
+	requests *requestCounter
+	// logger takes the log.
+	logger logr.Logger
 }
 
 // newNamespace makes a namespace for one test.
@@ -91,67 +110,71 @@ func newNamespace(t *testing.T) string {
 	return namespace.Name
 }
 
-func newEngine(t *testing.T, dir string) *helm.Engine {
+func newEngine(t *testing.T, cfg *rest.Config, dir string) *helm.Engine {
 	t.Helper()
 	chart, err := helm.LoadChart(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
-	httpClient, err := rest.HTTPClientFor(apiConfig)
+	httpClient, err := rest.HTTPClientFor(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
-	engine, err := helm.New(apiConfig, httpClient, api.RESTMapper(), chart)
+	engine, err := helm.New(cfg, httpClient, api.RESTMapper(), chart)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return engine
 }
 
-// startOperator runs an operator until the test ends or stops it. wrap may put something between it and Helm.
-func startOperator(t *testing.T, namespace string, wrap func(Releases) Releases) *operator {
+// startOperator runs an operator until the test ends or stops it.
+func startOperator(t *testing.T, namespace string, options operatorOptions) *operator {
 	t.Helper()
-	engine := newEngine(t, chartDir)
-	mgr, err := ctrl.NewManager(apiConfig, ctrl.Options{
+	cfg := rest.CopyConfig(apiConfig)
+	if options.requests != nil {
+		cfg.Wrap(options.requests.wrap)
+	}
+	if options.chart == "" {
+		options.chart = chartDir
+	}
+	mgr, err := ctrl.NewManager(cfg, ctrl.Options{
 		Scheme:  scheme,
+		Logger:  options.logger,
 		Metrics: metricsserver.Options{BindAddress: "0"},
 		Cache: cache.Options{
 			ByObject:          CachedObjects(),
 			DefaultNamespaces: map[string]cache.Config{namespace: {}},
 		},
-		Controller: controllerOptions(),
+		// Each test has a controller of this name in the one process.
+		Controller: config.Controller{SkipNameValidation: ptr.To(true)},
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	var releases Releases = engine
-	if wrap != nil {
-		releases = wrap(engine)
+	running := &operator{engine: newEngine(t, cfg, options.chart)}
+	var releases Releases = running.engine
+	if options.wrap != nil {
+		releases = options.wrap(releases)
 	}
-	reconciler := &Reconciler{
+	running.reconciler = &Reconciler{
 		Client:       mgr.GetClient(),
 		APIReader:    mgr.GetAPIReader(),
 		Recorder:     mgr.GetEventRecorder("database-controller"),
 		Releases:     releases,
 		DefaultImage: "example.com/postgres:18",
 	}
-	if err := reconciler.SetupWithManager(mgr); err != nil {
+	if err := running.reconciler.SetupWithManager(mgr); err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	stopped := make(chan error, 1)
 	go func() { stopped <- mgr.Start(ctx) }()
-	done := false
-	running := &operator{namespace: namespace, engine: engine, stop: func() {
-		if done {
-			return
-		}
-		done = true
+	running.stop = sync.OnceFunc(func() {
 		cancel()
 		if err := <-stopped; err != nil {
 			t.Error(err)
 		}
-	}}
+	})
 	t.Cleanup(running.stop)
 	return running
 }

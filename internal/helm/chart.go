@@ -85,7 +85,8 @@ func (c *Chart) Render(name, namespace string, values map[string]any) (Objects, 
 	objects := make(Objects, 0, len(manifests))
 	for _, manifest := range manifests {
 		object := &unstructured.Unstructured{}
-		if err := yaml.Unmarshal([]byte(manifest.Content), &object.Object); err != nil {
+		// Helm too puts a newline after each manifest: without it the last line of a block is another text.
+		if err := yaml.Unmarshal([]byte(manifest.Content+"\n"), &object.Object); err != nil {
 			return nil, fmt.Errorf("render release %s: %s: %w", name, manifest.Name, err)
 		}
 		objects = append(objects, object)

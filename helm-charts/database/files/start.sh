@@ -9,26 +9,27 @@ trap 'exit 143' TERM INT
 . "${DATABASE_CONFIG_DIR:-/etc/database}/lib.sh"
 
 new=$PGDATA.new
+log=${TMPDIR:-/tmp}/bootstrap.log
 identity="user=$DATABASE_USER database=$DATABASE_NAME encoding=$DATABASE_ENCODING"
 
 initialise() {
   read_password || fail "the password in the Secret is empty, has a NUL byte, or can't be read"
   rm -rf "$new"
-  initdb -D "$new" -U postgres --encoding="$DATABASE_ENCODING" --locale=C --auth=trust >/dev/null ||
-    fail "initdb failed: the container's log has its message"
+  initdb -D "$new" -U postgres --encoding="$DATABASE_ENCODING" --locale=C --auth=trust >"$log" 2>&1 ||
+    fail "initdb failed: $(tail -n 3 "$log")"
   # Nobody but this script reaches the server before it is complete: it listens on no address, and on a socket apart.
   sockets=$new/bootstrap
   mkdir "$sockets"
-  pg_ctl -D "$new" -s -w -t 300 start -l "$new/bootstrap.log" \
+  pg_ctl -D "$new" -s -w -t 300 start -l "$log" \
     -o "-c listen_addresses= -c port=$port -c unix_socket_directories=$sockets -c unix_socket_permissions=0700" ||
-    fail "the server did not start for the first time: $(tail -n 3 "$new/bootstrap.log")"
+    fail "the server did not start for the first time: $(tail -n 3 "$log")"
   psql -X -q -w -v ON_ERROR_STOP=1 -h "$sockets" -p "$port" -U postgres -d postgres \
     -v user="$DATABASE_USER" -v name="$DATABASE_NAME" -v encoding="$DATABASE_ENCODING" \
-    -f "$config_dir/bootstrap.sql" || fail "the database could not be made: the container's log has the server's message"
-  as_superuser "$sockets" -d database_operator -v user="$DATABASE_USER" -f "$config_dir/password.sql" ||
-    fail "the password could not be set: the container's log has the server's message"
+    -f "$config_dir/bootstrap.sql" 2>"$log.psql" || fail "the database could not be made: $(tail -n 3 "$log.psql")"
+  as_superuser "$sockets" -d database_operator -v user="$DATABASE_USER" -f "$config_dir/password.sql" 2>"$log.psql" ||
+    fail "the password could not be set: $(tail -n 3 "$log.psql")"
   pg_ctl -D "$new" -s -w -t 300 -m fast stop || fail "the server did not stop after its first start"
-  rm -rf "$sockets" "$new/bootstrap.log"
+  rm -rf "$sockets"
   printf '%s\n' "$identity" >"$new/database.identity"
   # The data must be on the disk before their new name is.
   sync

@@ -1,0 +1,162 @@
+package database
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"io"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"example.com/cnat-operator/internal/helm"
+)
+
+// countingReleases counts what is asked of Helm, and fails upgrades when told to.
+type countingReleases struct {
+	Releases
+	calls, installs atomic.Int64
+
+	mu         sync.Mutex
+	upgradeErr error
+}
+
+func (c *countingReleases) wrap(inner Releases) Releases {
+	c.Releases = inner
+	return c
+}
+
+func (c *countingReleases) failUpgrade(err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.upgradeErr = err
+}
+
+func (c *countingReleases) Observe(ctx context.Context, owner client.Object, name string) (*helm.Release, error) {
+	c.calls.Add(1)
+	return c.Releases.Observe(ctx, owner, name)
+}
+
+func (c *countingReleases) Install(ctx context.Context, owner client.Object, name string, values map[string]any) error {
+	c.calls.Add(1)
+	c.installs.Add(1)
+	return c.Releases.Install(ctx, owner, name, values)
+}
+
+func (c *countingReleases) Upgrade(ctx context.Context, owner client.Object, name string, values map[string]any) error {
+	c.calls.Add(1)
+	c.mu.Lock()
+	err := c.upgradeErr
+	c.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	return c.Releases.Upgrade(ctx, owner, name, values)
+}
+
+func (c *countingReleases) Repair(ctx context.Context, owner client.Object, name string) error {
+	c.calls.Add(1)
+	return c.Releases.Repair(ctx, owner, name)
+}
+
+// requestCounter counts requests to the API server.
+type requestCounter struct{ atomic.Int64 }
+
+func (c *requestCounter) wrap(inner http.RoundTripper) http.RoundTripper {
+	return roundTripper(func(request *http.Request) (*http.Response, error) {
+		// Events and watches are not for one object's sake.
+		if request.URL.Query().Get("watch") == "" {
+			c.Add(1)
+		}
+		return inner.RoundTrip(request)
+	})
+}
+
+type roundTripper func(*http.Request) (*http.Response, error)
+
+func (f roundTripper) RoundTrip(request *http.Request) (*http.Response, error) { return f(request) }
+
+// logBuffer is a log that can be read while it is written.
+type logBuffer struct {
+	mu     sync.Mutex
+	buffer bytes.Buffer
+}
+
+func (b *logBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buffer.Write(p)
+}
+
+func (b *logBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buffer.String()
+}
+
+func encoded(t *testing.T, object any) string {
+	t.Helper()
+	text, err := json.Marshal(object)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// readStored returns a revision out of Helm's storage: JSON, zipped, in base64.
+func readStored(t *testing.T, secret *corev1.Secret) map[string]any {
+	t.Helper()
+	if err := get(t, secret); err != nil {
+		t.Fatal(err)
+	}
+	zipped, err := base64.StdEncoding.DecodeString(string(secret.Data["release"]))
+	if err != nil {
+		t.Fatal(err)
+	}
+	reader, err := gzip.NewReader(bytes.NewReader(zipped))
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := io.ReadAll(reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var stored map[string]any
+	if err := json.Unmarshal(text, &stored); err != nil {
+		t.Fatal(err)
+	}
+	return stored
+}
+
+// editStored changes what Helm stored of a revision.
+func editStored(t *testing.T, namespace, name string, edit func(info map[string]any)) {
+	t.Helper()
+	secret := named(&corev1.Secret{}, namespace, name)
+	stored := readStored(t, secret)
+	info, ok := stored["info"].(map[string]any)
+	if !ok {
+		t.Fatalf("Helm stored %v", stored)
+	}
+	edit(info)
+	var zipped bytes.Buffer
+	writer := gzip.NewWriter(&zipped)
+	if err := json.NewEncoder(writer).Encode(stored); err != nil {
+		t.Fatal(err)
+	}
+	if err := writer.Close(); err != nil {
+		t.Fatal(err)
+	}
+	secret.Data["release"] = []byte(base64.StdEncoding.EncodeToString(zipped.Bytes()))
+	if status, ok := info["status"].(string); ok {
+		secret.Labels["status"] = status
+	}
+	if err := api.Update(t.Context(), secret); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -1,0 +1,93 @@
+package database
+
+import (
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	v1 "example.com/cnat-operator/api/database/v1"
+)
+
+func TestStatus(t *testing.T) {
+	stuck := func(reason string) *problem { return &problem{reason, "words of " + reason} }
+	for _, test := range []struct {
+		name string
+		seen observation
+		// ready, progressing and stalled are the conditions as "status reason".
+		ready, progressing, stalled string
+		encoding                    string
+	}{
+		{"ready", observation{release: releaseResult{current: true}, server: serverState{ready: true}},
+			"True Ready", "False Reconciled", "False NotStalled", "UTF8"},
+		{"starting", observation{release: releaseResult{current: true}, server: serverState{waiting: "x"}},
+			"False Starting", "True Starting", "False NotStalled", ""},
+		{"installing, with the server of before", observation{release: releaseResult{waiting: "x"}, server: serverState{ready: true}},
+			"False Installing", "True Installing", "False NotStalled", ""},
+		{"a Secret is missing", observation{credentials: credentials{problem: stuck(v1.ReasonSecretMissing)}},
+			"False SecretMissing", "False SecretMissing", "True SecretMissing", ""},
+		{"the release failed, with the server of before",
+			observation{release: releaseResult{problem: stuck(v1.ReasonReleaseFailed)}, server: serverState{ready: true}},
+			"False ReleaseFailed", "False ReleaseFailed", "True ReleaseFailed", ""},
+		{"the image is not there", observation{release: releaseResult{current: true}, server: serverState{problem: stuck(v1.ReasonImagePullFailed)}},
+			"False ImagePullFailed", "False ImagePullFailed", "True ImagePullFailed", ""},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			db := newDatabase("ns", "wordpress").build()
+			db.Generation = 7
+			status := statusFor(db, &test.seen)
+			for kind, want := range map[string]string{
+				v1.ConditionReady: test.ready, v1.ConditionProgressing: test.progressing, v1.ConditionStalled: test.stalled,
+			} {
+				got := meta.FindStatusCondition(status.Conditions, kind)
+				if string(got.Status)+" "+got.Reason != want || got.ObservedGeneration != 7 || got.Message == "" {
+					t.Errorf("%s is %+v, want %s", kind, got, want)
+				}
+			}
+			if status.Encoding != test.encoding || status.ObservedGeneration != 7 || status.Endpoint != "wordpress-database.ns.svc:5432" {
+				t.Errorf("status is %+v", status)
+			}
+		})
+	}
+}
+
+func TestTransitions(t *testing.T) {
+	is := func(kind string, status metav1.ConditionStatus, reason string) metav1.Condition {
+		return metav1.Condition{Type: kind, Status: status, Reason: reason}
+	}
+	ready := []metav1.Condition{is(v1.ConditionReady, metav1.ConditionTrue, v1.ReasonReady), is(v1.ConditionStalled, metav1.ConditionFalse, v1.ReasonNotStalled)}
+	image := []metav1.Condition{is(v1.ConditionReady, metav1.ConditionFalse, v1.ReasonImagePullFailed), is(v1.ConditionStalled, metav1.ConditionTrue, v1.ReasonImagePullFailed)}
+	crash := []metav1.Condition{is(v1.ConditionReady, metav1.ConditionFalse, v1.ReasonServerFailed), is(v1.ConditionStalled, metav1.ConditionTrue, v1.ReasonServerFailed)}
+	for _, test := range []struct {
+		name          string
+		before, after []metav1.Condition
+		want          string
+	}{
+		{"ready at first", nil, ready, "Ready"},
+		{"still ready", ready, ready, ""},
+		{"stalled", ready, image, "ImagePullFailed"},
+		{"still stalled", image, image, ""},
+		{"stalled by something else", image, crash, "ServerFailed"},
+		{"ready again", crash, ready, "Ready"},
+	} {
+		var got []string
+		for _, e := range transitions(test.before, test.after) {
+			got = append(got, e.reason)
+		}
+		if strings.Join(got, " ") != test.want {
+			t.Errorf("%s: %v, want %s", test.name, got, test.want)
+		}
+	}
+}
+
+func TestShortened(t *testing.T) {
+	for _, test := range []struct{ text, want string }{
+		{"short", "short"}, {"1234567890", "1234567890"}, {"12345678901", "1234567..."}, {"123456éé78", "123456..."},
+	} {
+		if got := shortened(test.text, 10); got != test.want || !utf8.ValidString(got) {
+			t.Errorf("%q: %q, want %q", test.text, got, test.want)
+		}
+	}
+}

@@ -1,0 +1,111 @@
+package database
+
+import (
+	"encoding/json"
+	"reflect"
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+
+	v1 "example.com/cnat-operator/api/database/v1"
+)
+
+func TestCanonicalEncoding(t *testing.T) {
+	for _, test := range []struct{ name, want string }{
+		// The table "PostgreSQL Character Sets" of the documentation, with its aliases.
+		{"EUC_CN", "EUC_CN"}, {"EUC_JP", "EUC_JP"}, {"EUC_JIS_2004", "EUC_JIS_2004"}, {"EUC_KR", "EUC_KR"}, {"EUC_TW", "EUC_TW"},
+		{"ISO_8859_5", "ISO_8859_5"}, {"ISO_8859_6", "ISO_8859_6"}, {"ISO_8859_7", "ISO_8859_7"}, {"ISO_8859_8", "ISO_8859_8"},
+		{"KOI8R", "KOI8R"}, {"KOI8", "KOI8R"}, {"KOI8U", "KOI8U"},
+		{"LATIN1", "LATIN1"}, {"ISO88591", "LATIN1"}, {"LATIN2", "LATIN2"}, {"ISO88592", "LATIN2"},
+		{"LATIN3", "LATIN3"}, {"ISO88593", "LATIN3"}, {"LATIN4", "LATIN4"}, {"ISO88594", "LATIN4"},
+		{"LATIN5", "LATIN5"}, {"ISO88599", "LATIN5"}, {"LATIN6", "LATIN6"}, {"ISO885910", "LATIN6"},
+		{"LATIN7", "LATIN7"}, {"ISO885913", "LATIN7"}, {"LATIN8", "LATIN8"}, {"ISO885914", "LATIN8"},
+		{"LATIN9", "LATIN9"}, {"ISO885915", "LATIN9"}, {"LATIN10", "LATIN10"}, {"ISO885916", "LATIN10"},
+		{"MULE_INTERNAL", "MULE_INTERNAL"}, {"SQL_ASCII", "SQL_ASCII"}, {"UTF8", "UTF8"}, {"Unicode", "UTF8"},
+		{"WIN866", "WIN866"}, {"ALT", "WIN866"}, {"WIN874", "WIN874"}, {"WIN1250", "WIN1250"}, {"WIN1251", "WIN1251"}, {"WIN", "WIN1251"},
+		{"WIN1252", "WIN1252"}, {"WIN1253", "WIN1253"}, {"WIN1254", "WIN1254"}, {"WIN1255", "WIN1255"}, {"WIN1256", "WIN1256"},
+		{"WIN1257", "WIN1257"}, {"WIN1258", "WIN1258"}, {"ABC", "WIN1258"}, {"TCVN", "WIN1258"}, {"TCVN5712", "WIN1258"}, {"VSCII", "WIN1258"},
+		// The spelling does not matter.
+		{"unicode", "UTF8"}, {"utf-8", "UTF8"}, {"uTf_8", "UTF8"}, {"iso-8859-1", "LATIN1"}, {"Windows-1252", "WIN1252"}, {"", "UTF8"},
+		// For clients only, or unknown.
+		{"BIG5", ""}, {"GB18030", ""}, {"GBK", ""}, {"JOHAB", ""}, {"SJIS", ""}, {"SHIFT_JIS_2004", ""}, {"UHC", ""},
+		{"utf9", ""}, {"utf 8", ""}, {"UTF8;", ""}, {"-", ""},
+	} {
+		if got, known := canonicalEncoding(test.name); got != test.want || known != (test.want != "") {
+			t.Errorf("%q is %q, %t; want %q", test.name, got, known, test.want)
+		}
+	}
+}
+
+func TestValues(t *testing.T) {
+	ref := v1.SecretKeyReference{Name: "creds", Key: "password"}
+	requests := map[string]any{"cpu": "50m", "memory": "128Mi"}
+	for _, test := range []struct {
+		name  string
+		edit  func(*v1.DatabaseSpec)
+		claim string // what the volume claim has, if there is one
+		want  map[string]any
+	}{
+		{"defaults", func(*v1.DatabaseSpec) {}, "", map[string]any{
+			"image": "default", "user": "wp", "databaseName": "word_press", "encoding": "UTF8",
+			"credentials": map[string]any{"secretName": "creds", "key": "password"},
+			"storage":     map[string]any{"size": "1Gi"},
+			"resources":   map[string]any{"requests": requests},
+			"labels":      map[string]any{labelDatabase: "word-press"},
+		}},
+		{"all given", func(s *v1.DatabaseSpec) {
+			s.DatabaseName, s.Encoding, s.Image, s.Password = "blog", "unicode", "postgres:18", "secret"
+			s.Storage = v1.DatabaseStorage{Size: quantity("2048Mi"), StorageClassName: "fast"}
+			s.Resources = &corev1.ResourceRequirements{Limits: corev1.ResourceList{"memory": resource.MustParse("1Gi")}}
+		}, "", map[string]any{
+			"image": "postgres:18", "user": "wp", "databaseName": "blog", "encoding": "UTF8",
+			"credentials": map[string]any{"secretName": "creds", "key": "password"},
+			"storage":     map[string]any{"size": "2Gi", "storageClassName": "fast"},
+			"resources":   map[string]any{"limits": map[string]any{"memory": "1Gi"}},
+			"labels":      map[string]any{labelDatabase: "word-press"},
+		}},
+		{"a claim that is larger", func(*v1.DatabaseSpec) {}, "5Gi", map[string]any{
+			"image": "default", "user": "wp", "databaseName": "word_press", "encoding": "UTF8",
+			"credentials": map[string]any{"secretName": "creds", "key": "password"},
+			"storage":     map[string]any{"size": "5Gi"},
+			"resources":   map[string]any{"requests": requests},
+			"labels":      map[string]any{labelDatabase: "word-press"},
+		}},
+		{"a claim that is smaller grows", func(s *v1.DatabaseSpec) { s.Storage.Size = quantity("5Gi") }, "1Gi", map[string]any{
+			"image": "default", "user": "wp", "databaseName": "word_press", "encoding": "UTF8",
+			"credentials": map[string]any{"secretName": "creds", "key": "password"},
+			"storage":     map[string]any{"size": "5Gi"},
+			"resources":   map[string]any{"requests": requests},
+			"labels":      map[string]any{labelDatabase: "word-press"},
+		}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			var claim *corev1.PersistentVolumeClaim
+			if test.claim != "" {
+				claim = &corev1.PersistentVolumeClaim{}
+				claim.Spec.Resources.Requests = corev1.ResourceList{corev1.ResourceStorage: resource.MustParse(test.claim)}
+			}
+			got, err := valuesFor(newDatabase("ns", "word-press").spec(test.edit).build(), ref, claim, "default")
+			if err != nil || !reflect.DeepEqual(got, test.want) {
+				t.Errorf("got %v, %v\nwant %v", got, err, test.want)
+			}
+		})
+	}
+	if _, err := valuesFor(newDatabase("ns", "x").spec(func(s *v1.DatabaseSpec) { s.Encoding = "sjis" }).build(), ref, nil, ""); err == nil {
+		t.Error("an encoding for clients was taken")
+	}
+}
+
+// The values are stored in the release: the spec's password must not get there by any way.
+func TestValuesHoldNoPassword(t *testing.T) {
+	db := newDatabase("ns", "x").password("Tr0ub4dor").build()
+	values, err := valuesFor(db, v1.SecretKeyReference{Name: "s", Key: "k"}, nil, "image")
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := json.Marshal(values)
+	if err != nil || reflect.DeepEqual(values, nil) || containsAny(string(text), "Tr0ub4dor") {
+		t.Errorf("%s, %v", text, err)
+	}
+}

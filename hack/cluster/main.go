@@ -1,3 +1,5 @@
+//go:build linux
+
 // Command cluster runs a real single-node Kubernetes cluster on a bare Linux
 // machine, for development and tests. See README.md beside it.
 //
@@ -55,8 +57,9 @@ const lockLimit = 10 * time.Minute
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	if err := run(ctx, os.Args[1:]); err != nil {
+	err := run(ctx, os.Args[1:])
+	stop()
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "cluster:", err)
 		os.Exit(1)
 	}

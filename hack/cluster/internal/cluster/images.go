@@ -44,13 +44,13 @@ func (c Checkout) archives(ctx context.Context, out *progress.Printer) (map[stri
 	}
 	dir := filepath.Join(cache, "cnat-operator", "images")
 	archives := map[string]string{}
-	build := func(name, key string, make func() (v1.Image, error)) error {
+	ensure := func(name, key string, build func() (v1.Image, error)) error {
 		archives[name] = filepath.Join(dir, key+".tar")
 		if _, err := os.Stat(archives[name]); !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
 		out.Step("building the image %s", name)
-		img, err := make()
+		img, err := build()
 		if err == nil {
 			err = image.WriteArchive(archives[name], name, []v1.Image{img})
 		}
@@ -64,7 +64,7 @@ func (c Checkout) archives(ctx context.Context, out *progress.Printer) (map[stri
 		if err != nil {
 			return nil, err
 		}
-		if err := build(recipe.Name, key, func() (v1.Image, error) { return debianImage(ctx, recipe, out) }); err != nil {
+		if err := ensure(recipe.Name, key, func() (v1.Image, error) { return debianImage(ctx, recipe, out) }); err != nil {
 			return nil, err
 		}
 	}
@@ -79,7 +79,7 @@ func (c Checkout) archives(ctx context.Context, out *progress.Printer) (map[stri
 		}
 		sum := sha256.Sum256([]byte(id))
 		key := name + "-" + hex.EncodeToString(sum[:8])
-		if err := build(name, key, func() (v1.Image, error) { return programImage(name, path) }); err != nil {
+		if err := ensure(name, key, func() (v1.Image, error) { return programImage(name, path) }); err != nil {
 			return nil, err
 		}
 	}

@@ -78,7 +78,7 @@ func explain(component string, err error) error {
 	file := spec.State("log", component+".log")
 	data, readErr := os.ReadFile(file)
 	if readErr != nil {
-		return fmt.Errorf("%w\nno log: %v", err, readErr)
+		return fmt.Errorf("%w\nno log: %w", err, readErr)
 	}
 	lines := strings.Split(strings.TrimSpace(string(data)), "\n")
 	lines = lines[max(0, len(lines)-8):]

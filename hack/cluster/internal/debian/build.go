@@ -58,8 +58,8 @@ func addPackage(ctx context.Context, tree image.Tree, deb string, place func(str
 		return err
 	}
 	if err := tree.AddTar(stdout, place); err != nil {
-		cmd.Process.Kill()
-		cmd.Wait()
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait() // the first error is the one that tells
 		return err
 	}
 	if err := cmd.Wait(); err != nil {

@@ -42,7 +42,7 @@ func (t Tree) Add(name string, entry Entry) {
 // AddPath puts a file, or a folder with all that is in it, of this machine at
 // dst. A mode of 0 keeps each file's own permissions. All belongs to root.
 func (t Tree) AddPath(src, dst string, mode fs.FileMode) error {
-	return filepath.WalkDir(src, func(name string, d fs.DirEntry, err error) error {
+	return filepath.WalkDir(src, func(name string, _ fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}

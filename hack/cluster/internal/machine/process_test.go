@@ -63,7 +63,7 @@ func TestKillWaitsForTheEnd(t *testing.T) {
 	if p.Alive() {
 		t.Error("alive after it was killed")
 	}
-	cmd.Wait() // it was killed: that is no error here
+	_ = cmd.Wait() // it was killed: that is no error here
 }
 
 func TestInnermost(t *testing.T) {

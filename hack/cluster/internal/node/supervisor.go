@@ -111,7 +111,7 @@ func (s *supervisor) start(c Component) (<-chan syscall.WaitStatus, error) {
 		return nil, err
 	}
 	pid := process.Pid
-	process.Release() // reap waits for it
+	_ = process.Release() // reap waits for it
 	s.note(c.Name, func(p *Process) { p.PID, p.Started = pid, time.Now().UTC() })
 	return ended, nil
 }

@@ -72,7 +72,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	w.WriteHeader(answer.code())
-	w.Write(answer.body.Bytes()) // a client that went away is no concern of the registry
+	_, _ = w.Write(answer.body.Bytes()) // a client that went away is no concern of the registry
 }
 
 // answer holds an answer back.

@@ -116,7 +116,7 @@ func startNode(program string) (machine.Process, error) {
 		return machine.Process{}, fmt.Errorf("start the node's first process: %w", err)
 	}
 	// Collected here should it die while this command runs; it is seen as dead.
-	go cmd.Wait()
+	go func() { _ = cmd.Wait() }()
 	first, err := machine.Identify(cmd.Process.Pid)
 	if err != nil {
 		return machine.Process{}, explain("node", fmt.Errorf("the node's first process ended at once: %w", err))

@@ -1,0 +1,165 @@
+package e2e
+
+import (
+	"fmt"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
+)
+
+// atManifest is an At with a command. An empty schedule is long past.
+func atManifest(name, schedule, command string) string {
+	if schedule == "" {
+		schedule = "2019-07-03T02:00:00Z"
+	}
+	return fmt.Sprintf(`
+apiVersion: cnat.programming-kubernetes.info/v1alpha1
+kind: At
+metadata: {name: %s}
+spec: {schedule: %q, command: %q}
+`, name, schedule, command)
+}
+
+// awaitAt waits until an At is as wanted.
+func awaitAt(ctx SpecContext, namespace, name string, wanted func(*cnatv1alpha1.AtStatus) bool) *cnatv1alpha1.At {
+	GinkgoHelper()
+	at := &cnatv1alpha1.At{}
+	Eventually(ctx, func(g Gomega) {
+		g.Expect(k8s.Get(ctx, client.ObjectKey{Namespace: namespace, Name: name}, at)).To(Succeed())
+		g.Expect(wanted(&at.Status)).To(BeTrue(), "%+v", at.Status)
+	}).Should(Succeed())
+	return at
+}
+
+func inPhase(phase cnatv1alpha1.AtPhase) func(*cnatv1alpha1.AtStatus) bool {
+	return func(status *cnatv1alpha1.AtStatus) bool { return status.Phase == phase }
+}
+
+func stalled(reason string) func(*cnatv1alpha1.AtStatus) bool {
+	return func(status *cnatv1alpha1.AtStatus) bool {
+		condition := meta.FindStatusCondition(status.Conditions, cnatv1alpha1.ConditionStalled)
+		return condition != nil && condition.Status == metav1.ConditionTrue && condition.Reason == reason
+	}
+}
+
+func logOf(ctx SpecContext, at *cnatv1alpha1.At) string {
+	return podLog(ctx, at.Namespace, batchv1.JobNameLabel+"="+at.Status.JobName)
+}
+
+var _ = Describe("At", func() {
+	var namespace string
+	BeforeEach(func(ctx SpecContext) { namespace = newNamespace(ctx) })
+
+	It("runs the users' manifests", func(ctx SpecContext) {
+		sample(ctx, namespace, "cnat_v1alpha1_at.yaml")
+		sample(ctx, namespace, "cnat_v1alpha1_at_command.yaml")
+
+		at := awaitAt(ctx, namespace, "cnrex", inPhase(cnatv1alpha1.AtSucceeded))
+		Expect(logOf(ctx, at)).To(Equal("Hello, Shanghai!"))
+		Expect(at.Status.ExitCode).To(HaveValue(BeZero()))
+		Expect(meta.IsStatusConditionTrue(at.Status.Conditions, cnatv1alpha1.ConditionComplete)).To(BeTrue())
+		Eventually(ctx, func() []string { return eventsOf(ctx, at) }).Should(ConsistOf("Scheduled", "Started", "Succeeded"))
+
+		at = awaitAt(ctx, namespace, "yay", inPhase(cnatv1alpha1.AtSucceeded))
+		Expect(logOf(ctx, at)).To(Equal("YAY"))
+	})
+
+	It("waits for its time and runs then", func(ctx SpecContext) {
+		due := time.Now().Add(5 * time.Second).Truncate(time.Second)
+		Expect(create(ctx, namespace, atManifest("soon", due.UTC().Format(time.RFC3339), "date +%s"))).To(Succeed())
+		at := awaitAt(ctx, namespace, "soon", inPhase(cnatv1alpha1.AtPending))
+		Expect(at.Status.JobName).To(BeEmpty())
+
+		at = awaitAt(ctx, namespace, "soon", inPhase(cnatv1alpha1.AtSucceeded))
+		Expect(at.Status.ScheduledTime.Time).To(BeTemporally("==", due))
+		Expect(at.Status.StartTime.Time).To(BeTemporally(">=", due))
+		job := &batchv1.Job{}
+		Expect(k8s.Get(ctx, client.ObjectKey{Namespace: namespace, Name: at.Status.JobName}, job)).To(Succeed())
+		Expect(job.CreationTimestamp.Time).To(BeTemporally(">=", due))
+	})
+
+	It("tells why a run failed", func(ctx SpecContext) {
+		Expect(create(ctx, namespace, atManifest("broken", "", "echo no such file >&2; exit 3"))).To(Succeed())
+		at := awaitAt(ctx, namespace, "broken", inPhase(cnatv1alpha1.AtFailed))
+		Expect(at.Status.ExitCode).To(HaveValue(BeEquivalentTo(3)))
+		Expect(at.Status.Message).To(Equal("no such file"))
+		Eventually(ctx, func() []string { return eventsOf(ctx, at) }).Should(ConsistOf("Scheduled", "Started", "Failed"))
+	})
+
+	It("does not run again when its Job is deleted", func(ctx SpecContext) {
+		Expect(create(ctx, namespace, atManifest("deleted", "", "sleep 300"))).To(Succeed())
+		at := awaitAt(ctx, namespace, "deleted", inPhase(cnatv1alpha1.AtRunning))
+		job := &batchv1.Job{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: at.Status.JobName}}
+		Expect(k8s.Delete(ctx, job, client.PropagationPolicy(metav1.DeletePropagationBackground))).To(Succeed())
+		at = awaitAt(ctx, namespace, "deleted", inPhase(cnatv1alpha1.AtFailed))
+		Expect(meta.FindStatusCondition(at.Status.Conditions, cnatv1alpha1.ConditionFailed).Reason).To(Equal(cnatv1alpha1.ReasonJobDeleted))
+		Consistently(ctx, func() error { return k8s.Get(ctx, client.ObjectKeyFromObject(job), job) }, "3s").
+			Should(Satisfy(apierrors.IsNotFound))
+	})
+
+	It("says that an image can't be pulled", func(ctx SpecContext) {
+		at := &cnatv1alpha1.At{
+			ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "no-image"},
+			Spec: cnatv1alpha1.AtSpec{
+				Schedule:   metav1.Now(),
+				Containers: []corev1.Container{{Name: "shell", Image: shellImage + "-is-not-there"}},
+			},
+		}
+		Expect(k8s.Create(ctx, at)).To(Succeed())
+		at = awaitAt(ctx, namespace, "no-image", stalled(cnatv1alpha1.ReasonPodNotStarting))
+		Expect(at.Status.Phase).To(Equal(cnatv1alpha1.AtPending))
+		Expect(at.Status.Message).To(ContainSubstring("is-not-there"))
+		Eventually(ctx, func() []string { return eventsOf(ctx, at) }).Should(ContainElement(cnatv1alpha1.ReasonPodNotStarting))
+	})
+
+	It("goes on by itself once a Secret that was missing is there", func(ctx SpecContext) {
+		at := &cnatv1alpha1.At{
+			ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "no-secret"},
+			Spec: cnatv1alpha1.AtSpec{
+				Schedule: metav1.Now(),
+				Containers: []corev1.Container{{
+					Name: "shell", Image: shellImage, Command: []string{"sh", "-c", "echo $WORD"},
+					Env: []corev1.EnvVar{{Name: "WORD", ValueFrom: &corev1.EnvVarSource{SecretKeyRef: &corev1.SecretKeySelector{
+						LocalObjectReference: corev1.LocalObjectReference{Name: "words"}, Key: "word",
+					}}}},
+				}},
+			},
+		}
+		Expect(k8s.Create(ctx, at)).To(Succeed())
+		at = awaitAt(ctx, namespace, "no-secret", stalled(cnatv1alpha1.ReasonPodNotStarting))
+		Expect(at.Status.Message).To(ContainSubstring(`secret "words" not found`))
+
+		Expect(k8s.Create(ctx, &corev1.Secret{
+			ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "words"},
+			StringData: map[string]string{"word": "mended"},
+		})).To(Succeed())
+		at = awaitAt(ctx, namespace, "no-secret", inPhase(cnatv1alpha1.AtSucceeded))
+		Expect(logOf(ctx, at)).To(Equal("mended"))
+	})
+
+	It("takes its Job along when it is deleted", func(ctx SpecContext) {
+		Expect(create(ctx, namespace, atManifest("gone", "", "true"))).To(Succeed())
+		at := awaitAt(ctx, namespace, "gone", inPhase(cnatv1alpha1.AtSucceeded))
+		Expect(k8s.Delete(ctx, at)).To(Succeed())
+		job := &batchv1.Job{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: at.Status.JobName}}
+		Eventually(ctx, func() error { return k8s.Get(ctx, client.ObjectKeyFromObject(job), job) }).Should(Satisfy(apierrors.IsNotFound))
+	})
+
+	DescribeTable("is refused with the field and the mend",
+		func(ctx SpecContext, manifest, want string) {
+			Expect(create(ctx, namespace, manifest)).To(MatchError(ContainSubstring(want)))
+		},
+		Entry("no zone", atManifest("bad", "2027-07-03T02:00:00", "true"), "spec.schedule: Invalid value"),
+		Entry("no time", atManifest("bad", "tomorrow", "true"), "RFC 3339 date-time with a zone"),
+		Entry("nothing to run", atManifest("bad", "", ""), "spec.command"),
+	)
+})

@@ -1,0 +1,22 @@
+package e2e
+
+import (
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+)
+
+// After all that the tests made it do, the operator is well.
+var _ = AfterSuite(func(ctx SpecContext) {
+	By("asking whether the operator lacked a right")
+	Expect(operatorLog()).NotTo(ContainSubstring("forbidden"))
+
+	By("asking whether the operator ever restarted")
+	pods := &corev1.PodList{}
+	Expect(k8s.List(ctx, pods, client.InNamespace(operatorNamespace), client.MatchingLabels{"control-plane": "controller-manager"})).To(Succeed())
+	Expect(pods.Items).NotTo(BeEmpty())
+	for _, pod := range pods.Items {
+		Expect(pod.Status.ContainerStatuses).To(HaveEach(HaveField("RestartCount", BeZero())), pod.Name)
+	}
+})

@@ -36,8 +36,8 @@ type credentials struct {
 
 // ensureCredentials sees to it that a Secret with the password is there: the one that the spec names, or one of ours.
 func (r *Reconciler) ensureCredentials(ctx context.Context, db *v1.Database) (credentials, error) {
-	if ref := db.Spec.PasswordSecretRef; ref != nil {
-		return r.checkReferenced(ctx, db, *ref)
+	if ref := db.Spec.PasswordSecretRef; ref.Name != "" {
+		return r.checkReferenced(ctx, db, ref)
 	}
 	result := credentials{ref: v1.SecretKeyReference{Name: credentialsName(db), Key: passwordKey}}
 	if db.Spec.Password != "" && db.Status.ObservedGeneration != db.Generation {
@@ -97,20 +97,28 @@ func (r *Reconciler) checkReferenced(
 // checkPassword says what is wrong with the password in a Secret, which is nil where there is none.
 func checkPassword(ref v1.SecretKeyReference, secret *corev1.Secret) *problem {
 	if secret == nil {
-		return &problem{v1.ReasonSecretMissing,
-			fmt.Sprintf("Secret %q is not there: make it, with the password under the key %q", ref.Name, ref.Key)}
+		return &problem{
+			v1.ReasonSecretMissing,
+			fmt.Sprintf("Secret %q is not there: make it, with the password under the key %q", ref.Name, ref.Key),
+		}
 	}
 	password, found := secret.Data[ref.Key]
 	switch {
 	case !found:
-		return &problem{v1.ReasonSecretMissing,
-			fmt.Sprintf("Secret %q has no key %q: add it, or name another in spec.passwordSecretRef.key", ref.Name, ref.Key)}
+		return &problem{
+			v1.ReasonSecretMissing,
+			fmt.Sprintf("Secret %q has no key %q: add it, or name another in spec.passwordSecretRef.key", ref.Name, ref.Key),
+		}
 	case len(password) == 0:
-		return &problem{v1.ReasonSecretInvalid,
-			fmt.Sprintf("the key %q of Secret %q is empty: put a password there", ref.Key, ref.Name)}
+		return &problem{
+			v1.ReasonSecretInvalid,
+			fmt.Sprintf("the key %q of Secret %q is empty: put a password there", ref.Key, ref.Name),
+		}
 	case bytes.IndexByte(password, 0) >= 0:
-		return &problem{v1.ReasonSecretInvalid,
-			fmt.Sprintf("the key %q of Secret %q holds a NUL byte, which PostgreSQL can't take: remove it", ref.Key, ref.Name)}
+		return &problem{
+			v1.ReasonSecretInvalid,
+			fmt.Sprintf("the key %q of Secret %q holds a NUL byte, which PostgreSQL can't take: remove it", ref.Key, ref.Name),
+		}
 	}
 	return nil
 }

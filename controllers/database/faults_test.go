@@ -41,7 +41,7 @@ func TestMissingSecretIsMended(t *testing.T) {
 	waitCondition(t, db, v1.ConditionStalled, metav1.ConditionTrue, v1.ReasonSecretInvalid)
 	update(t, secret, func() { secret.Data["pw"] = []byte("good") })
 	becomeReady(t, db)
-	if *db.Status.Credentials != (v1.SecretKeyReference{Name: "mine", Key: "pw"}) {
+	if db.Status.Credentials != (v1.SecretKeyReference{Name: "mine", Key: "pw"}) {
 		t.Errorf("credentials are %+v", db.Status.Credentials)
 	}
 	source := statefulSetOf(db)
@@ -256,7 +256,7 @@ func TestNothingToDoCostsNothing(t *testing.T) {
 	namespace := newNamespace(t)
 	counted := &countingReleases{}
 	var requests requestCounter
-	op := startOperator(t, namespace, operatorOptions{wrap: counted.wrap, requests: &requests})
+	op := startOperator(t, namespace, operatorOptions{wrap: counted.wrap, transport: requests.wrap})
 	plain := newDatabase(namespace, "plain").password("secret").create(t)
 	secret := named(&corev1.Secret{StringData: map[string]string{"password": "theirs"}}, namespace, "mine")
 	if err := api.Create(t.Context(), secret); err != nil {

@@ -28,6 +28,7 @@ func (r *Reconciler) finalize(ctx context.Context, db *v1.Database) error {
 		return fmt.Errorf("remove finalizer: %w", err)
 	}
 	r.repairs.forget(db.UID)
+	r.written.forget(db.UID)
 	if uninstalled {
 		done := normal("Uninstalled", "Uninstall", fmt.Sprintf(
 			"Uninstalled release %s. Volume claim %s with the data stays, for a Database of the same name",

@@ -36,7 +36,7 @@ func (b *databaseBuilder) password(password string) *databaseBuilder {
 }
 
 func (b *databaseBuilder) secretRef(name, key string) *databaseBuilder {
-	b.db.Spec.PasswordSecretRef = &v1.SecretKeyReference{Name: name, Key: key}
+	b.db.Spec.PasswordSecretRef = v1.SecretKeyReference{Name: name, Key: key}
 	return b
 }
 

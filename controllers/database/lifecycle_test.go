@@ -29,7 +29,7 @@ func gone(t *testing.T, object client.Object) error {
 	if apierrors.IsNotFound(err) {
 		return nil
 	}
-	return fmt.Errorf("%s is there: %v", object.GetName(), err)
+	return fmt.Errorf("%s is there (%w)", object.GetName(), err)
 }
 
 func TestLifecycle(t *testing.T) {

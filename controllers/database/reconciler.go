@@ -47,6 +47,7 @@ type Reconciler struct {
 	MaxConcurrentReconciles int
 
 	repairs repairs
+	written written
 }
 
 // Reconcile brings one Database closer to its spec.
@@ -54,6 +55,9 @@ func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 	db := &v1.Database{}
 	if err := r.Client.Get(ctx, request.NamespacedName, db); err != nil {
 		return ctrl.Result{}, client.IgnoreNotFound(err)
+	}
+	if r.written.isStale(db) {
+		return ctrl.Result{RequeueAfter: staleRetry}, nil
 	}
 	// Owner references are made from it, and the cache leaves it out.
 	db.SetGroupVersionKind(v1.GroupVersion.WithKind("Database"))
@@ -76,10 +80,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 // ensure goes from step to step as far as it can, and tells how far it came.
 func (r *Reconciler) ensure(ctx context.Context, db *v1.Database) (*observation, error) {
 	seen := &observation{}
-	seen.release.waiting = "the password"
-	if db.Status.Release != nil {
-		seen.release.status = *db.Status.Release
-	}
+	seen.release.status = db.Status.Release
 	var err error
 	if seen.credentials, err = r.ensureCredentials(ctx, db); err != nil || seen.credentials.problem != nil {
 		return seen, err
@@ -135,6 +136,7 @@ func (r *Reconciler) addFinalizer(ctx context.Context, db *v1.Database) error {
 	if err := r.Client.Patch(ctx, db, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})); err != nil {
 		return fmt.Errorf("add finalizer: %w", err)
 	}
+	r.written.remember(db)
 	db.SetGroupVersionKind(v1.GroupVersion.WithKind("Database"))
 	return nil
 }

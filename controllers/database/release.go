@@ -47,10 +47,8 @@ func (r *Reconciler) ensureRelease(
 	if err != nil {
 		return releaseResult{}, err
 	}
-	known := v1.ReleaseStatus{Name: name}
-	if db.Status.Release != nil {
-		known = *db.Status.Release
-	}
+	known := db.Status.Release
+	known.Name = name
 	if settled(known, digest, drift) {
 		known.Failures, known.AttemptedDigest = 0, ""
 		return releaseResult{status: known, current: true}, nil
@@ -84,9 +82,11 @@ func (r *Reconciler) run(
 	case actionWait:
 		return waitResult(do, in, lastMessage(db)), nil
 	case actionRefuse:
-		return releaseResult{status: v1.ReleaseStatus{Name: name}, recheck: do.wait, problem: &problem{v1.ReasonNameConflict,
+		return releaseResult{status: v1.ReleaseStatus{Name: name}, recheck: do.wait, problem: &problem{
+			v1.ReasonNameConflict,
 			fmt.Sprintf("Helm release %s is not this Database's, and is left alone: uninstall it, "+
-				"or give the Database another name", name)}}, nil
+				"or give the Database another name", name),
+		}}, nil
 	case actionInstall:
 		err = r.Releases.Install(ctx, db, name, values)
 	case actionUpgrade:

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"k8s.io/apimachinery/pkg/api/equality"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -40,9 +41,9 @@ func statusFor(db *v1.Database, seen *observation) v1.DatabaseStatus {
 	status.ObservedGeneration = db.Generation
 	status.Endpoint = endpoint(db)
 	status.DatabaseName = databaseName(db)
-	status.Credentials = seen.credentials.ref.DeepCopy()
+	status.Credentials = seen.credentials.ref
 	if seen.release.status.Name != "" {
-		status.Release = seen.release.status.DeepCopy()
+		status.Release = *seen.release.status.DeepCopy()
 	}
 	ready, progressing, stalled := conditionsFor(db, seen)
 	if ready.Status == metav1.ConditionTrue {
@@ -106,9 +107,13 @@ func (r *Reconciler) report(ctx context.Context, db *v1.Database, status v1.Data
 		// With the lock, a status that was computed from a stale object is not written over a newer one.
 		patch := client.MergeFromWithOptions(db.DeepCopy(), client.MergeFromWithOptimisticLock{})
 		db.Status = status
-		if err := r.Client.Status().Patch(ctx, db, patch); client.IgnoreNotFound(err) != nil {
+		if err := r.Client.Status().Patch(ctx, db, patch); err != nil {
+			if apierrors.IsNotFound(err) {
+				return nil
+			}
 			return fmt.Errorf("write status: %w", err)
 		}
+		r.written.remember(db)
 	}
 	for _, e := range events {
 		r.Recorder.Eventf(db, nil, e.kind, e.reason, e.action, "%s", shortened(e.note, maxMessage))

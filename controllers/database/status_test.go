@@ -20,19 +20,36 @@ func TestStatus(t *testing.T) {
 		ready, progressing, stalled string
 		encoding                    string
 	}{
-		{"ready", observation{release: releaseResult{current: true}, server: serverState{ready: true}},
-			"True Ready", "False Reconciled", "False NotStalled", "UTF8"},
-		{"starting", observation{release: releaseResult{current: true}, server: serverState{waiting: "x"}},
-			"False Starting", "True Starting", "False NotStalled", ""},
-		{"installing, with the server of before", observation{release: releaseResult{waiting: "x"}, server: serverState{ready: true}},
-			"False Installing", "True Installing", "False NotStalled", ""},
-		{"a Secret is missing", observation{credentials: credentials{problem: stuck(v1.ReasonSecretMissing)}},
-			"False SecretMissing", "False SecretMissing", "True SecretMissing", ""},
-		{"the release failed, with the server of before",
+		{
+			"ready",
+			observation{release: releaseResult{current: true}, server: serverState{ready: true}},
+			"True Ready", "False Reconciled", "False NotStalled", "UTF8",
+		},
+		{
+			"starting",
+			observation{release: releaseResult{current: true}, server: serverState{waiting: "x"}},
+			"False Starting", "True Starting", "False NotStalled", "",
+		},
+		{
+			"installing, with the server of before",
+			observation{release: releaseResult{waiting: "x"}, server: serverState{ready: true}},
+			"False Installing", "True Installing", "False NotStalled", "",
+		},
+		{
+			"a Secret is missing",
+			observation{credentials: credentials{problem: stuck(v1.ReasonSecretMissing)}},
+			"False SecretMissing", "False SecretMissing", "True SecretMissing", "",
+		},
+		{
+			"the release failed, with the server of before",
 			observation{release: releaseResult{problem: stuck(v1.ReasonReleaseFailed)}, server: serverState{ready: true}},
-			"False ReleaseFailed", "False ReleaseFailed", "True ReleaseFailed", ""},
-		{"the image is not there", observation{release: releaseResult{current: true}, server: serverState{problem: stuck(v1.ReasonImagePullFailed)}},
-			"False ImagePullFailed", "False ImagePullFailed", "True ImagePullFailed", ""},
+			"False ReleaseFailed", "False ReleaseFailed", "True ReleaseFailed", "",
+		},
+		{
+			"the image is not there",
+			observation{release: releaseResult{current: true}, server: serverState{problem: stuck(v1.ReasonImagePullFailed)}},
+			"False ImagePullFailed", "False ImagePullFailed", "True ImagePullFailed", "",
+		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			db := newDatabase("ns", "wordpress").build()

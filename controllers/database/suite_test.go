@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"os"
 	"path/filepath"
 	"sync"
@@ -16,6 +17,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
+	"k8s.io/utils/clock"
 	"k8s.io/utils/ptr"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
@@ -94,8 +96,10 @@ type operatorOptions struct {
 	chart string
 	// wrap puts something between the reconciler and Helm.
 	wrap func(Releases) Releases
-	// requests counts the requests to the API server.
-	requests *requestCounter
+	// transport is put before the way to the API server.
+	transport func(http.RoundTripper) http.RoundTripper
+	// clock is the operator's; nil: the real one.
+	clock clock.PassiveClock
 	// logger takes the log.
 	logger logr.Logger
 }
@@ -131,8 +135,8 @@ func newEngine(t *testing.T, cfg *rest.Config, dir string) *helm.Engine {
 func startOperator(t *testing.T, namespace string, options operatorOptions) *operator {
 	t.Helper()
 	cfg := rest.CopyConfig(apiConfig)
-	if options.requests != nil {
-		cfg.Wrap(options.requests.wrap)
+	if options.transport != nil {
+		cfg.Wrap(options.transport)
 	}
 	if options.chart == "" {
 		options.chart = chartDir
@@ -161,6 +165,7 @@ func startOperator(t *testing.T, namespace string, options operatorOptions) *ope
 		APIReader:    mgr.GetAPIReader(),
 		Recorder:     mgr.GetEventRecorder("database-controller"),
 		Releases:     releases,
+		Clock:        options.clock,
 		DefaultImage: "example.com/postgres:18",
 	}
 	if err := running.reconciler.SetupWithManager(mgr); err != nil {

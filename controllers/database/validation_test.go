@@ -41,15 +41,15 @@ func TestRefusedOnCreate(t *testing.T) {
 		{"a newline after the name", "", func(s *v1.DatabaseSpec) { s.User = "wp\n" }, []string{"spec.user", "letters"}},
 		{"a user of 64 characters", "", func(s *v1.DatabaseSpec) { s.User = strings.Repeat("a", 64) }, []string{"spec.user", "63"}},
 		{"both passwords", "", func(s *v1.DatabaseSpec) {
-			s.Password, s.PasswordSecretRef = "secret", &v1.SecretKeyReference{Name: "s"}
+			s.Password, s.PasswordSecretRef = "secret", v1.SecretKeyReference{Name: "s"}
 		}, []string{"spec.password", "spec.passwordSecretRef", "remove password"}},
 		{"NUL in the password", "", func(s *v1.DatabaseSpec) { s.Password = "a\x00b" }, []string{"spec.password", "NUL", "remove"}},
 		{"a password of 257 characters", "", func(s *v1.DatabaseSpec) { s.Password = strings.Repeat("a", 257) }, []string{"spec.password", "256"}},
 		{"a Secret without a name", "", func(s *v1.DatabaseSpec) {
-			s.PasswordSecretRef = &v1.SecretKeyReference{Key: "k"}
+			s.PasswordSecretRef = v1.SecretKeyReference{Key: "k"}
 		}, []string{"spec.passwordSecretRef.name"}},
 		{"a key that no Secret has", "", func(s *v1.DatabaseSpec) {
-			s.PasswordSecretRef = &v1.SecretKeyReference{Name: "s", Key: "a/b"}
+			s.PasswordSecretRef = v1.SecretKeyReference{Name: "s", Key: "a/b"}
 		}, []string{"passwordSecretRef.key", "letters"}},
 		{"an unknown encoding", "", func(s *v1.DatabaseSpec) { s.Encoding = "utf9" }, []string{"spec.encoding", "use for example UTF8"}},
 		{"an encoding for clients", "", func(s *v1.DatabaseSpec) { s.Encoding = "SJIS" }, []string{"spec.encoding", "clients only"}},
@@ -112,32 +112,52 @@ func TestChanges(t *testing.T) {
 	}{
 		{"another user", nil, func(s *v1.DatabaseSpec) { s.User = "other" }, "spec.user can't be changed"},
 		{"another encoding", nil, func(s *v1.DatabaseSpec) { s.Encoding = "LATIN1" }, "spec.encoding can't be changed"},
-		{"no encoding, which is the default", func(s *v1.DatabaseSpec) { s.Encoding = "LATIN1" },
-			func(s *v1.DatabaseSpec) { s.Encoding = "" }, "spec.encoding can't be changed"},
-		{"another name of the encoding", func(s *v1.DatabaseSpec) { s.Encoding = "unicode" },
-			func(s *v1.DatabaseSpec) { s.Encoding = "utf-8" }, ""},
-		{"another name of a rare encoding", func(s *v1.DatabaseSpec) { s.Encoding = "Vscii" },
-			func(s *v1.DatabaseSpec) { s.Encoding = "windows-1258" }, ""},
-		{"another database", func(s *v1.DatabaseSpec) { s.DatabaseName = "one" },
-			func(s *v1.DatabaseSpec) { s.DatabaseName = "two" }, "spec.databaseName can't be changed"},
-		{"another database than the default", nil,
-			func(s *v1.DatabaseSpec) { s.DatabaseName = "two" }, "spec.databaseName can't be changed"},
+		{
+			"no encoding, which is the default", func(s *v1.DatabaseSpec) { s.Encoding = "LATIN1" },
+			func(s *v1.DatabaseSpec) { s.Encoding = "" }, "spec.encoding can't be changed",
+		},
+		{
+			"another name of the encoding", func(s *v1.DatabaseSpec) { s.Encoding = "unicode" },
+			func(s *v1.DatabaseSpec) { s.Encoding = "utf-8" }, "",
+		},
+		{
+			"another name of a rare encoding", func(s *v1.DatabaseSpec) { s.Encoding = "Vscii" },
+			func(s *v1.DatabaseSpec) { s.Encoding = "windows-1258" }, "",
+		},
+		{
+			"another database", func(s *v1.DatabaseSpec) { s.DatabaseName = "one" },
+			func(s *v1.DatabaseSpec) { s.DatabaseName = "two" }, "spec.databaseName can't be changed",
+		},
+		{
+			"another database than the default", nil,
+			func(s *v1.DatabaseSpec) { s.DatabaseName = "two" }, "spec.databaseName can't be changed",
+		},
 		{"the default database, by name", nil, func(s *v1.DatabaseSpec) { s.DatabaseName = "wordpress" }, ""},
 		{"a smaller volume", nil, func(s *v1.DatabaseSpec) { s.Storage.Size = quantity("1000Mi") }, "spec.storage.size can't shrink"},
-		{"the default volume, which is smaller", func(s *v1.DatabaseSpec) { s.Storage.Size = quantity("2Gi") },
-			func(s *v1.DatabaseSpec) { s.Storage = v1.DatabaseStorage{} }, "spec.storage.size can't shrink"},
+		{
+			"the default volume, which is smaller", func(s *v1.DatabaseSpec) { s.Storage.Size = quantity("2Gi") },
+			func(s *v1.DatabaseSpec) { s.Storage = v1.DatabaseStorage{} }, "spec.storage.size can't shrink",
+		},
 		{"a larger volume", nil, func(s *v1.DatabaseSpec) { s.Storage.Size = quantity("1500Mi") }, ""},
 		{"the same size in other words", nil, func(s *v1.DatabaseSpec) { s.Storage.Size = quantity("1024Mi") }, ""},
-		{"a class where there was none", nil, func(s *v1.DatabaseSpec) { s.Storage.StorageClassName = "fast" },
-			"spec.storage.storageClassName can't be changed"},
-		{"another class", func(s *v1.DatabaseSpec) { s.Storage.StorageClassName = "slow" },
-			func(s *v1.DatabaseSpec) { s.Storage.StorageClassName = "fast" }, "spec.storage.storageClassName can't be changed"},
-		{"no class", func(s *v1.DatabaseSpec) { s.Storage.StorageClassName = "slow" },
-			func(s *v1.DatabaseSpec) { s.Storage.StorageClassName = "" }, "spec.storage.storageClassName can't be changed"},
-		{"another password", func(s *v1.DatabaseSpec) { s.Password = "a" },
-			func(s *v1.DatabaseSpec) { s.Password = "b" }, ""},
+		{
+			"a class where there was none", nil, func(s *v1.DatabaseSpec) { s.Storage.StorageClassName = "fast" },
+			"spec.storage.storageClassName can't be changed",
+		},
+		{
+			"another class", func(s *v1.DatabaseSpec) { s.Storage.StorageClassName = "slow" },
+			func(s *v1.DatabaseSpec) { s.Storage.StorageClassName = "fast" }, "spec.storage.storageClassName can't be changed",
+		},
+		{
+			"no class", func(s *v1.DatabaseSpec) { s.Storage.StorageClassName = "slow" },
+			func(s *v1.DatabaseSpec) { s.Storage.StorageClassName = "" }, "spec.storage.storageClassName can't be changed",
+		},
+		{
+			"another password", func(s *v1.DatabaseSpec) { s.Password = "a" },
+			func(s *v1.DatabaseSpec) { s.Password = "b" }, "",
+		},
 		{"a Secret for a password", func(s *v1.DatabaseSpec) { s.Password = "a" }, func(s *v1.DatabaseSpec) {
-			s.Password, s.PasswordSecretRef = "", &v1.SecretKeyReference{Name: "s"}
+			s.Password, s.PasswordSecretRef = "", v1.SecretKeyReference{Name: "s"}
 		}, ""},
 		{"another image", nil, func(s *v1.DatabaseSpec) { s.Image = "postgres:18.1" }, ""},
 	} {

@@ -9,7 +9,6 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
-	"maps"
 	"slices"
 
 	"helm.sh/helm/v3/pkg/chart"
@@ -44,13 +43,13 @@ func LoadChart(dir string) (*Chart, error) {
 	for _, file := range c.Raw {
 		files[file.Name] = file.Data
 	}
-	sum := sha256.New()
-	for _, name := range slices.Sorted(maps.Keys(files)) {
-		// The lengths keep two files from looking like one.
-		fmt.Fprintf(sum, "%d:%s%d:", len(name), name, len(files[name]))
-		sum.Write(files[name])
+	// JSON has the files in the order of their names.
+	encoded, err := json.Marshal(files)
+	if err != nil {
+		return nil, fmt.Errorf("chart in %s: %w", dir, err)
 	}
-	return &Chart{chart: c, sum: sum.Sum(nil)}, nil
+	sum := sha256.Sum256(encoded)
+	return &Chart{chart: c, sum: sum[:]}, nil
 }
 
 // Version is the chart's version.

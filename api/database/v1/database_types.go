@@ -41,7 +41,7 @@ type DatabaseSpec struct {
 	// connections that are open stay open. Where the Secret or its key is missing, empty, or holds a NUL byte, the
 	// Database is Stalled until that is mended.
 	// +optional
-	PasswordSecretRef *SecretKeyReference `json:"passwordSecretRef,omitempty"`
+	PasswordSecretRef SecretKeyReference `json:"passwordSecretRef,omitzero"`
 
 	// encoding is the database's character encoding: a name that PostgreSQL takes for a server, in any case, with or
 	// without underscores and hyphens, or one of its aliases (unicode is UTF8, iso88591 is LATIN1). The default is UTF8.
@@ -169,11 +169,11 @@ type DatabaseStatus struct {
 	// credentials names the Secret and the key in it that hold the user's password: the one that the spec names, or the
 	// one that the operator made.
 	// +optional
-	Credentials *SecretKeyReference `json:"credentials,omitempty"`
+	Credentials SecretKeyReference `json:"credentials,omitzero"`
 
 	// release tells of the Helm release that the server is installed as.
 	// +optional
-	Release *ReleaseStatus `json:"release,omitempty"`
+	Release ReleaseStatus `json:"release,omitzero"`
 }
 
 // ReleaseStatus tells of a Helm release, as Helm stored it.

@@ -89,7 +89,7 @@ func (o *buildOptions) buildFor(name string, config image.Config) (v1.Image, err
 		if err != nil {
 			return nil, err
 		}
-		defer file.Close()
+		defer func() { _ = file.Close() }()
 		if err := tree.AddTar(file, func(name string) string { return name }); err != nil {
 			return nil, err
 		}

@@ -30,7 +30,7 @@ func Hierarchies() ([]Hierarchy, error) {
 	if err != nil {
 		return nil, fmt.Errorf("list mounts: %w", err)
 	}
-	defer file.Close()
+	defer func() { _ = file.Close() }()
 	return parse(file)
 }
 

@@ -87,7 +87,7 @@ func buildID(path string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	defer file.Close()
+	defer func() { _ = file.Close() }()
 	section := file.Section(".note.go.buildid")
 	if section == nil {
 		return "", errors.New("it is not a Go program")

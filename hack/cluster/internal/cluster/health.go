@@ -28,7 +28,7 @@ func conditions(client *api.Client) []condition {
 	return []condition{
 		healthy("kube-controller-manager", https(spec.ControllerManagerPort, "/healthz")),
 		healthy("kube-scheduler", https(spec.SchedulerPort, "/healthz")),
-		healthy("kube-proxy", "http://"+spec.Address(spec.ProxyHealthPort)+"/healthz"),
+		healthy("kube-proxy", "http://"+spec.Address(spec.ProxyHealthPort)+"/livez"),
 		healthy("kubelet", https(spec.KubeletPort, "/healthz")),
 		{
 			what: "the node to be Ready", done: "the node is Ready", limit: time.Minute, component: "kubelet",

@@ -88,7 +88,7 @@ func linkOrCopy(source, target string) error {
 	if err != nil {
 		return err
 	}
-	defer in.Close()
+	defer func() { _ = in.Close() }()
 	out, err := os.OpenFile(target, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o755)
 	if err != nil {
 		return err
@@ -103,7 +103,7 @@ func startNode(program string) (machine.Process, error) {
 	if err != nil {
 		return machine.Process{}, fmt.Errorf("open the node's log: %w", err)
 	}
-	defer out.Close()
+	defer func() { _ = out.Close() }()
 	cmd := exec.Cmd{
 		Path:   program,
 		Args:   []string{initName, "node", planFile()},

@@ -5,7 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"text/tabwriter"
+	"strings"
 	"time"
 
 	"example.com/cnat-operator/hack/cluster/internal/api"
@@ -26,32 +26,26 @@ func Status(ctx context.Context, checkout Checkout, out io.Writer) error {
 		}
 		return errors.New("there is no cluster; `make cluster-up` makes one")
 	}
-	fmt.Fprintf(out, "cluster of %s, up since %s\n", r.Checkout, r.Started.Format(time.RFC3339))
-	if err := printProcesses(r.Node, out); err != nil {
+	var text strings.Builder
+	fmt.Fprintf(&text, "cluster of %s, up since %s\n", r.Checkout, r.Started.Format(time.RFC3339))
+	if err := describeProcesses(r.Node, &text); err != nil {
 		return err
 	}
-	client, err := api.New(spec.State("pki"))
+	sick, err := describeHealth(ctx, &text)
 	if err != nil {
 		return err
 	}
-	defer client.Close()
-	sick := 0
-	for _, c := range append([]condition{registryServes(client), apiServerReady(client)}, conditions(client)...) {
-		if err := c.holds(ctx); err != nil {
-			sick++
-			fmt.Fprintf(out, "NOT OK  waiting for %s: %v\n        log: %s\n", c.what, err, spec.State("log", c.component+".log"))
-		} else {
-			fmt.Fprintf(out, "ok      %s\n", c.done)
-		}
+	describePlaces(r, checkout, &text)
+	if _, err := io.WriteString(out, text.String()); err != nil {
+		return err
 	}
-	printPlaces(r, checkout, out)
 	if sick > 0 {
 		return fmt.Errorf("%d of the cluster's conditions do not hold", sick)
 	}
 	return nil
 }
 
-func printProcesses(first machine.Process, out io.Writer) error {
+func describeProcesses(first machine.Process, text *strings.Builder) error {
 	processes, err := node.Processes()
 	if err != nil {
 		return err
@@ -60,27 +54,50 @@ func printProcesses(first machine.Process, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "PROCESS\tPID\tRESTARTS\tLAST EXIT")
+	const format = "%-25s%-9s%-10v%s\n"
+	fmt.Fprintf(text, format, "PROCESS", "PID", "RESTARTS", "LAST EXIT")
 	for _, p := range processes {
 		pid := "-"
 		if host, ok := inside[p.PID]; ok && p.PID != 0 {
 			pid = fmt.Sprint(host)
 		}
-		fmt.Fprintf(table, "%s\t%s\t%d\t%s\n", p.Name, pid, p.Restarts, p.LastExit)
+		fmt.Fprintf(text, format, p.Name, pid, p.Restarts, p.LastExit)
 	}
-	return table.Flush()
+	return nil
 }
 
-func printPlaces(r *record, checkout Checkout, out io.Writer) {
-	fmt.Fprintf(out, "API server   %s\n", spec.APIServer)
-	fmt.Fprintf(out, "registry     %s, with the CA in %s\n", spec.Registry, checkout.path(".cluster", "ca.crt"))
-	fmt.Fprintf(out, "             docker.io/library/centos:7 and busybox:1.37 are stand-ins there: Debian's shell\n")
-	fmt.Fprintf(out, "logs         %s\n", spec.State("log"))
-	fmt.Fprintf(out, "inside       nsenter --target %d --all\n", r.Node.PID)
-	if r.Checkout != string(checkout) {
-		fmt.Fprintf(out, "kubeconfig   %s: this checkout has none, `make cluster-up` would replace the cluster\n", Checkout(r.Checkout).Kubeconfig())
-		return
+// describeHealth returns how many conditions do not hold.
+func describeHealth(ctx context.Context, text *strings.Builder) (int, error) {
+	client, err := api.New(spec.State("pki"))
+	if err != nil {
+		return 0, err
 	}
-	fmt.Fprintf(out, "kubeconfig   %s\n", checkout.Kubeconfig())
+	defer client.Close()
+	sick := 0
+	for _, c := range append([]condition{registryServes(client), apiServerReady(client)}, conditions(client)...) {
+		if err := c.holds(ctx); err != nil {
+			sick++
+			fmt.Fprintf(text, "NOT OK  waiting for %s: %v\n        log: %s\n", c.what, err, spec.State("log", c.component+".log"))
+		} else {
+			fmt.Fprintf(text, "ok      %s\n", c.done)
+		}
+	}
+	return sick, nil
+}
+
+func describePlaces(r *record, checkout Checkout, text *strings.Builder) {
+	kubeconfig := checkout.Kubeconfig()
+	if r.Checkout != string(checkout) {
+		kubeconfig = Checkout(r.Checkout).Kubeconfig() + " (this checkout has none: `make cluster-up` would replace the cluster)"
+	}
+	for _, line := range [][2]string{
+		{"kubeconfig", kubeconfig},
+		{"API server", spec.APIServer},
+		{"registry", spec.Registry + ", with the CA in " + Checkout(r.Checkout).path(".cluster", "ca.crt")},
+		{"", "docker.io/library/centos:7 and busybox:1.37 are stand-ins there: Debian's shell"},
+		{"logs", spec.State("log")},
+		{"inside", fmt.Sprintf("nsenter --target %d --all", r.Node.PID)},
+	} {
+		fmt.Fprintf(text, "%-12s %s\n", line[0], line[1])
+	}
 }

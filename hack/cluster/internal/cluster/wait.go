@@ -26,11 +26,12 @@ type condition struct {
 	holds func(context.Context) error
 }
 
-// hopeless is how often a process may end before there is no point in waiting.
+// hopeless is how often in a row a process may end soon after its start before
+// there is no point in waiting.
 const hopeless = 4
 
 // wait returns when the condition holds; sooner with an error where its limit is
-// over, the node has died, or the component keeps ending.
+// over, the node has died, or one of the node's processes keeps ending.
 func wait(ctx context.Context, first machine.Process, c condition) error {
 	ctx, cancel := context.WithTimeout(ctx, c.limit)
 	defer cancel()
@@ -46,8 +47,8 @@ func wait(ctx context.Context, first machine.Process, c condition) error {
 		if !first.Alive() {
 			return explain("node", fmt.Errorf("the node has died while waiting for %s", c.what))
 		}
-		if reason := givenUp(c.component); reason != "" {
-			return explain(c.component, fmt.Errorf("%s does not stay up (%s), so there is no %s", c.component, reason, c.what))
+		if p := failing(); p != nil {
+			return explain(p.Name, fmt.Errorf("%s does not stay up (%s), so that there is no point in waiting for %s", p.Name, p.LastExit, c.what))
 		}
 		select {
 		case <-ctx.Done():
@@ -60,17 +61,19 @@ func wait(ctx context.Context, first machine.Process, c condition) error {
 	}
 }
 
-func givenUp(component string) string {
+// failing is a process that does not stay up, if there is one.
+func failing() *node.Process {
 	processes, err := node.Processes()
 	if err != nil {
-		return ""
+		return nil // the supervisor may be writing its first state
 	}
 	for _, p := range processes {
-		if p.Name == component && p.Restarts >= hopeless {
-			return p.LastExit
+		recovered := p.PID != 0 && time.Since(p.Started) > node.Steady
+		if p.Failures >= hopeless && !recovered {
+			return &p
 		}
 	}
-	return ""
+	return nil
 }
 
 // explain adds where the log is, and its last lines.

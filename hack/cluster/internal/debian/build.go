@@ -22,7 +22,7 @@ func Build(ctx context.Context, r Recipe) (v1.Image, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make a temporary folder: %w", err)
 	}
-	defer os.RemoveAll(dir)
+	defer func() { _ = os.RemoveAll(dir) }()
 	apt := apt{dir: dir}
 	packages, err := apt.resolve(ctx, r)
 	if err != nil {

@@ -27,7 +27,7 @@ func WriteArchive(archive, name string, images []v1.Image) error {
 	if err != nil {
 		return fmt.Errorf("make a temporary folder: %w", err)
 	}
-	defer os.RemoveAll(dir)
+	defer func() { _ = os.RemoveAll(dir) }()
 	root, err := layout.Write(dir, empty.Index)
 	if err != nil {
 		return fmt.Errorf("start the OCI layout: %w", err)
@@ -75,7 +75,7 @@ func writeFile(name string, write func(io.Writer) error) error {
 	if err != nil {
 		return fmt.Errorf("create %s: %w", name, err)
 	}
-	defer os.Remove(file.Name()) // gone already where all went well
+	defer func() { _ = os.Remove(file.Name()) }() // gone already where all went well
 	if err := errors.Join(write(file), file.Chmod(0o644), file.Close()); err != nil {
 		return fmt.Errorf("write %s: %w", name, err)
 	}
@@ -115,12 +115,12 @@ func openArchive(archive string) (layout.Path, func(), error) {
 	if err != nil {
 		return "", nil, err
 	}
-	defer file.Close()
+	defer func() { _ = file.Close() }()
 	dir, err := os.MkdirTemp("", "image-layout-")
 	if err != nil {
 		return "", nil, fmt.Errorf("make a temporary folder: %w", err)
 	}
-	remove := func() { os.RemoveAll(dir) }
+	remove := func() { _ = os.RemoveAll(dir) }
 	if err := unpack(file, dir); err != nil {
 		remove()
 		return "", nil, fmt.Errorf("unpack %s: %w", archive, err)
@@ -138,7 +138,7 @@ func unpack(r io.Reader, dir string) error {
 	if err != nil {
 		return err
 	}
-	defer root.Close()
+	defer func() { _ = root.Close() }()
 	for tr := tar.NewReader(r); ; {
 		header, err := tr.Next()
 		if errors.Is(err, io.EOF) {

@@ -67,7 +67,7 @@ func writeEntry(tw *tar.Writer, name string, entry Entry) error {
 		if err != nil {
 			return err
 		}
-		defer file.Close()
+		defer func() { _ = file.Close() }()
 		info, err := file.Stat()
 		if err != nil {
 			return err

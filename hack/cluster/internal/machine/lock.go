@@ -14,7 +14,7 @@ func Lock(ctx context.Context, name string, limit time.Duration, waiting func())
 	for deadline, told := time.Now().Add(limit), false; ; {
 		listener, err := new(net.ListenConfig).Listen(ctx, "unix", "@"+name)
 		if err == nil {
-			return func() { listener.Close() }, nil
+			return func() { _ = listener.Close() }, nil
 		}
 		if time.Now().After(deadline) {
 			return nil, fmt.Errorf("waited %s for another command on the cluster to end: %w", limit, err)

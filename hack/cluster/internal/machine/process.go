@@ -39,11 +39,7 @@ func Identify(pid int) (Process, error) {
 
 // Alive tells whether that very process still runs.
 func (p Process) Alive() bool {
-	if p.PID <= 0 {
-		return false
-	}
-	now, err := Identify(p.PID)
-	if err != nil || now != p {
+	if p.PID <= 0 || !p.there() {
 		return false
 	}
 	_, state, err := stat(p.PID)
@@ -64,7 +60,20 @@ func (p Process) Kill(limit time.Duration) error {
 			return fmt.Errorf("waited %s for the end of process %d", limit, p.PID)
 		}
 	}
+	// Its parent has yet to take note; one that never does is not ours to mend.
+	for deadline := time.Now().Add(zombieLimit); p.there() && time.Now().Before(deadline); {
+		time.Sleep(20 * time.Millisecond)
+	}
 	return nil
+}
+
+// zombieLimit is how long Kill waits for a dead process to be collected.
+const zombieLimit = 2 * time.Second
+
+// there tells whether the process, dead or alive, still has its ID.
+func (p Process) there() bool {
+	now, err := Identify(p.PID)
+	return err == nil && now == p
 }
 
 // stat reads a process's start time and state.

@@ -57,13 +57,13 @@ func TestKillWaitsForTheEnd(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	go func() { _ = cmd.Wait() }() // it was killed: that is no error here
 	if err := p.Kill(10 * time.Second); err != nil {
 		t.Error(err)
 	}
 	if p.Alive() {
 		t.Error("alive after it was killed")
 	}
-	_ = cmd.Wait() // it was killed: that is no error here
 }
 
 func TestInnermost(t *testing.T) {

@@ -39,7 +39,7 @@ func mountAll(plan Plan) error {
 		if err := bind(source, target); err != nil {
 			return fmt.Errorf("bind %s to %s: %w", binds[target], target, err)
 		}
-		source.Close()
+		_ = source.Close()
 	}
 	// Volumes with mount propagation want shared mounts. These are shared with
 	// nobody but the node's containers.

@@ -22,6 +22,8 @@ type Process struct {
 	PID      int
 	Started  time.Time
 	Restarts int
+	// Failures counts those of its processes that ended soon, one after another.
+	Failures int
 	// LastExit says how its process before this one ended.
 	LastExit string
 }

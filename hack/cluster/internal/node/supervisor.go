@@ -18,8 +18,9 @@ import (
 const (
 	firstPause = 500 * time.Millisecond
 	maxPause   = 10 * time.Second
-	// steady is how long a process must have run for its pause to start over.
-	steady = time.Minute
+	// Steady is how long a process must have run for its end to be no failure to
+	// start.
+	Steady = time.Minute
 )
 
 // supervisor runs the components. It is process 1 of its namespace, so that it
@@ -61,21 +62,21 @@ func (s *supervisor) run(ctx context.Context) {
 }
 
 func (s *supervisor) keepRunning(ctx context.Context, c Component) {
-	pause := firstPause
+	pause, failures := firstPause, 0
 	for ctx.Err() == nil {
 		started := time.Now()
-		ended, err := s.start(c)
-		if err != nil {
-			log.Printf("start %s: %v", c.Name, err)
-			s.note(c.Name, func(p *Process) { p.PID, p.LastExit = 0, err.Error() })
+		var reason string
+		if ended, err := s.start(c); err != nil {
+			reason = "it does not start: " + err.Error()
 		} else {
-			reason := exitReason(<-ended)
-			log.Printf("%s ended: %s", c.Name, reason)
-			s.note(c.Name, func(p *Process) { p.PID, p.LastExit = 0, reason })
+			reason = exitReason(<-ended)
 		}
-		if time.Since(started) > steady {
-			pause = firstPause
+		log.Printf("%s ended: %s", c.Name, reason)
+		if time.Since(started) > Steady {
+			pause, failures = firstPause, 0
 		}
+		failures++
+		s.note(c.Name, func(p *Process) { p.PID, p.LastExit, p.Failures = 0, reason, failures })
 		time.Sleep(pause)
 		pause = min(2*pause, maxPause)
 		s.note(c.Name, func(p *Process) { p.Restarts++ })
@@ -88,12 +89,12 @@ func (s *supervisor) start(c Component) (<-chan syscall.WaitStatus, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer out.Close()
+	defer func() { _ = out.Close() }()
 	null, err := os.Open(os.DevNull)
 	if err != nil {
 		return nil, err
 	}
-	defer null.Close()
+	defer func() { _ = null.Close() }()
 	ended := make(chan syscall.WaitStatus, 1)
 	// The lock keeps reap from seeing the end of a process that is not noted yet.
 	s.mu.Lock()

@@ -42,7 +42,7 @@ func New(dir string) (*Server, error) {
 // Serve serves with TLS until ctx ends.
 func (s *Server) Serve(ctx context.Context, address, certFile, keyFile string) error {
 	server := &http.Server{Addr: address, Handler: s, ReadHeaderTimeout: 10 * time.Second}
-	stop := context.AfterFunc(ctx, func() { server.Close() })
+	stop := context.AfterFunc(ctx, func() { _ = server.Close() })
 	defer stop()
 	if err := server.ListenAndServeTLS(certFile, keyFile); !errors.Is(err, http.ErrServerClosed) {
 		return fmt.Errorf("serve the registry at %s: %w", address, err)

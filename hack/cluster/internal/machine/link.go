@@ -2,7 +2,6 @@ package machine
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -75,16 +74,11 @@ func overlaps(needed *net.IPNet, address net.Addr) bool {
 	return ok && (needed.Contains(network.IP) || network.Contains(needed.IP))
 }
 
-// BridgeNetfilter tells whether frames that cross a bridge pass iptables; it
-// loads the kernel module for it where there is one.
+// BridgeNetfilter tells whether frames that cross a bridge pass iptables. Where
+// the kernel module for it is not loaded it stays so: it would change what the
+// machine's own bridges do.
 func BridgeNetfilter() bool {
-	const setting = "/proc/sys/net/bridge/bridge-nf-call-iptables"
-	if _, err := os.Stat(setting); errors.Is(err, os.ErrNotExist) {
-		if err := exec.Command("modprobe", "br_netfilter").Run(); err != nil {
-			return false
-		}
-	}
-	_, err := os.Stat(setting)
+	_, err := os.Stat("/proc/sys/net/bridge/bridge-nf-call-iptables")
 	return err == nil
 }
 

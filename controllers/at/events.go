@@ -14,21 +14,21 @@ import (
 // maxNote bounds an event's note, in bytes: the API server refuses more than 1 KiB.
 const maxNote = 1024
 
-// event is one to be sent about an At.
-type event struct{ kind, reason, action, note string }
+// notice is an event to be sent about an At.
+type notice struct{ kind, reason, action, note string }
 
 // eventsBetween are the events that tell of the change from one status to the
 // next: each step of an At has one, once.
-func eventsBetween(old, next *cnatv1alpha1.AtStatus) []event {
-	var events []event
+func eventsBetween(old, next *cnatv1alpha1.AtStatus) []notice {
+	var events []notice
 	if old.Phase == "" {
-		events = append(events, event{
+		events = append(events, notice{
 			corev1.EventTypeNormal, "Scheduled", "Schedule",
 			"due at " + next.ScheduledTime.UTC().Format(time.RFC3339),
 		})
 	}
 	if old.StartTime == nil && next.StartTime != nil {
-		events = append(events, event{
+		events = append(events, notice{
 			corev1.EventTypeNormal, "Started", "Run",
 			fmt.Sprintf("Job %s started its container", next.JobName),
 		})
@@ -37,21 +37,32 @@ func eventsBetween(old, next *cnatv1alpha1.AtStatus) []event {
 	if stalled != nil && stalled.Status == metav1.ConditionTrue {
 		before := meta.FindStatusCondition(old.Conditions, cnatv1alpha1.ConditionStalled)
 		if before == nil || before.Status != stalled.Status || before.Reason != stalled.Reason {
-			events = append(events, event{corev1.EventTypeWarning, stalled.Reason, "Run", tail(stalled.Message, maxNote)})
+			events = append(events, notice{corev1.EventTypeWarning, stalled.Reason, "Run", tail(stalled.Message, maxNote)})
 		}
+	}
+	if isTrue(next, cnatv1alpha1.ConditionSuspended) && !isTrue(old, cnatv1alpha1.ConditionSuspended) {
+		events = append(events, notice{corev1.EventTypeNormal, "Suspended", "Schedule", "does not start while spec.suspend is true"})
 	}
 	if next.Phase != old.Phase {
 		switch next.Phase {
 		case cnatv1alpha1.AtSucceeded:
-			events = append(events, event{
+			events = append(events, notice{
 				corev1.EventTypeNormal, "Succeeded", "Finish",
 				fmt.Sprintf("Job %s succeeded", next.JobName),
 			})
+		case cnatv1alpha1.AtCancelled:
+			events = append(events, notice{corev1.EventTypeNormal, "Cancelled", "Finish", next.Message})
+		case cnatv1alpha1.AtMissed:
+			events = append(events, notice{corev1.EventTypeWarning, "Missed", "Finish", tail(next.Message, maxNote)})
 		case cnatv1alpha1.AtFailed:
-			events = append(events, event{corev1.EventTypeWarning, "Failed", "Finish", failure(next)})
+			events = append(events, notice{corev1.EventTypeWarning, "Failed", "Finish", failure(next)})
 		}
 	}
 	return events
+}
+
+func isTrue(status *cnatv1alpha1.AtStatus, condition string) bool {
+	return meta.IsStatusConditionTrue(status.Conditions, condition)
 }
 
 // failure is a sentence about why an At failed.

@@ -5,6 +5,7 @@ import (
 	"hash/fnv"
 	"maps"
 	"strings"
+	"time"
 
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -22,6 +23,14 @@ const (
 	// atAnnotation on a pod names its At. It is no label, since an At's name
 	// may be longer than a label's value.
 	atAnnotation = "cnat.programming-kubernetes.info/at"
+
+	// startedAtAnnotation on a Job is the operator's time when it made it, in
+	// RFC 3339 with fractions of a second, which a creationTimestamp lacks.
+	startedAtAnnotation = "cnat.programming-kubernetes.info/started-at"
+
+	// runFinalizer holds a Job until its UID is in its At's status: a Job that
+	// could go before would be made again.
+	runFinalizer = "cnat.programming-kubernetes.info/run"
 
 	labelPartOf = "app.kubernetes.io/part-of"
 	partOf      = "cnat-operator"
@@ -48,9 +57,9 @@ func cut(name string, length int) string {
 // newJob builds the Job that is the run of an At. commandImage is the image
 // for spec.command.
 //
-// The Job never starts a second pod (backoffLimit 0), and its pod never starts
-// a container again (restartPolicy Never).
-func newJob(at *cnatv1alpha1.At, commandImage string) *batchv1.Job {
+// Unless the At says otherwise, the Job never starts a second pod
+// (backoffLimit 0); its pod never starts a container again (restartPolicy Never).
+func newJob(at *cnatv1alpha1.At, commandImage string, now time.Time) *batchv1.Job {
 	labels := map[string]string{
 		"app.kubernetes.io/name":       "at",
 		"app.kubernetes.io/instance":   cut(at.Name, maxNameLength),
@@ -60,16 +69,19 @@ func newJob(at *cnatv1alpha1.At, commandImage string) *batchv1.Job {
 	}
 	return &batchv1.Job{
 		ObjectMeta: metav1.ObjectMeta{
-			Name:      jobName(at),
-			Namespace: at.Namespace,
-			Labels:    labels,
+			Name:        jobName(at),
+			Namespace:   at.Namespace,
+			Labels:      labels,
+			Annotations: map[string]string{startedAtAnnotation: now.UTC().Format(time.RFC3339Nano)},
+			Finalizers:  []string{runFinalizer},
 			OwnerReferences: []metav1.OwnerReference{
 				*metav1.NewControllerRef(at, cnatv1alpha1.GroupVersion.WithKind("At")),
 			},
 		},
 		Spec: batchv1.JobSpec{
-			BackoffLimit: ptr.To[int32](0),
-			Template:     podTemplate(at, labels, commandImage),
+			BackoffLimit:          ptr.To(ptr.Deref(at.Spec.BackoffLimit, 0)),
+			ActiveDeadlineSeconds: at.Spec.ActiveDeadlineSeconds,
+			Template:              podTemplate(at, labels, commandImage),
 		},
 	}
 }

@@ -77,7 +77,7 @@ func TestNewJob(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			at := newAt(func(at *cnatv1alpha1.At) { at.Spec = test.spec })
 			before := at.DeepCopy()
-			job := newJob(at, "busybox")
+			job := newJob(at, "busybox", due)
 
 			if !metav1.IsControlledBy(job, at) {
 				t.Errorf("the At is not the owner: %v", job.OwnerReferences)

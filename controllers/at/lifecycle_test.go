@@ -25,7 +25,7 @@ func createAt(t *testing.T, namespace string, schedule time.Time) *cnatv1alpha1.
 	t.Helper()
 	at := &cnatv1alpha1.At{
 		ObjectMeta: metav1.ObjectMeta{Name: "cnrex", Namespace: namespace},
-		Spec:       cnatv1alpha1.AtSpec{Schedule: metav1.NewTime(schedule), Command: "echo YAY"},
+		Spec:       cnatv1alpha1.AtSpec{Schedule: ptr.To(metav1.NewTime(schedule)), Command: "echo YAY"},
 	}
 	if err := api.Create(t.Context(), at); err != nil {
 		t.Fatal(err)
@@ -84,7 +84,14 @@ func playPod(t *testing.T, job *batchv1.Job, state corev1.ContainerState) {
 // playEnd gives a Job its final condition as the Job controller would.
 func playEnd(t *testing.T, job *batchv1.Job, condition batchv1.JobConditionType) {
 	t.Helper()
+	if err := api.Get(t.Context(), client.ObjectKeyFromObject(job), job); err != nil {
+		t.Fatal(err)
+	}
 	before, now := batchv1.JobSuccessCriteriaMet, metav1.Now()
+	reason := "Played"
+	if ptr.Deref(job.Spec.ActiveDeadlineSeconds, 0) == 1 {
+		reason = batchv1.JobReasonDeadlineExceeded
+	}
 	job.Status = batchv1.JobStatus{StartTime: &now, UncountedTerminatedPods: &batchv1.UncountedTerminatedPods{}}
 	if condition == batchv1.JobFailed {
 		before = batchv1.JobFailureTarget
@@ -94,7 +101,7 @@ func playEnd(t *testing.T, job *batchv1.Job, condition batchv1.JobConditionType)
 	}
 	for _, c := range []batchv1.JobConditionType{before, condition} {
 		job.Status.Conditions = append(job.Status.Conditions, batchv1.JobCondition{
-			Type: c, Status: corev1.ConditionTrue, LastTransitionTime: now, Reason: "Played", Message: "played by the test",
+			Type: c, Status: corev1.ConditionTrue, LastTransitionTime: now, Reason: reason, Message: "played by the test",
 		})
 	}
 	if err := api.Status().Update(t.Context(), job); err != nil {
@@ -183,8 +190,8 @@ func TestDeletedJobIsNotMadeAgain(t *testing.T) {
 func TestForeignJobIsNotAdopted(t *testing.T) {
 	namespace := newNamespace(t)
 	at := createAt(t, namespace, time.Now())
-	foreign := newJob(at, "busybox")
-	foreign.OwnerReferences, foreign.Labels = nil, nil // so that the cache does not hold it
+	foreign := newJob(at, "busybox", time.Now())
+	foreign.OwnerReferences, foreign.Finalizers, foreign.Labels = nil, nil, nil // so that the cache does not hold it
 	if err := api.Create(t.Context(), foreign); err != nil {
 		t.Fatal(err)
 	}
@@ -244,10 +251,111 @@ func TestMovedAt(t *testing.T) {
 
 func move(t *testing.T, at *cnatv1alpha1.At, schedule time.Time) {
 	t.Helper()
-	eventually(t, "the At to be moved", func() (bool, error) {
-		err := api.Get(t.Context(), client.ObjectKeyFromObject(at), at)
-		at.Spec.Schedule = metav1.NewTime(schedule)
-		err = errors.Join(err, api.Update(t.Context(), at))
+	change(t, at, func() { at.Spec.Schedule = ptr.To(metav1.NewTime(schedule)) })
+}
+
+// change edits an At as it is at the API server.
+func change(t *testing.T, at *cnatv1alpha1.At, edit func()) {
+	t.Helper()
+	eventually(t, "the At to be edited", func() (bool, error) {
+		if err := api.Get(t.Context(), client.ObjectKeyFromObject(at), at); err != nil {
+			return false, err
+		}
+		edit()
+		err := api.Update(t.Context(), at)
 		return err == nil, err
 	})
+}
+
+// A Job is held by the finalizer until its At's status names it, and no longer.
+func TestJobIsHeldUntilRecorded(t *testing.T) {
+	namespace := newNamespace(t)
+	at := createAt(t, namespace, time.Now())
+	job := newJob(at, "busybox", time.Now()) // as the operator made it before it was killed
+	if err := api.Create(t.Context(), job); err != nil {
+		t.Fatal(err)
+	}
+	background := client.PropagationPolicy(metav1.DeletePropagationBackground)
+	if err := api.Delete(t.Context(), job, background); err != nil {
+		t.Fatal(err)
+	}
+	if err := api.Get(t.Context(), client.ObjectKeyFromObject(job), job); err != nil {
+		t.Fatalf("the Job went before anybody knew of it: %v", err)
+	}
+	startOperator(t, namespace)
+	awaitAt(t, at, "Failed", isPhase(cnatv1alpha1.AtFailed))
+	if at.Status.JobUID != job.UID || at.Status.Reason != cnatv1alpha1.ReasonJobDeleted {
+		t.Errorf("got %+v", at.Status)
+	}
+	awaitGone(t, job)
+}
+
+func awaitGone(t *testing.T, object client.Object) {
+	t.Helper()
+	eventually(t, object.GetName()+" to be gone", func() (bool, error) {
+		err := api.Get(t.Context(), client.ObjectKeyFromObject(object), object)
+		return apierrors.IsNotFound(err), client.IgnoreNotFound(err)
+	})
+}
+
+// Of an At that was deleted, and of one that was made again under its name, the
+// former one's Job is let go.
+func TestJobOfFormerAtIsReleased(t *testing.T) {
+	namespace := newNamespace(t)
+	former := createAt(t, namespace, time.Now())
+	job := newJob(former, "busybox", time.Now())
+	if err := errors.Join(api.Create(t.Context(), job), api.Delete(t.Context(), former)); err != nil {
+		t.Fatal(err)
+	}
+	at := createAt(t, namespace, time.Now())
+	startOperator(t, namespace)
+	own := awaitJob(t, at)
+	if own.UID == job.UID {
+		t.Error("the At took the former one's Job")
+	}
+	eventually(t, "the former At's Job to be released", func() (bool, error) {
+		err := api.Get(t.Context(), client.ObjectKeyFromObject(job), job)
+		return err == nil && len(job.Finalizers) == 0, err
+	})
+}
+
+func TestCancel(t *testing.T) {
+	namespace := newNamespace(t)
+	startOperator(t, namespace)
+	at := createAt(t, namespace, time.Now())
+	job := awaitJob(t, at)
+	playPod(t, job, running())
+	awaitAt(t, at, "Running", isPhase(cnatv1alpha1.AtRunning))
+	change(t, at, func() { at.Spec.Cancel = ptr.To(true) })
+	eventually(t, "the Job to be stopped", func() (bool, error) {
+		err := api.Get(t.Context(), client.ObjectKeyFromObject(job), job)
+		return err == nil && ptr.Deref(job.Spec.ActiveDeadlineSeconds, 0) == 1, err
+	})
+	playEnd(t, job, batchv1.JobFailed)
+	awaitAt(t, at, "Cancelled", isPhase(cnatv1alpha1.AtCancelled))
+}
+
+func TestSuspendThenMissed(t *testing.T) {
+	namespace := newNamespace(t)
+	startOperator(t, namespace)
+	at := createAt(t, namespace, time.Now().Add(time.Hour))
+	change(t, at, func() { at.Spec.Suspend, at.Spec.StartingDeadlineSeconds = ptr.To(true), ptr.To[int64](1) })
+	awaitAt(t, at, "Suspended", func(status *cnatv1alpha1.AtStatus) bool {
+		return meta.IsStatusConditionTrue(status.Conditions, cnatv1alpha1.ConditionSuspended)
+	})
+	move(t, at, time.Now().Add(-time.Minute))
+	change(t, at, func() { at.Spec.Suspend = nil })
+	awaitAt(t, at, "Missed", isPhase(cnatv1alpha1.AtMissed))
+	if at.Status.JobName != "" {
+		t.Errorf("it ran: %+v", at.Status)
+	}
+}
+
+func TestTimeToLive(t *testing.T) {
+	namespace := newNamespace(t)
+	startOperator(t, namespace)
+	at := createAt(t, namespace, time.Now())
+	change(t, at, func() { at.Spec.TTLSecondsAfterFinished = ptr.To[int32](0) })
+	playEnd(t, awaitJob(t, at), batchv1.JobComplete)
+	awaitGone(t, at)
 }

@@ -8,8 +8,8 @@ import (
 
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/events"
@@ -20,8 +20,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
-	"sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
 )
@@ -42,17 +42,17 @@ type Reconciler struct {
 	// Recorder sends events.
 	Recorder events.EventRecorder
 	// Clock is the wall clock.
-	Clock clock.PassiveClock
+	Clock clock.WithTicker
 	// CommandImage is the image that runs spec.command; it must have sh.
 	CommandImage string
 	// Workers is the number of Ats that are reconciled side by side. Default: 1.
 	Workers int
 }
 
-// +kubebuilder:rbac:groups=cnat.programming-kubernetes.info,resources=ats,verbs=get;list;watch
+// +kubebuilder:rbac:groups=cnat.programming-kubernetes.info,resources=ats,verbs=get;list;watch;delete
 // +kubebuilder:rbac:groups=cnat.programming-kubernetes.info,resources=ats/status,verbs=update
 // +kubebuilder:rbac:groups=cnat.programming-kubernetes.info,resources=ats/finalizers,verbs=update
-// +kubebuilder:rbac:groups=batch,resources=jobs,verbs=get;list;watch;create
+// +kubebuilder:rbac:groups=batch,resources=jobs,verbs=get;list;watch;create;patch
 // +kubebuilder:rbac:groups="",resources=pods,verbs=list;watch
 // +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
 
@@ -67,18 +67,40 @@ func CachedObjects() map[client.Object]cache.ByObject {
 }
 
 // SetupWithManager registers the Reconciler: an At is looked at when it, its
-// Job or its pod changes, and when it is due.
+// Job or its pod changes, when it is due, and when the wall clock was stepped.
 func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
+	if err := mgr.GetFieldIndexer().IndexField(context.Background(), &batchv1.Job{}, jobsOfAt, atOfJob); err != nil {
+		return fmt.Errorf("indexing Jobs by At: %w", err)
+	}
+	if err := registerMetrics(mgr.GetClient()); err != nil {
+		return err
+	}
+	steps := newClockWatch(r.Clock, mgr.GetClient())
+	if err := mgr.Add(steps); err != nil {
+		return fmt.Errorf("adding the clock watch: %w", err)
+	}
 	return ctrl.NewControllerManagedBy(mgr).
 		Named("at").
 		For(&cnatv1alpha1.At{}).
 		Owns(&batchv1.Job{}).
 		Watches(&corev1.Pod{}, handler.EnqueueRequestsFromMapFunc(atOfPod)).
+		WatchesRawSource(source.Channel(steps.stepped, &handler.EnqueueRequestForObject{})).
 		WithOptions(controller.Options{
 			MaxConcurrentReconciles: r.Workers,
 			RateLimiter:             workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](firstRetry, lastRetry),
 		}).
 		Complete(r)
+}
+
+// jobsOfAt indexes Jobs by the name of the At that owns them.
+const jobsOfAt = "at"
+
+func atOfJob(job client.Object) []string {
+	owner := metav1.GetControllerOf(job)
+	if owner == nil || owner.Kind != "At" {
+		return nil
+	}
+	return []string{owner.Name}
 }
 
 func atOfPod(_ context.Context, pod client.Object) []reconcile.Request {
@@ -92,139 +114,54 @@ func atOfPod(_ context.Context, pod client.Object) []reconcile.Request {
 // Reconcile brings one At one step further: read, decide, act, and report last.
 func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
 	at := &cnatv1alpha1.At{}
-	if err := r.Client.Get(ctx, req.NamespacedName, at); err != nil {
-		return ctrl.Result{}, client.IgnoreNotFound(err)
-	}
-	job, err := r.getJob(ctx, r.Client, at)
-	if err != nil {
-		return ctrl.Result{}, err
-	}
-	seen := observation{now: r.Clock.Now(), job: job}
-	next := decide(seen.now, at, seen.job)
-
-	// The cache may be behind the API server. Neither a Job is made, nor is one
-	// called lost, on its word alone.
-	if next.step == stepStart {
-		if err := r.APIReader.Get(ctx, req.NamespacedName, at); err != nil {
-			return ctrl.Result{}, client.IgnoreNotFound(err)
-		}
-		next = decide(seen.now, at, seen.job)
-	}
-	if next.step == stepLost {
-		if seen.job, err = r.getJob(ctx, r.APIReader, at); err != nil {
-			return ctrl.Result{}, err
-		}
-		next = decide(seen.now, at, seen.job)
-	}
-	if next.step == stepStart {
-		if err := r.start(ctx, at, &seen); err != nil {
-			return ctrl.Result{}, err
-		}
-		if seen.job == nil && seen.refused == nil {
-			return ctrl.Result{}, nil // the new Job's own event brings the At back here
-		}
-		next = decide(seen.now, at, seen.job)
-	}
-
-	seen.step = next.step
-	if err := r.report(ctx, at, seen); err != nil {
-		return ctrl.Result{}, err
-	}
-	switch {
-	case seen.refused != nil:
-		return ctrl.Result{}, fmt.Errorf("creating the Job: %w", seen.refused)
-	case next.step == stepConflict:
-		return ctrl.Result{}, fmt.Errorf("creating the Job: a Job %q of another owner exists", seen.job.Name)
-	}
-	return ctrl.Result{RequeueAfter: next.wait}, nil
-}
-
-// getJob is the object with the name of the At's Job, or nil if there is none.
-func (r *Reconciler) getJob(ctx context.Context, from client.Reader, at *cnatv1alpha1.At) (*batchv1.Job, error) {
-	job := &batchv1.Job{}
-	key := types.NamespacedName{Namespace: at.Namespace, Name: jobName(at)}
-	err := from.Get(ctx, key, job)
+	err := r.Client.Get(ctx, req.NamespacedName, at)
 	if apierrors.IsNotFound(err) {
-		return nil, nil
+		return ctrl.Result{}, r.release(ctx, req.NamespacedName, nil)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("reading Job %s: %w", key.Name, err)
+		return ctrl.Result{}, fmt.Errorf("reading the At: %w", err)
 	}
-	return job, nil
-}
-
-// start creates the At's Job. It notes in seen what stands in the way: a Job
-// that has the name already, or the API server's refusal.
-func (r *Reconciler) start(ctx context.Context, at *cnatv1alpha1.At, seen *observation) error {
-	job := newJob(at, r.CommandImage)
-	err := r.Client.Create(ctx, job)
-	switch {
-	case err == nil:
-		log.FromContext(ctx).Info("Job created", "job", job.Name, "lateBy", seen.now.Sub(at.Spec.Schedule.Time).String())
-		return nil
-	case apierrors.IsAlreadyExists(err):
-		seen.job, err = r.getJob(ctx, r.APIReader, at)
-		return err
-	case refused(err):
-		seen.refused = err
-		return nil
-	default:
-		return fmt.Errorf("creating Job %s: %w", job.Name, err)
+	next, seen, err := r.plan(ctx, at)
+	if err != nil {
+		return ctrl.Result{}, err
 	}
+	if err := r.act(ctx, at, &next, &seen); err != nil {
+		return ctrl.Result{}, err
+	}
+	if err := r.report(ctx, at, next, seen); err != nil {
+		return ctrl.Result{}, err
+	}
+	if err := r.release(ctx, req.NamespacedName, at); err != nil {
+		return ctrl.Result{}, err
+	}
+	return ctrl.Result{RequeueAfter: next.wait}, seen.problem(next)
 }
 
-// refused tells whether the API server said no to what was asked, as a quota,
-// a webhook or a namespace that is being deleted make it do; not that it was
-// too busy or could not be reached.
-func refused(err error) bool {
-	return apierrors.IsInvalid(err) || apierrors.IsForbidden(err) || apierrors.IsBadRequest(err) ||
-		apierrors.IsNotFound(err) || apierrors.IsRequestEntityTooLargeError(err) || apierrors.IsNotAcceptable(err)
-}
-
-// report writes the At's status if it changes, and then tells of the change in
-// events.
-func (r *Reconciler) report(ctx context.Context, at *cnatv1alpha1.At, seen observation) error {
-	if seen.step == stepObserve {
-		if err := r.observePods(ctx, &seen); err != nil {
-			return err
+// plan decides what to do about an At. The cache may be behind the API server:
+// no Job is made, none called lost, and no At given up, on its word alone. What
+// is read live instead is left in at and in the observation.
+func (r *Reconciler) plan(ctx context.Context, at *cnatv1alpha1.At) (plan, observation, error) {
+	seen := observation{now: r.Clock.Now()}
+	var err error
+	if seen.job, err = r.getJob(ctx, r.Client, at); err != nil {
+		return plan{}, seen, err
+	}
+	next := decide(seen.now, at, seen.job)
+	if next.step == stepStart {
+		// The status may name a Job that is gone since, or the At be moved or cancelled.
+		if err := r.APIReader.Get(ctx, client.ObjectKeyFromObject(at), at); err != nil {
+			if apierrors.IsNotFound(err) {
+				return plan{step: stepNone}, seen, nil
+			}
+			return plan{}, seen, fmt.Errorf("reading the At: %w", err)
 		}
+		next = decide(seen.now, at, seen.job)
 	}
-	next := nextStatus(at, seen)
-	if equality.Semantic.DeepEqual(at.Status, next) {
-		return nil
-	}
-	old := at.Status
-	at.Status = next
-	if err := r.Client.Status().Update(ctx, at); err != nil {
-		if apierrors.IsConflict(err) || apierrors.IsNotFound(err) {
-			return nil // there is a newer At, whose event brings it here, or none
+	if next.step == stepLost || next.step == stepMiss || next.step == stepCancel {
+		if seen.job, err = r.getJob(ctx, r.APIReader, at); err != nil {
+			return plan{}, seen, err
 		}
-		return fmt.Errorf("writing the status: %w", err)
+		next = decide(seen.now, at, seen.job)
 	}
-	for _, e := range eventsBetween(&old, &next) {
-		r.Recorder.Eventf(at, nil, e.kind, e.reason, e.action, "%s", e.note)
-	}
-	return nil
-}
-
-// observePods reads the run from the pods of the Job.
-func (r *Reconciler) observePods(ctx context.Context, seen *observation) error {
-	ofJob := []client.ListOption{
-		client.InNamespace(seen.job.Namespace),
-		client.MatchingLabels{batchv1.ControllerUidLabel: string(seen.job.UID)},
-	}
-	pods := &corev1.PodList{}
-	if err := r.Client.List(ctx, pods, ofJob...); err != nil {
-		return fmt.Errorf("listing the pods of Job %s: %w", seen.job.Name, err)
-	}
-	seen.run = observeRun(pods.Items)
-	if seen.run.exitCode != nil || !finished(seen.job) {
-		return nil
-	}
-	// The Job is over, and its status final: the cached pod may be behind.
-	if err := r.APIReader.List(ctx, pods, ofJob...); err != nil {
-		return fmt.Errorf("listing the pods of Job %s: %w", seen.job.Name, err)
-	}
-	seen.run = observeRun(pods.Items)
-	return nil
+	return next, seen, nil
 }

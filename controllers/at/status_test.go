@@ -48,6 +48,19 @@ func with(conditionType batchv1.JobConditionType, message string) func(*batchv1.
 	}
 }
 
+// stoppedByDeadline makes a Job one that failed by its deadline.
+func stoppedByDeadline(job *batchv1.Job) {
+	with(batchv1.JobFailed, "Job was active longer than specified deadline")(job)
+	job.Status.Conditions[0].Reason = batchv1.JobReasonDeadlineExceeded
+}
+
+// heldUp makes an At one whose status tells that its image can't be pulled.
+func heldUp(at *cnatv1alpha1.At) {
+	at.Status.ObservedGeneration = at.Generation
+	proceed(&at.Status, observation{now: due}, cnatv1alpha1.ReasonRunning,
+		&stall{cnatv1alpha1.ReasonPodNotStarting, "ErrImagePull: not found"})
+}
+
 func TestNextStatus(t *testing.T) {
 	tests := map[string]struct {
 		at   *cnatv1alpha1.At
@@ -116,6 +129,53 @@ func TestNextStatus(t *testing.T) {
 			phase: cnatv1alpha1.AtFailed, holds: cnatv1alpha1.ConditionFailed, reason: cnatv1alpha1.ReasonJobFailed,
 			message: "backoff", completed: true, events: "Failed",
 		},
+		"suspended": {
+			at: newAt(inPhase(cnatv1alpha1.AtPending), suspended), seen: observation{step: stepSuspend},
+			phase: cnatv1alpha1.AtPending, holds: cnatv1alpha1.ConditionSuspended, reason: cnatv1alpha1.ReasonSuspended,
+			events: "Suspended",
+		},
+		"cancelled before it started": {
+			at: newAt(inPhase(cnatv1alpha1.AtPending), cancelled), seen: observation{step: stepCancel},
+			phase: cnatv1alpha1.AtCancelled, holds: cnatv1alpha1.ConditionFailed, reason: cnatv1alpha1.ReasonCancelled,
+			message: "before it started", completed: true, events: "Cancelled",
+		},
+		"cancelled while it ran": {
+			at:    newAt(started("job-uid"), cancelled),
+			seen:  observation{step: stepObserve, job: jobOf(newAt(), stoppedByDeadline)},
+			pod:   newPod(ended(143, "terminated")),
+			phase: cnatv1alpha1.AtCancelled, holds: cnatv1alpha1.ConditionFailed, reason: cnatv1alpha1.ReasonCancelled,
+			message: "while it ran", started: true, completed: true, exitCode: ptr.To[int32](143), events: "Started Cancelled",
+		},
+		"cancelled too late: it had failed by itself": {
+			at:    newAt(started("job-uid"), cancelled),
+			seen:  observation{step: stepObserve, job: jobOf(newAt(), with(batchv1.JobFailed, "backoff"))},
+			pod:   newPod(ended(3, "no such file")),
+			phase: cnatv1alpha1.AtFailed, holds: cnatv1alpha1.ConditionFailed, reason: cnatv1alpha1.ReasonContainerFailed,
+			message: "no such file", started: true, completed: true, exitCode: ptr.To[int32](3), events: "Started Failed",
+		},
+		"missed": {
+			at: newAt(inPhase(cnatv1alpha1.AtPending), startingDeadline(60)), seen: observation{step: stepMiss},
+			phase: cnatv1alpha1.AtMissed, holds: cnatv1alpha1.ConditionFailed, reason: cnatv1alpha1.ReasonStartingDeadlineExceeded,
+			message: "not started within 60 s of 2027-07-03T02:00:00Z", completed: true, events: "Missed",
+		},
+		"ran too long": {
+			at:    newAt(started("job-uid")),
+			seen:  observation{step: stepObserve, job: jobOf(newAt(), stoppedByDeadline)},
+			pod:   newPod(ended(143, "")),
+			phase: cnatv1alpha1.AtFailed, holds: cnatv1alpha1.ConditionFailed, reason: cnatv1alpha1.ReasonDeadlineExceeded,
+			message: "longer than specified deadline", started: true, completed: true, exitCode: ptr.To[int32](143), events: "Started Failed",
+		},
+		"being stopped: what held it up stays told": {
+			at: newAt(started("job-uid"), pendingDeadline(60), heldUp), seen: observation{step: stepStop, job: jobOf(newAt())},
+			phase: cnatv1alpha1.AtPending, holds: cnatv1alpha1.ConditionStalled, reason: cnatv1alpha1.ReasonPodNotStarting,
+			message: "ErrImagePull: not found",
+		},
+		"waited too long for its image": {
+			at:    newAt(started("job-uid"), pendingDeadline(60), heldUp),
+			seen:  observation{step: stepObserve, job: jobOf(newAt(), stoppedByDeadline)},
+			phase: cnatv1alpha1.AtFailed, holds: cnatv1alpha1.ConditionFailed, reason: cnatv1alpha1.ReasonPendingDeadlineExceeded,
+			message: "no container started within 60 s: ErrImagePull: not found", completed: true, events: "Failed",
+		},
 		"lost": {
 			at: newAt(started("job-uid")), seen: observation{step: stepLost},
 			phase: cnatv1alpha1.AtFailed, holds: cnatv1alpha1.ConditionFailed, reason: cnatv1alpha1.ReasonJobDeleted,
@@ -133,7 +193,7 @@ func TestNextStatus(t *testing.T) {
 			if got.Phase != test.phase {
 				t.Errorf("phase is %q, want %q", got.Phase, test.phase)
 			}
-			for _, c := range []string{cnatv1alpha1.ConditionComplete, cnatv1alpha1.ConditionFailed, cnatv1alpha1.ConditionStalled} {
+			for _, c := range []string{cnatv1alpha1.ConditionComplete, cnatv1alpha1.ConditionFailed, cnatv1alpha1.ConditionSuspended, cnatv1alpha1.ConditionStalled} {
 				if meta.IsStatusConditionTrue(got.Conditions, c) != (c == test.holds) {
 					t.Errorf("condition %s: want %q only to hold, got %+v", c, test.holds, got.Conditions)
 				}
@@ -165,7 +225,7 @@ func TestNextStatus(t *testing.T) {
 	}
 }
 
-func reasonsOf(events []event) string {
+func reasonsOf(events []notice) string {
 	var reasons []string
 	for _, e := range events {
 		reasons = append(reasons, e.reason)

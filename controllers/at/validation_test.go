@@ -5,10 +5,15 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/yaml"
+
+	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
 )
 
 // The API server itself refuses bad input, with a message that names the field
@@ -20,7 +25,7 @@ func TestAPIServerRefuses(t *testing.T) {
 		spec []string // lines of YAML
 		want string   // part of the refusal
 	}{
-		"no schedule":                   {[]string{containers}, "spec.schedule: Required value"},
+		"no schedule":                   {[]string{containers}, "exactly one of schedule and after must be set"},
 		"schedule is no time":           {[]string{`schedule: tomorrow`, containers}, "spec.schedule: Invalid value"},
 		"schedule without zone":         {[]string{`schedule: "2027-07-03T02:00:00"`, containers}, "RFC 3339 date-time with a zone"},
 		"schedule without time":         {[]string{`schedule: "2027-07-03"`, containers}, "RFC 3339 date-time with a zone"},
@@ -39,6 +44,16 @@ func TestAPIServerRefuses(t *testing.T) {
 		"template without containers":   {[]string{schedule, `template: {spec: {containers: []}}`}, "at least one container"},
 		"template that restarts":        {[]string{schedule, `template: {spec: {restartPolicy: Always, containers: [{name: a, image: b}]}}`}, "restartPolicy must be Never or unset"},
 		"template that restarts failed": {[]string{schedule, `template: {spec: {restartPolicy: OnFailure, containers: [{name: a, image: b}]}}`}, "restartPolicy must be Never or unset"},
+		"schedule and after":            {[]string{schedule, containers, `after: 1m`}, "exactly one of schedule and after must be set"},
+		"after nothing":                 {[]string{`after: 0s`, containers}, "after must be a duration of more than zero"},
+		"after less than nothing":       {[]string{`after: -1m`, containers}, "after must be a duration of more than zero"},
+		"after a word":                  {[]string{`after: soon`, containers}, "after must be a duration of more than zero"},
+		"cancelled when created":        {[]string{schedule, containers, `cancel: true`}, "cancel can't be set when an At is created"},
+		"no time to start":              {[]string{schedule, containers, `startingDeadlineSeconds: 0`}, "spec.startingDeadlineSeconds: Invalid value"},
+		"no time to wait":               {[]string{schedule, containers, `pendingDeadlineSeconds: -1`}, "spec.pendingDeadlineSeconds: Invalid value"},
+		"no time to run":                {[]string{schedule, containers, `activeDeadlineSeconds: 0`}, "spec.activeDeadlineSeconds: Invalid value"},
+		"negative retries":              {[]string{schedule, containers, `backoffLimit: -1`}, "spec.backoffLimit: Invalid value"},
+		"negative time to live":         {[]string{schedule, containers, `ttlSecondsAfterFinished: -1`}, "spec.ttlSecondsAfterFinished: Invalid value"},
 	}
 	namespace := newNamespace(t)
 	for name, test := range tests {
@@ -56,6 +71,8 @@ func TestAPIServerRefuses(t *testing.T) {
 
 func TestAPIServerAccepts(t *testing.T) {
 	tests := map[string]string{
+		"after":            `{after: 1h30m, command: echo}`,
+		"all the limits":   `{after: 1s, command: echo, suspend: true, startingDeadlineSeconds: 1, pendingDeadlineSeconds: 1, activeDeadlineSeconds: 1, backoffLimit: 3, ttlSecondsAfterFinished: 0}`,
 		"zone":             `{schedule: "2027-07-03T04:00:00+02:00", command: echo}`,
 		"fraction":         `{schedule: "2027-07-03T04:00:00.25Z", command: echo}`,
 		"the year 9999":    `{schedule: "9999-12-31T23:59:59Z", command: echo}`,
@@ -81,6 +98,52 @@ func TestAPIServerAccepts(t *testing.T) {
 			}
 			if err := apply(t, namespace, string(manifest)); err != nil {
 				t.Error(err)
+			}
+		})
+	}
+}
+
+// Once the status names the Job, what defines the run stays as it is.
+func TestAPIServerRefusesChangeOfStartedRun(t *testing.T) {
+	tests := map[string]struct {
+		change func(*cnatv1alpha1.AtSpec)
+		want   string // part of the refusal; empty: it is accepted
+	}{
+		"schedule":               {func(spec *cnatv1alpha1.AtSpec) { spec.Schedule = ptr.To(metav1.NewTime(due.Add(time.Hour))) }, "spec.schedule can't be changed"},
+		"after for schedule":     {func(spec *cnatv1alpha1.AtSpec) { spec.Schedule, spec.After = nil, &metav1.Duration{Duration: 1} }, "spec.after can't be changed"},
+		"command":                {func(spec *cnatv1alpha1.AtSpec) { spec.Command = "echo NAY" }, "spec.command can't be changed"},
+		"active deadline":        {func(spec *cnatv1alpha1.AtSpec) { spec.ActiveDeadlineSeconds = ptr.To[int64](5) }, "spec.activeDeadlineSeconds can't be changed"},
+		"retries":                {func(spec *cnatv1alpha1.AtSpec) { spec.BackoffLimit = ptr.To[int32](5) }, "spec.backoffLimit can't be changed"},
+		"time to live":           {func(spec *cnatv1alpha1.AtSpec) { spec.TTLSecondsAfterFinished = ptr.To[int32](5) }, ""},
+		"cancel":                 {func(spec *cnatv1alpha1.AtSpec) { spec.Cancel = ptr.To(true) }, ""},
+		"cancel, and taken back": {func(spec *cnatv1alpha1.AtSpec) { spec.Cancel = nil }, "cancel can't be taken back"},
+	}
+	namespace := newNamespace(t)
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			at := newAt(func(at *cnatv1alpha1.At) {
+				at.ObjectMeta = metav1.ObjectMeta{GenerateName: "started-", Namespace: namespace}
+			})
+			if err := api.Create(t.Context(), at); err != nil {
+				t.Fatal(err)
+			}
+			if strings.Contains(test.want, "taken back") {
+				at.Spec.Cancel = ptr.To(true)
+				if err := api.Update(t.Context(), at); err != nil {
+					t.Fatal(err)
+				}
+			}
+			started("job-uid")(at)
+			if err := api.Status().Update(t.Context(), at); err != nil {
+				t.Fatal(err)
+			}
+			test.change(&at.Spec)
+			err := api.Update(t.Context(), at)
+			switch {
+			case test.want == "" && err != nil:
+				t.Errorf("refused with %q", err)
+			case test.want != "" && (err == nil || !strings.Contains(err.Error(), test.want)):
+				t.Errorf("got %v, want a refusal that says %q", err, test.want)
 			}
 		})
 	}

@@ -11,6 +11,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
@@ -110,7 +111,7 @@ var _ = Describe("At", func() {
 		at := &cnatv1alpha1.At{
 			ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "no-image"},
 			Spec: cnatv1alpha1.AtSpec{
-				Schedule:   metav1.Now(),
+				Schedule:   ptr.To(metav1.Now()),
 				Containers: []corev1.Container{{Name: "shell", Image: shellImage + "-is-not-there"}},
 			},
 		}
@@ -125,7 +126,7 @@ var _ = Describe("At", func() {
 		at := &cnatv1alpha1.At{
 			ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "no-secret"},
 			Spec: cnatv1alpha1.AtSpec{
-				Schedule: metav1.Now(),
+				Schedule: ptr.To(metav1.Now()),
 				Containers: []corev1.Container{{
 					Name: "shell", Image: shellImage, Command: []string{"sh", "-c", "echo $WORD"},
 					Env: []corev1.EnvVar{{Name: "WORD", ValueFrom: &corev1.EnvVarSource{SecretKeyRef: &corev1.SecretKeySelector{

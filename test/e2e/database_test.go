@@ -14,6 +14,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/yaml"
 
@@ -58,7 +59,7 @@ func query(ctx SpecContext, db *databasev1.Database, name, sql string) string {
 	at := &cnatv1alpha1.At{
 		ObjectMeta: metav1.ObjectMeta{Namespace: db.Namespace, Name: name},
 		Spec: cnatv1alpha1.AtSpec{
-			Schedule: metav1.Now(),
+			Schedule: ptr.To(metav1.Now()),
 			Containers: []corev1.Container{{
 				Name: "psql", Image: postgresImage,
 				Command: []string{"psql", "--no-psqlrc", "--tuples-only", "--no-align", "--set=ON_ERROR_STOP=1", "--command=" + sql},

@@ -6,10 +6,10 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 )
 
-// AtPhase is where an At is in its life. It only moves forward:
-// Pending, Running, then Succeeded or Failed, which are final.
+// AtPhase is where an At is in its life. It only moves forward: Pending,
+// Running, then one of the others, which are final.
 //
-// +kubebuilder:validation:Enum=Pending;Running;Succeeded;Failed
+// +kubebuilder:validation:Enum=Pending;Running;Succeeded;Failed;Cancelled;Missed
 type AtPhase string
 
 const (
@@ -22,14 +22,21 @@ const (
 	AtSucceeded AtPhase = "Succeeded"
 	// AtFailed means that the run ended otherwise. It is not tried again.
 	AtFailed AtPhase = "Failed"
+	// AtCancelled means that spec.cancel ended the run, or kept it from starting.
+	AtCancelled AtPhase = "Cancelled"
+	// AtMissed means that the run could not be started by its starting deadline,
+	// and never will be.
+	AtMissed AtPhase = "Missed"
 )
 
 // Condition types of an At. As for a Job, Complete or Failed says that it is over.
 const (
 	// ConditionComplete is True once the run has succeeded.
 	ConditionComplete = "Complete"
-	// ConditionFailed is True once the run has failed.
+	// ConditionFailed is True once the run has failed, was cancelled or missed.
 	ConditionFailed = "Failed"
+	// ConditionSuspended is True while spec.suspend keeps the run from starting.
+	ConditionSuspended = "Suspended"
 	// ConditionStalled is True while the run is held up by something that a
 	// person must mend. The run goes on by itself after that.
 	ConditionStalled = "Stalled"
@@ -51,6 +58,18 @@ const (
 	// ReasonJobDeleted: the Job was deleted before it finished. The At does not
 	// run again, since the containers may have run already.
 	ReasonJobDeleted = "JobDeleted"
+	// ReasonDeadlineExceeded: the run took longer than activeDeadlineSeconds.
+	ReasonDeadlineExceeded = "DeadlineExceeded"
+	// ReasonPendingDeadlineExceeded: no container started within
+	// pendingDeadlineSeconds; the message says what it waited for.
+	ReasonPendingDeadlineExceeded = "PendingDeadlineExceeded"
+	// ReasonStartingDeadlineExceeded: the run could not be started within
+	// startingDeadlineSeconds of its time.
+	ReasonStartingDeadlineExceeded = "StartingDeadlineExceeded"
+	// ReasonCancelled: spec.cancel was set.
+	ReasonCancelled = "Cancelled"
+	// ReasonSuspended: spec.suspend is set.
+	ReasonSuspended = "Suspended"
 	// ReasonJobRefused: the API server refused the Job; the message has its words.
 	ReasonJobRefused = "JobRefused"
 	// ReasonNameConflict: an object that is not the At's has the Job's name.
@@ -66,22 +85,84 @@ const (
 //
 // +kubebuilder:validation:MinProperties=2
 // +kubebuilder:validation:XValidation:rule="[has(self.containers), has(self.command), has(self.template)].exists_one(set, set)",message="exactly one of containers, command and template must be set: say what to run in one of them"
+// +kubebuilder:validation:XValidation:rule="has(self.schedule) != has(self.after)",message="exactly one of schedule and after must be set: say when to run in one of them"
+// +kubebuilder:validation:XValidation:rule="oldSelf.hasValue() || !self.?cancel.orValue(false)",optionalOldSelf=true,message="cancel can't be set when an At is created: leave it out, or do not create the At"
+// +kubebuilder:validation:XValidation:rule="!oldSelf.?cancel.orValue(false) || self.?cancel.orValue(false)",message="cancel can't be taken back: make a new At"
 type AtSpec struct {
 	// schedule is the time to run at: an RFC 3339 date-time with a zone, like
 	// 2027-07-03T02:00:00Z or 2027-07-03T04:00:00+02:00. It may be in the past:
-	// the At then runs at once. It can be changed until the run has started;
-	// later changes have no effect.
+	// the At then runs at once. It can be changed until the run has started.
 	//
 	// The rule parses the time as the operator does, so that a stored At can
 	// always be read.
-	// +required
+	// +optional
 	// +kubebuilder:validation:Type=string
 	// +kubebuilder:validation:Format=""
 	// +kubebuilder:validation:XValidation:rule="timestamp(self) > timestamp('0001-01-01T00:00:00Z')",message="schedule must be an RFC 3339 date-time with a zone, like 2027-07-03T02:00:00Z or 2027-07-03T04:00:00+02:00"
-	Schedule metav1.Time `json:"schedule,omitzero"` //nolint:kubeapilinter // the rule refuses the zero time
+	Schedule *metav1.Time `json:"schedule,omitempty"`
+
+	// after is, in place of schedule, how long after the At's creation to run:
+	// a duration like 90s or 1h30m, more than zero. It can be changed until the
+	// run has started.
+	// +optional
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:XValidation:rule="duration(self) > duration('0s')",message="after must be a duration of more than zero, like 90s or 1h30m"
+	After *metav1.Duration `json:"after,omitempty"`
+
+	// suspend keeps the run from starting while it is true. When it is taken
+	// back after the run was due, the run starts at once, unless its starting
+	// deadline has passed. It has no effect on a run that has started.
+	// Default: false.
+	// +optional
+	Suspend *bool `json:"suspend,omitempty"`
+
+	// cancel ends the run: one that has not started never will, one that runs is
+	// stopped gracefully. It can be set at any time after the creation, and not
+	// be taken back. Default: false.
+	// +optional
+	Cancel *bool `json:"cancel,omitempty"`
+
+	// startingDeadlineSeconds is how late the run may start, in seconds from
+	// the time that it is due. If it could not be started by then, as when the
+	// operator was down, it is Missed, and never runs. Default: no limit.
+	// +optional
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=3153600000
+	StartingDeadlineSeconds *int64 `json:"startingDeadlineSeconds,omitempty"`
+
+	// pendingDeadlineSeconds is how long the run may wait for its first
+	// container to start, in seconds from the creation of its Job. After that,
+	// as when its image can't be pulled, it is stopped and has failed.
+	// Default: no limit.
+	// +optional
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=3153600000
+	PendingDeadlineSeconds *int64 `json:"pendingDeadlineSeconds,omitempty"`
+
+	// activeDeadlineSeconds is how long the run may take, in seconds from the
+	// start of its Job. After that it is stopped and has failed. Default: no limit.
+	// +optional
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=2147483647
+	ActiveDeadlineSeconds *int64 `json:"activeDeadlineSeconds,omitempty"`
+
+	// backoffLimit is how often a run that failed is tried again, in a new pod.
+	// With more than 0 the containers may run more than once. Default: 0.
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=100
+	BackoffLimit *int32 `json:"backoffLimit,omitempty"`
+
+	// ttlSecondsAfterFinished is how long the At is kept once it is over, in
+	// seconds. Then it is deleted, with its Job and pods. It can be changed at
+	// any time. Default: it is kept.
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=2147483647
+	TTLSecondsAfterFinished *int32 `json:"ttlSecondsAfterFinished,omitempty"`
 
 	// containers to run, side by side in one pod. The run succeeds when all of
-	// them end with exit code 0. Later changes than the start have no effect.
+	// them end with exit code 0.
 	// +optional
 	// +listType=map
 	// +listMapKey=name
@@ -112,8 +193,8 @@ type AtSpec struct {
 //
 // +kubebuilder:validation:MinProperties=1
 type AtStatus struct {
-	// conditions are Complete, Failed and Stalled. At most one of Complete and
-	// Failed is ever True, and then the At is over.
+	// conditions are Complete, Failed, Suspended and Stalled. At most one of
+	// Complete and Failed is ever True, and then the At is over.
 	// +optional
 	// +listType=map
 	// +listMapKey=type
@@ -125,8 +206,8 @@ type AtStatus struct {
 	// +kubebuilder:validation:Minimum=1
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
 
-	// phase is Pending until a container has started, then Running, then
-	// Succeeded or Failed.
+	// phase is Pending until a container has started, then Running, then one
+	// of Succeeded, Failed, Cancelled and Missed.
 	// +optional
 	Phase AtPhase `json:"phase,omitempty"`
 
@@ -148,6 +229,11 @@ type AtStatus struct {
 	// +optional
 	StartTime *metav1.Time `json:"startTime,omitempty"`
 
+	// startLatency is how late the run was started: from the time that it was
+	// due, or from the At's creation if that was later, to the creation of its Job.
+	// +optional
+	StartLatency *metav1.Duration `json:"startLatency,omitempty"`
+
 	// completionTime is when the last container ended, or when the run was
 	// found to be over.
 	// +optional
@@ -157,6 +243,13 @@ type AtStatus struct {
 	// that ended with another.
 	// +optional
 	ExitCode *int32 `json:"exitCode,omitempty"`
+
+	// reason is that of the condition that tells most: Complete or Failed when
+	// the At is over, else Stalled or Suspended if one of them holds.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=1024
+	Reason string `json:"reason,omitempty"`
 
 	// message says why the run failed, or is held up: the end of the
 	// container's termination message or log, or the API server's words.
@@ -169,6 +262,15 @@ type AtStatus struct {
 // At runs containers once, at a given time, "cloud native at". When it is due,
 // the operator makes one Job of it. Deleting the At deletes the Job.
 //
+// Once the Job exists, what defines the run can't be changed. For containers
+// and template, whose comparison costs more than a CRD's rules may, that is the
+// matter of a ValidatingAdmissionPolicy; without it such an edit has no effect.
+//
+// +kubebuilder:validation:XValidation:rule="!oldSelf.?status.?jobUID.hasValue() || has(self.spec.schedule) == has(oldSelf.spec.schedule) && (!has(self.spec.schedule) || self.spec.schedule == oldSelf.spec.schedule)",message="spec.schedule can't be changed once the run has started: make a new At"
+// +kubebuilder:validation:XValidation:rule="!oldSelf.?status.?jobUID.hasValue() || has(self.spec.after) == has(oldSelf.spec.after) && (!has(self.spec.after) || self.spec.after == oldSelf.spec.after)",message="spec.after can't be changed once the run has started: make a new At"
+// +kubebuilder:validation:XValidation:rule="!oldSelf.?status.?jobUID.hasValue() || has(self.spec.command) == has(oldSelf.spec.command) && (!has(self.spec.command) || self.spec.command == oldSelf.spec.command)",message="spec.command can't be changed once the run has started: make a new At"
+// +kubebuilder:validation:XValidation:rule="!oldSelf.?status.?jobUID.hasValue() || self.spec.?activeDeadlineSeconds == oldSelf.spec.?activeDeadlineSeconds",message="spec.activeDeadlineSeconds can't be changed once the run has started: make a new At"
+// +kubebuilder:validation:XValidation:rule="!oldSelf.?status.?jobUID.hasValue() || self.spec.?backoffLimit == oldSelf.spec.?backoffLimit",message="spec.backoffLimit can't be changed once the run has started: make a new At"
 // +kubebuilder:object:root=true
 // +kubebuilder:subresource:status
 // +kubebuilder:resource:path=ats,scope=Namespaced,categories=cnat
@@ -193,9 +295,25 @@ type At struct {
 	Status AtStatus `json:"status,omitempty,omitzero"`
 }
 
-// Finished tells whether the run is over.
+// Finished tells whether the At is over: its phase is final.
 func (s *AtStatus) Finished() bool {
-	return s.Phase == AtSucceeded || s.Phase == AtFailed
+	switch s.Phase {
+	case AtSucceeded, AtFailed, AtCancelled, AtMissed:
+		return true
+	default:
+		return false
+	}
+}
+
+// DueTime is when the run is due.
+func (a *At) DueTime() metav1.Time {
+	if a.Spec.Schedule != nil {
+		return *a.Spec.Schedule
+	}
+	if a.Spec.After != nil {
+		return metav1.NewTime(a.CreationTimestamp.Add(a.Spec.After.Duration))
+	}
+	return a.CreationTimestamp // the API server lets no At in without either
 }
 
 // AtList is a list of Ats.

@@ -38,8 +38,8 @@ var checks = []check{
 	inPod("commands run in it", "cat /data/file", "written"),
 	inPod("it finds services by name", "getent hosts kube-dns.kube-system", "kube-dns.kube-system.svc.cluster.local"),
 	inPod("it reaches a service's address", "exec 3<>/dev/tcp/kubernetes.default/443 && echo connected", "connected"),
-	inPod("a name outside of the cluster fails at once", "timeout 5 getent hosts example.com || echo status $?", "status 2"),
-	inPod("an address outside of the cluster fails at once", "timeout 5 bash -c 'exec 3<>/dev/tcp/192.0.2.1/80' || echo status $?", "status 1"),
+	inPod("a name outside of the cluster fails at once", "timeout 5 getent hosts example.com || echo status $?", "status 2\n"),
+	inPod("an address outside of the cluster fails at once", "timeout 5 bash -c 'exec 3<>/dev/tcp/192.0.2.1/80' || echo status $?", "status 1\n"),
 }
 
 // Verify runs a pod and tries what users count on. It removes the pod again.

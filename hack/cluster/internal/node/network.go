@@ -16,6 +16,17 @@ const linkName = "eth0"
 
 const linkLimit = 20 * time.Second
 
+// settings are those of the node's network namespace alone.
+var settings = map[string]string{
+	"net/ipv4/ip_forward":                "1",
+	"net/bridge/bridge-nf-call-iptables": "1",
+	"net/ipv6/conf/all/disable_ipv6":     "1",
+	"net/ipv6/conf/default/disable_ipv6": "1",
+	// A pod that tries address after address is told of each that it can't be
+	// reached, rather than of one a second.
+	"net/ipv4/icmp_ratelimit": "0",
+}
+
 func setUpNetwork() error {
 	for deadline := time.Now().Add(linkLimit); ; time.Sleep(10 * time.Millisecond) {
 		if _, err := net.InterfaceByName(linkName); err == nil {
@@ -40,12 +51,7 @@ func setUpNetwork() error {
 			return err
 		}
 	}
-	for key, value := range map[string]string{
-		"net/ipv4/ip_forward":                "1",
-		"net/bridge/bridge-nf-call-iptables": "1",
-		"net/ipv6/conf/all/disable_ipv6":     "1",
-		"net/ipv6/conf/default/disable_ipv6": "1",
-	} {
+	for key, value := range settings {
 		err := os.WriteFile("/proc/sys/"+key, []byte(value), 0)
 		// Without IPv6, or bridge filtering, there is nothing to set.
 		if err != nil && !errors.Is(err, os.ErrNotExist) {

@@ -71,7 +71,7 @@ manifests: bin/controller-gen ## Generate CRDs and RBAC.
 
 .PHONY: docs
 docs: bin/crd-ref-docs ## Generate the API reference.
-	crd-ref-docs --source-path=api --config=docs/api-reference.yaml --renderer=markdown --output-path=docs/api-reference.md
+	crd-ref-docs --log-level=ERROR --source-path=api --config=docs/api-reference.yaml --renderer=markdown --output-path=docs/api-reference.md
 
 .PHONY: fmt
 fmt: bin/golangci-lint ## Format the Go code.

@@ -11,6 +11,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -145,6 +146,45 @@ var _ = Describe("At", func() {
 		})).To(Succeed())
 		at = awaitAt(ctx, namespace, "no-secret", inPhase(cnatv1alpha1.AtSucceeded))
 		Expect(logOf(ctx, at)).To(Equal("mended"))
+	})
+
+	It("ends a run that is cancelled, gracefully", func(ctx SpecContext) {
+		Expect(create(ctx, namespace, atManifest("long", "", "trap 'exit 0' TERM; sleep 300 & wait"))).To(Succeed())
+		at := awaitAt(ctx, namespace, "long", inPhase(cnatv1alpha1.AtRunning))
+		Expect(k8s.Patch(ctx, at, client.RawPatch(types.MergePatchType, []byte(`{"spec":{"cancel":true}}`)))).To(Succeed())
+		at = awaitAt(ctx, namespace, "long", inPhase(cnatv1alpha1.AtCancelled))
+		Expect(at.Status.Reason).To(Equal(cnatv1alpha1.ReasonCancelled))
+	})
+
+	It("gives up a run that does not start in time, and says what it waited for", func(ctx SpecContext) {
+		at := &cnatv1alpha1.At{
+			ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "impatient"},
+			Spec: cnatv1alpha1.AtSpec{
+				After:                  &metav1.Duration{Duration: time.Second},
+				PendingDeadlineSeconds: ptr.To[int64](5),
+				Containers:             []corev1.Container{{Name: "shell", Image: shellImage + "-is-not-there"}},
+			},
+		}
+		Expect(k8s.Create(ctx, at)).To(Succeed())
+		at = awaitAt(ctx, namespace, "impatient", inPhase(cnatv1alpha1.AtFailed))
+		Expect(at.Status.Reason).To(Equal(cnatv1alpha1.ReasonPendingDeadlineExceeded))
+		Expect(at.Status.Message).To(ContainSubstring("is-not-there"))
+	})
+
+	It("goes, with all that it owns, when its time to live is over", func(ctx SpecContext) {
+		Expect(create(ctx, namespace, atManifest("brief", "", "true"))).To(Succeed())
+		at := awaitAt(ctx, namespace, "brief", inPhase(cnatv1alpha1.AtSucceeded))
+		Expect(k8s.Patch(ctx, at, client.RawPatch(types.MergePatchType, []byte(`{"spec":{"ttlSecondsAfterFinished":1}}`)))).To(Succeed())
+		for _, object := range []client.Object{at, &batchv1.Job{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: at.Status.JobName}}} {
+			Eventually(ctx, func() error { return k8s.Get(ctx, client.ObjectKeyFromObject(object), object) }).Should(Satisfy(apierrors.IsNotFound))
+		}
+	})
+
+	It("does not let what it runs be changed once it has started", func(ctx SpecContext) {
+		sample(ctx, namespace, "cnat_v1alpha1_at.yaml")
+		at := awaitAt(ctx, namespace, "cnrex", inPhase(cnatv1alpha1.AtSucceeded))
+		at.Spec.Containers[0].Command = []string{"true"}
+		Expect(k8s.Update(ctx, at)).To(MatchError(ContainSubstring("can't be changed once the run has started")))
 	})
 
 	It("takes its Job along when it is deleted", func(ctx SpecContext) {

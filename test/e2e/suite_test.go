@@ -104,10 +104,15 @@ func sample(ctx SpecContext, namespace, file string) {
 
 // create creates the object of a manifest as kubectl would.
 func create(ctx SpecContext, namespace, manifest string) error {
+	return k8s.Create(ctx, parse(namespace, manifest), client.FieldValidation("Strict"))
+}
+
+// parse is the object of a manifest, in a namespace.
+func parse(namespace, manifest string) *unstructured.Unstructured {
 	object := &unstructured.Unstructured{}
 	Expect(yaml.Unmarshal([]byte(manifest), &object.Object)).To(Succeed())
 	object.SetNamespace(namespace)
-	return k8s.Create(ctx, object, client.FieldValidation("Strict"))
+	return object
 }
 
 // eventsOf are the reasons of the events about an object.

@@ -58,9 +58,9 @@ func (r *Reconciler) ensureCredentials(ctx context.Context, db *v1.Database) (cr
 		return result, err
 	}
 	if !metav1.IsControlledBy(secret, db) {
-		result.problem = &problem{v1.ReasonNameConflict, fmt.Sprintf(
+		result.problem = newProblem(v1.ReasonNameConflict,
 			"Secret %s is not this Database's, and is left alone: remove or rename it, or set spec.passwordSecretRef",
-			secret.Name)}
+			secret.Name)
 		result.recheck = secretRecheck
 		return result, nil
 	}
@@ -97,28 +97,16 @@ func (r *Reconciler) checkReferenced(
 // checkPassword says what is wrong with the password in a Secret, which is nil where there is none.
 func checkPassword(ref v1.SecretKeyReference, secret *corev1.Secret) *problem {
 	if secret == nil {
-		return &problem{
-			v1.ReasonSecretMissing,
-			fmt.Sprintf("Secret %q is not there: make it, with the password under the key %q", ref.Name, ref.Key),
-		}
+		return newProblem(v1.ReasonSecretMissing, "Secret %q is not there: make it, with the password under the key %q", ref.Name, ref.Key)
 	}
 	password, found := secret.Data[ref.Key]
 	switch {
 	case !found:
-		return &problem{
-			v1.ReasonSecretMissing,
-			fmt.Sprintf("Secret %q has no key %q: add it, or name another in spec.passwordSecretRef.key", ref.Name, ref.Key),
-		}
+		return newProblem(v1.ReasonSecretMissing, "Secret %q has no key %q: add it, or name another in spec.passwordSecretRef.key", ref.Name, ref.Key)
 	case len(password) == 0:
-		return &problem{
-			v1.ReasonSecretInvalid,
-			fmt.Sprintf("the key %q of Secret %q is empty: put a password there", ref.Key, ref.Name),
-		}
+		return newProblem(v1.ReasonSecretInvalid, "the key %q of Secret %q is empty: put a password there", ref.Key, ref.Name)
 	case bytes.IndexByte(password, 0) >= 0:
-		return &problem{
-			v1.ReasonSecretInvalid,
-			fmt.Sprintf("the key %q of Secret %q holds a NUL byte, which PostgreSQL can't take: remove it", ref.Key, ref.Name),
-		}
+		return newProblem(v1.ReasonSecretInvalid, "the key %q of Secret %q holds a NUL byte, which PostgreSQL can't take: remove it", ref.Key, ref.Name)
 	}
 	return nil
 }

@@ -8,14 +8,12 @@ import (
 	"sync"
 
 	appsv1 "k8s.io/api/apps/v1"
-	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	v1 "example.com/cnat-operator/api/database/v1"
 	"example.com/cnat-operator/internal/helm"
 )
 
@@ -24,19 +22,6 @@ type owned struct {
 	statefulSet *appsv1.StatefulSet
 	// drift names each object that is missing or not as the chart made it, with its version where it has one.
 	drift []string
-}
-
-// claim returns the volume claim, or nil.
-func (r *Reconciler) claim(ctx context.Context, db *v1.Database) (*corev1.PersistentVolumeClaim, error) {
-	claim := &corev1.PersistentVolumeClaim{}
-	err := r.Client.Get(ctx, client.ObjectKey{Namespace: db.Namespace, Name: claimName(db)}, claim)
-	if apierrors.IsNotFound(err) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("get volume claim: %w", err)
-	}
-	return claim, nil
 }
 
 // inspect compares the chart's objects with those in the cache.

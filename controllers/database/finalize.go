@@ -49,7 +49,7 @@ func (r *Reconciler) uninstall(ctx context.Context, db *v1.Database) (bool, erro
 
 func (r *Reconciler) reportUninstallFailed(ctx context.Context, db *v1.Database, failure error) error {
 	seen := &observation{release: releaseResult{
-		problem: &problem{v1.ReasonUninstallFailed, shortened(failure.Error(), maxMessage)},
+		problem: newProblem(v1.ReasonUninstallFailed, "%v", failure),
 	}}
 	status := statusFor(db, seen)
 	status.Credentials = db.Status.Credentials

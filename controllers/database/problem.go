@@ -1,6 +1,7 @@
 package database
 
 import (
+	"fmt"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -10,7 +11,16 @@ import (
 type problem struct {
 	reason  string
 	message string
+	// serving: the server does not suffer from it, and is ready all the same.
+	serving bool
 }
+
+func newProblem(reason, format string, args ...any) *problem {
+	return &problem{reason: reason, message: shortened(fmt.Sprintf(format, args...), maxMessage)}
+}
+
+// maxMessage is the longest message of a condition or an event that we write.
+const maxMessage = 1000
 
 // event is an event to be sent once the status that it tells of is written.
 type event struct {

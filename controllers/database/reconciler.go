@@ -27,6 +27,7 @@ import (
 // +kubebuilder:rbac:groups="",resources=configmaps;serviceaccounts;services,verbs=get;list;watch;create;patch;delete
 // +kubebuilder:rbac:groups="",resources=persistentvolumeclaims,verbs=get;list;watch;create;patch
 // +kubebuilder:rbac:groups=apps,resources=statefulsets,verbs=get;list;watch;create;patch;delete
+// +kubebuilder:rbac:groups=storage.k8s.io,resources=storageclasses,verbs=get
 // +kubebuilder:rbac:groups=networking.k8s.io,resources=networkpolicies,verbs=get;list;watch;create;patch;delete
 
 // Reconciler reconciles Databases.
@@ -85,18 +86,17 @@ func (r *Reconciler) ensure(ctx context.Context, db *v1.Database) (*observation,
 	if seen.credentials, err = r.ensureCredentials(ctx, db); err != nil || seen.credentials.problem != nil {
 		return seen, err
 	}
-	claim, err := r.claim(ctx, db)
-	if err != nil {
+	if seen.storage, err = r.storageFor(ctx, db); err != nil {
 		return seen, err
 	}
-	values, err := valuesFor(db, seen.credentials.ref, claim, r.DefaultImage)
+	values, err := valuesFor(db, seen.credentials.ref, seen.storage.size, r.DefaultImage)
 	if err != nil {
 		return seen, err
 	}
 	objects, err := r.Releases.Render(releaseName(db), db.Namespace, values)
 	if err != nil {
 		// Nothing was asked of the API server: a chart that can't be rendered fails the same way each time.
-		seen.release.problem = &problem{v1.ReasonReleaseFailed, shortened(err.Error(), maxMessage)}
+		seen.release.problem = newProblem(v1.ReasonReleaseFailed, "%v", err)
 		return seen, nil
 	}
 	found, err := r.inspect(ctx, objects)
@@ -125,7 +125,7 @@ func (r *Reconciler) server(ctx context.Context, db *v1.Database, found owned) (
 
 // recheck is after what time to look again, besides when something changes.
 func (o *observation) recheck() time.Duration {
-	return sooner(o.credentials.recheck, sooner(o.release.recheck, o.server.recheck))
+	return sooner(sooner(o.credentials.recheck, o.storage.recheck), sooner(o.release.recheck, o.server.recheck))
 }
 
 func (r *Reconciler) addFinalizer(ctx context.Context, db *v1.Database) error {

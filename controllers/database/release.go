@@ -82,11 +82,11 @@ func (r *Reconciler) run(
 	case actionWait:
 		return waitResult(do, in, lastMessage(db)), nil
 	case actionRefuse:
-		return releaseResult{status: v1.ReleaseStatus{Name: name}, recheck: do.wait, problem: &problem{
-			v1.ReasonNameConflict,
-			fmt.Sprintf("Helm release %s is not this Database's, and is left alone: uninstall it, "+
-				"or give the Database another name", name),
-		}}, nil
+		return releaseResult{
+			status: v1.ReleaseStatus{Name: name}, recheck: do.wait,
+			problem: newProblem(v1.ReasonNameConflict, "Helm release %s is not this Database's, and is left alone: "+
+				"uninstall it, or give the Database another name", name),
+		}, nil
 	case actionInstall:
 		err = r.Releases.Install(ctx, db, name, values)
 	case actionUpgrade:
@@ -128,7 +128,7 @@ func afterAction(do action, in situation, stored *helm.Release, err error, drift
 	return releaseResult{
 		status:  status,
 		recheck: wait,
-		problem: &problem{v1.ReasonReleaseFailed, shortened(fmt.Sprintf("%v", err), maxMessage)},
+		problem: newProblem(v1.ReasonReleaseFailed, "%v", err),
 	}
 }
 
@@ -154,7 +154,7 @@ func waitResult(do action, in situation, said string) releaseResult {
 		if said == "" && in.stored != nil {
 			said = in.stored.Description
 		}
-		result.problem = &problem{v1.ReasonReleaseFailed, shortened(said, maxMessage)}
+		result.problem = newProblem(v1.ReasonReleaseFailed, "%s", said)
 	}
 	return result
 }
@@ -179,10 +179,5 @@ func asStored(known v1.ReleaseStatus, stored *helm.Release) v1.ReleaseStatus {
 	return status
 }
 
-const (
-	// cacheLag is for how long after an action the cache may not show what it made.
-	cacheLag = 5 * time.Second
-
-	// maxMessage is the longest message of a condition that we write.
-	maxMessage = 1000
-)
+// cacheLag is for how long after an action the cache may not show what it made.
+const cacheLag = 5 * time.Second

@@ -75,7 +75,7 @@ func podState(pod *corev1.Pod, now time.Time) serverState {
 		if wait := unschedulableGrace - now.Sub(condition.LastTransitionTime.Time); wait > 0 {
 			return serverState{waiting: words, recheck: min(wait, unschedulableGrace)}
 		}
-		return serverState{problem: &problem{v1.ReasonUnschedulable, shortened(words, maxMessage)}}
+		return serverState{problem: newProblem(v1.ReasonUnschedulable, "%s", words)}
 	}
 	for i := range pod.Status.ContainerStatuses {
 		if found := containerProblem(pod, &pod.Status.ContainerStatuses[i]); found != nil {
@@ -93,7 +93,7 @@ func podState(pod *corev1.Pod, now time.Time) serverState {
 // containerProblem says what a person must mend for a container to run, in the kubelet's or the server's own words.
 func containerProblem(pod *corev1.Pod, status *corev1.ContainerStatus) *problem {
 	describe := func(reason, format string, args ...any) *problem {
-		return &problem{reason, shortened(fmt.Sprintf("pod %s: ", pod.Name)+fmt.Sprintf(format, args...), maxMessage)}
+		return newProblem(reason, "pod %s: %s", pod.Name, fmt.Sprintf(format, args...))
 	}
 	if waiting := status.State.Waiting; waiting != nil {
 		words := waiting.Message

@@ -16,13 +16,16 @@ import (
 // observation is everything that a pass over one Database found out.
 type observation struct {
 	credentials credentials
+	storage     storage
 	release     releaseResult
 	server      serverState
 }
 
 // problem is the first thing that a person must mend, or nil.
 func (o *observation) problem() *problem {
-	for _, found := range []*problem{o.credentials.problem, o.release.problem, o.server.problem} {
+	for _, found := range []*problem{
+		o.credentials.problem, o.release.problem, o.server.problem, o.storage.problem,
+	} {
 		if found != nil {
 			return found
 		}
@@ -59,12 +62,16 @@ func statusFor(db *v1.Database, seen *observation) v1.DatabaseStatus {
 
 // conditionsFor computes the three conditions. A problem stands before everything else; Ready follows from the others.
 func conditionsFor(db *v1.Database, seen *observation) (ready, progressing, stalled metav1.Condition) {
-	if found := seen.problem(); found != nil {
+	found := seen.problem()
+	if found != nil && !found.serving {
 		return condition(v1.ConditionReady, metav1.ConditionFalse, found.reason, found.message),
 			condition(v1.ConditionProgressing, metav1.ConditionFalse, found.reason, "waits for a person: "+found.message),
 			condition(v1.ConditionStalled, metav1.ConditionTrue, found.reason, found.message)
 	}
 	stalled = condition(v1.ConditionStalled, metav1.ConditionFalse, v1.ReasonNotStalled, "nothing waits for a person")
+	if found != nil {
+		stalled = condition(v1.ConditionStalled, metav1.ConditionTrue, found.reason, found.message)
+	}
 	if seen.release.current && seen.server.ready {
 		encoding, _ := canonicalEncoding(db.Spec.Encoding)
 		words := fmt.Sprintf("the server takes logins of user %s to database %s with encoding %s",

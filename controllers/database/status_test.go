@@ -12,7 +12,7 @@ import (
 )
 
 func TestStatus(t *testing.T) {
-	stuck := func(reason string) *problem { return &problem{reason, "words of " + reason} }
+	stuck := func(reason string) *problem { return &problem{reason: reason, message: "words of " + reason} }
 	for _, test := range []struct {
 		name string
 		seen observation
@@ -49,6 +49,14 @@ func TestStatus(t *testing.T) {
 			"the image is not there",
 			observation{release: releaseResult{current: true}, server: serverState{problem: stuck(v1.ReasonImagePullFailed)}},
 			"False ImagePullFailed", "False ImagePullFailed", "True ImagePullFailed", "",
+		},
+		{
+			"a volume that does not grow",
+			observation{
+				storage: storage{problem: &problem{reason: v1.ReasonStorageNotGrown, message: "x", serving: true}},
+				release: releaseResult{current: true}, server: serverState{ready: true},
+			},
+			"True Ready", "False Reconciled", "True StorageNotGrown", "UTF8",
 		},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -20,9 +20,8 @@ var (
 )
 
 // valuesFor makes the chart's values. Of the password it knows no more than where it is, since Helm stores the values.
-// claim is the volume claim that exists, or nil.
 func valuesFor(
-	db *v1.Database, credentials v1.SecretKeyReference, claim *corev1.PersistentVolumeClaim, defaultImage string,
+	db *v1.Database, credentials v1.SecretKeyReference, size resource.Quantity, defaultImage string,
 ) (map[string]any, error) {
 	encoding, known := canonicalEncoding(db.Spec.Encoding)
 	if !known {
@@ -40,7 +39,7 @@ func valuesFor(
 	if err != nil {
 		return nil, fmt.Errorf("spec.resources: %w", err)
 	}
-	storage := map[string]any{"size": sizeFor(db, claim)}
+	storage := map[string]any{"size": size.String()}
 	if db.Spec.Storage.StorageClassName != "" {
 		storage["storageClassName"] = db.Spec.Storage.StorageClassName
 	}
@@ -54,19 +53,4 @@ func valuesFor(
 		"resources":    resources,
 		"labels":       map[string]any{labelDatabase: db.Name},
 	}, nil
-}
-
-// sizeFor never asks for less than the claim has: a claim can't shrink, and one that was kept from an earlier Database,
-// or grown by hand, may be larger than the spec says.
-func sizeFor(db *v1.Database, claim *corev1.PersistentVolumeClaim) string {
-	size := defaultSize
-	if db.Spec.Storage.Size != nil {
-		size = *db.Spec.Storage.Size
-	}
-	if claim != nil {
-		if has := claim.Spec.Resources.Requests[corev1.ResourceStorage]; has.Cmp(size) > 0 {
-			size = has
-		}
-	}
-	return size.String()
 }

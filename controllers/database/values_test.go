@@ -97,12 +97,11 @@ func TestValues(t *testing.T) {
 	ref := v1.SecretKeyReference{Name: "creds", Key: "password"}
 	requests := map[string]any{"cpu": "50m", "memory": "128Mi"}
 	for _, test := range []struct {
-		name  string
-		edit  func(*v1.DatabaseSpec)
-		claim string // what the volume claim has, if there is one
-		want  map[string]any
+		name string
+		edit func(*v1.DatabaseSpec)
+		want map[string]any
 	}{
-		{"defaults", func(*v1.DatabaseSpec) {}, "", map[string]any{
+		{"defaults", func(*v1.DatabaseSpec) {}, map[string]any{
 			"image": "default", "user": "wp", "databaseName": "word_press", "encoding": "UTF8",
 			"credentials": map[string]any{"secretName": "creds", "key": "password"},
 			"storage":     map[string]any{"size": "1Gi"},
@@ -113,41 +112,23 @@ func TestValues(t *testing.T) {
 			s.DatabaseName, s.Encoding, s.Image, s.Password = "blog", "unicode", "postgres:18", "secret"
 			s.Storage = v1.DatabaseStorage{Size: quantity("2048Mi"), StorageClassName: "fast"}
 			s.Resources = &corev1.ResourceRequirements{Limits: corev1.ResourceList{"memory": resource.MustParse("1Gi")}}
-		}, "", map[string]any{
+		}, map[string]any{
 			"image": "postgres:18", "user": "wp", "databaseName": "blog", "encoding": "UTF8",
 			"credentials": map[string]any{"secretName": "creds", "key": "password"},
 			"storage":     map[string]any{"size": "2Gi", "storageClassName": "fast"},
 			"resources":   map[string]any{"limits": map[string]any{"memory": "1Gi"}},
 			"labels":      map[string]any{labelDatabase: "word-press"},
 		}},
-		{"a claim that is larger", func(*v1.DatabaseSpec) {}, "5Gi", map[string]any{
-			"image": "default", "user": "wp", "databaseName": "word_press", "encoding": "UTF8",
-			"credentials": map[string]any{"secretName": "creds", "key": "password"},
-			"storage":     map[string]any{"size": "5Gi"},
-			"resources":   map[string]any{"requests": requests},
-			"labels":      map[string]any{labelDatabase: "word-press"},
-		}},
-		{"a claim that is smaller grows", func(s *v1.DatabaseSpec) { s.Storage.Size = quantity("5Gi") }, "1Gi", map[string]any{
-			"image": "default", "user": "wp", "databaseName": "word_press", "encoding": "UTF8",
-			"credentials": map[string]any{"secretName": "creds", "key": "password"},
-			"storage":     map[string]any{"size": "5Gi"},
-			"resources":   map[string]any{"requests": requests},
-			"labels":      map[string]any{labelDatabase: "word-press"},
-		}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			var claim *corev1.PersistentVolumeClaim
-			if test.claim != "" {
-				claim = &corev1.PersistentVolumeClaim{}
-				claim.Spec.Resources.Requests = corev1.ResourceList{corev1.ResourceStorage: resource.MustParse(test.claim)}
-			}
-			got, err := valuesFor(newDatabase("ns", "word-press").spec(test.edit).build(), ref, claim, "default")
+			db := newDatabase("ns", "word-press").spec(test.edit).build()
+			got, err := valuesFor(db, ref, wantedSize(db), "default")
 			if err != nil || !reflect.DeepEqual(got, test.want) {
 				t.Errorf("got %v, %v\nwant %v", got, err, test.want)
 			}
 		})
 	}
-	if _, err := valuesFor(newDatabase("ns", "x").spec(func(s *v1.DatabaseSpec) { s.Encoding = "sjis" }).build(), ref, nil, ""); err == nil {
+	if _, err := valuesFor(newDatabase("ns", "x").spec(func(s *v1.DatabaseSpec) { s.Encoding = "sjis" }).build(), ref, defaultSize, ""); err == nil {
 		t.Error("an encoding for clients was taken")
 	}
 }
@@ -155,7 +136,7 @@ func TestValues(t *testing.T) {
 // The values are stored in the release: the spec's password must not get there by any way.
 func TestValuesHoldNoPassword(t *testing.T) {
 	db := newDatabase("ns", "x").password("Tr0ub4dor").build()
-	values, err := valuesFor(db, v1.SecretKeyReference{Name: "s", Key: "k"}, nil, "image")
+	values, err := valuesFor(db, v1.SecretKeyReference{Name: "s", Key: "k"}, defaultSize, "image")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -112,7 +112,8 @@ type SecretKeyReference struct {
 // +kubebuilder:validation:MinProperties=1
 type DatabaseStorage struct {
 	// size is how much the volume holds, as a Kubernetes quantity of bytes, of 256Mi or more. The default is 1Gi.
-	// It can grow, where the storage class allows that, and can't shrink: a smaller size is refused by the API server.
+	// It can grow, and can't shrink: a smaller size is refused by the API server. Where the storage class does not let
+	// volumes grow, the condition Stalled says so, and the server goes on with the size it has.
 	// +kubebuilder:validation:XValidation:rule="isQuantity(string(self)) && quantity(string(self)).compareTo(quantity('256Mi')) >= 0",message="spec.storage.size must be a quantity of 256Mi or more: for example 1Gi"
 	// +kubebuilder:validation:XValidation:rule="!isQuantity(string(self)) || quantity(string(self)).compareTo(quantity(string(oldSelf))) >= 0",message="spec.storage.size can't shrink, since a volume can't: set it to the old size or more"
 	// +default="1Gi"
@@ -318,6 +319,6 @@ const (
 	ReasonServerFailed = "ServerFailed"
 	// ReasonUnschedulable: no node takes the pod.
 	ReasonUnschedulable = "Unschedulable"
-	// ReasonPodRefused: the API server refuses the pod, for example by a quota.
-	ReasonPodRefused = "PodRefused"
+	// ReasonStorageNotGrown: the volume is smaller than the spec says, and its storage class does not let it grow.
+	ReasonStorageNotGrown = "StorageNotGrown"
 )

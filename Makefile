@@ -146,8 +146,12 @@ cluster-status: bin/cluster ## Tell how the local cluster is.
 	bin/cluster status
 
 .PHONY: cluster-load
-cluster-load: bin/cluster ## Load the OCI archive IMAGE into the local cluster's registry.
-	bin/cluster load $(IMAGE)
+cluster-load: bin/cluster ## Load IMAGE, an OCI archive or a name, into the local cluster's registry, as NAME.
+	bin/cluster load $(IMAGE) $(NAME)
+
+.PHONY: cluster-verify
+cluster-verify: bin/cluster ## Try pods, volumes, logs, exec, DNS and services in the local cluster.
+	bin/cluster verify
 
 .PHONY: kubeconfig-path
 kubeconfig-path: ## Print the path of the kubeconfig.

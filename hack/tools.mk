@@ -30,7 +30,7 @@ bin/kube: tools/node/go.mod $(wildcard tools/node/cmd/kube/*.go)
 # kube answers to the name that it is called by.
 bin/kubectl bin/kube-apiserver bin/etcd: bin/kube
 	ln -sfn kube $@
-bin/addons: tools/node/go.mod $(wildcard tools/node/cmd/addons/*.go)
+bin/addons: tools/node/go.mod $(wildcard tools/node/cmd/addons/*)
 	@hack/tool tools/node ./cmd/addons $@ $(SMALL)
 bin/pause: tools/node/go.mod $(wildcard tools/node/cmd/pause/*.go)
 	@hack/tool tools/node ./cmd/pause $@ $(SMALL)
@@ -40,7 +40,7 @@ bin/containerd bin/containerd-shim-runc-v2: bin/%: tools/node/go.mod
 bin/runc: tools/node/go.mod
 	@CGO_ENABLED=1 hack/tool tools/node github.com/opencontainers/runc $@ -tags seccomp $(SMALL)
 
-CLUSTER_SOURCES := $(shell find hack/cluster -name '*.go' -o -name 'go.*')
+CLUSTER_SOURCES := $(shell find hack/cluster -type f ! -name '*_test.go' ! -name '*.md')
 bin/cluster: $(CLUSTER_SOURCES)
 	@hack/tool hack/cluster . $@ $(SMALL)
 bin/image: $(CLUSTER_SOURCES)

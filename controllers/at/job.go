@@ -67,7 +67,7 @@ func newJob(at *cnatv1alpha1.At, commandImage string, now time.Time) *batchv1.Jo
 		"app.kubernetes.io/managed-by": partOf,
 		labelPartOf:                    partOf,
 	}
-	return &batchv1.Job{
+	job := &batchv1.Job{
 		ObjectMeta: metav1.ObjectMeta{
 			Name:        jobName(at),
 			Namespace:   at.Namespace,
@@ -79,11 +79,14 @@ func newJob(at *cnatv1alpha1.At, commandImage string, now time.Time) *batchv1.Jo
 			},
 		},
 		Spec: batchv1.JobSpec{
-			BackoffLimit:          ptr.To(ptr.Deref(at.Spec.BackoffLimit, 0)),
-			ActiveDeadlineSeconds: at.Spec.ActiveDeadlineSeconds,
-			Template:              podTemplate(at, labels, commandImage),
+			BackoffLimit: ptr.To(ptr.Deref(at.Spec.BackoffLimit, 0)),
+			Template:     podTemplate(at, labels, commandImage),
 		},
 	}
+	if at.Spec.ActiveDeadlineSeconds > 0 {
+		job.Spec.ActiveDeadlineSeconds = ptr.To(at.Spec.ActiveDeadlineSeconds)
+	}
+	return job
 }
 
 // podTemplate is the pod of the run: the At's own template, or one made for

@@ -339,7 +339,7 @@ func TestSuspendThenMissed(t *testing.T) {
 	namespace := newNamespace(t)
 	startOperator(t, namespace)
 	at := createAt(t, namespace, time.Now().Add(time.Hour))
-	change(t, at, func() { at.Spec.Suspend, at.Spec.StartingDeadlineSeconds = ptr.To(true), ptr.To[int64](1) })
+	change(t, at, func() { at.Spec.Suspend, at.Spec.StartingDeadlineSeconds = ptr.To(true), 1 })
 	awaitAt(t, at, "Suspended", func(status *cnatv1alpha1.AtStatus) bool {
 		return meta.IsStatusConditionTrue(status.Conditions, cnatv1alpha1.ConditionSuspended)
 	})

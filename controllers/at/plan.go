@@ -76,7 +76,7 @@ func decide(now time.Time, at *cnatv1alpha1.At, job *batchv1.Job) plan {
 		return plan{step: stepSuspend}
 	case now.Before(due.Time):
 		return plan{step: stepWait, wait: min(due.Sub(now), maxSleep)}
-	case spec.StartingDeadlineSeconds != nil && now.Sub(due.Time) > seconds(*spec.StartingDeadlineSeconds):
+	case spec.StartingDeadlineSeconds > 0 && now.Sub(due.Time) > seconds(spec.StartingDeadlineSeconds):
 		return plan{step: stepMiss}
 	default:
 		return plan{step: stepStart}
@@ -90,10 +90,10 @@ func watch(now time.Time, at *cnatv1alpha1.At, job *batchv1.Job) plan {
 		return plan{step: stepObserve}
 	case ptr.Deref(at.Spec.Cancel, false):
 		return plan{step: stepStop}
-	case at.Status.StartTime != nil || at.Spec.PendingDeadlineSeconds == nil:
+	case at.Status.StartTime != nil || at.Spec.PendingDeadlineSeconds == 0:
 		return plan{step: stepObserve}
 	}
-	left := job.CreationTimestamp.Add(seconds(*at.Spec.PendingDeadlineSeconds)).Sub(now)
+	left := job.CreationTimestamp.Add(seconds(at.Spec.PendingDeadlineSeconds)).Sub(now)
 	if left <= 0 {
 		return plan{step: stepStop}
 	}

@@ -59,11 +59,11 @@ func suspended(at *cnatv1alpha1.At) { at.Spec.Suspend = ptr.To(true) }
 func cancelled(at *cnatv1alpha1.At) { at.Spec.Cancel = ptr.To(true) }
 
 func startingDeadline(seconds int64) func(*cnatv1alpha1.At) {
-	return func(at *cnatv1alpha1.At) { at.Spec.StartingDeadlineSeconds = &seconds }
+	return func(at *cnatv1alpha1.At) { at.Spec.StartingDeadlineSeconds = seconds }
 }
 
 func pendingDeadline(seconds int64) func(*cnatv1alpha1.At) {
-	return func(at *cnatv1alpha1.At) { at.Spec.PendingDeadlineSeconds = &seconds }
+	return func(at *cnatv1alpha1.At) { at.Spec.PendingDeadlineSeconds = seconds }
 }
 
 func timeToLive(seconds int32) func(*cnatv1alpha1.At) {

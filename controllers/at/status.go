@@ -54,7 +54,7 @@ func nextStatus(at *cnatv1alpha1.At, seen observation) cnatv1alpha1.AtStatus {
 		finish(&next, seen, cnatv1alpha1.AtCancelled, cnatv1alpha1.ReasonCancelled, "cancelled before it started")
 	case stepMiss:
 		message := fmt.Sprintf("not started within %d s of %s, so it never will be",
-			*at.Spec.StartingDeadlineSeconds, next.ScheduledTime.UTC().Format(time.RFC3339))
+			at.Spec.StartingDeadlineSeconds, next.ScheduledTime.UTC().Format(time.RFC3339))
 		if stalled := meta.FindStatusCondition(next.Conditions, cnatv1alpha1.ConditionStalled); stalled != nil && stalled.Message != "" {
 			message += ": " + stalled.Message
 		}
@@ -107,9 +107,9 @@ func observeFailure(next *cnatv1alpha1.AtStatus, at *cnatv1alpha1.At, seen obser
 	case failed.Reason != batchv1.JobReasonDeadlineExceeded:
 	case ptr.Deref(at.Spec.Cancel, false):
 		phase, reason, message = cnatv1alpha1.AtCancelled, cnatv1alpha1.ReasonCancelled, "cancelled while it ran"
-	case next.StartTime == nil && at.Spec.PendingDeadlineSeconds != nil:
+	case next.StartTime == nil && at.Spec.PendingDeadlineSeconds > 0:
 		reason = cnatv1alpha1.ReasonPendingDeadlineExceeded
-		message = fmt.Sprintf("no container started within %d s", *at.Spec.PendingDeadlineSeconds)
+		message = fmt.Sprintf("no container started within %d s", at.Spec.PendingDeadlineSeconds)
 		if next.Message != "" { // what it waited for, in the kubelet's words
 			message += ": " + next.Message
 		}

@@ -112,7 +112,7 @@ func TestAPIServerRefusesChangeOfStartedRun(t *testing.T) {
 		"schedule":               {func(spec *cnatv1alpha1.AtSpec) { spec.Schedule = ptr.To(metav1.NewTime(due.Add(time.Hour))) }, "spec.schedule can't be changed"},
 		"after for schedule":     {func(spec *cnatv1alpha1.AtSpec) { spec.Schedule, spec.After = nil, &metav1.Duration{Duration: 1} }, "spec.after can't be changed"},
 		"command":                {func(spec *cnatv1alpha1.AtSpec) { spec.Command = "echo NAY" }, "spec.command can't be changed"},
-		"active deadline":        {func(spec *cnatv1alpha1.AtSpec) { spec.ActiveDeadlineSeconds = ptr.To[int64](5) }, "spec.activeDeadlineSeconds can't be changed"},
+		"active deadline":        {func(spec *cnatv1alpha1.AtSpec) { spec.ActiveDeadlineSeconds = 5 }, "spec.activeDeadlineSeconds can't be changed"},
 		"retries":                {func(spec *cnatv1alpha1.AtSpec) { spec.BackoffLimit = ptr.To[int32](5) }, "spec.backoffLimit can't be changed"},
 		"time to live":           {func(spec *cnatv1alpha1.AtSpec) { spec.TTLSecondsAfterFinished = ptr.To[int32](5) }, ""},
 		"cancel":                 {func(spec *cnatv1alpha1.AtSpec) { spec.Cancel = ptr.To(true) }, ""},

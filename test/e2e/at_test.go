@@ -161,7 +161,7 @@ var _ = Describe("At", func() {
 			ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "impatient"},
 			Spec: cnatv1alpha1.AtSpec{
 				After:                  &metav1.Duration{Duration: time.Second},
-				PendingDeadlineSeconds: ptr.To[int64](5),
+				PendingDeadlineSeconds: 5,
 				Containers:             []corev1.Container{{Name: "shell", Image: shellImage + "-is-not-there"}},
 			},
 		}

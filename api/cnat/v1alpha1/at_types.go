@@ -128,7 +128,7 @@ type AtSpec struct {
 	// +optional
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=3153600000
-	StartingDeadlineSeconds *int64 `json:"startingDeadlineSeconds,omitempty"`
+	StartingDeadlineSeconds int64 `json:"startingDeadlineSeconds,omitempty"`
 
 	// pendingDeadlineSeconds is how long the run may wait for its first
 	// container to start, in seconds from the creation of its Job. After that,
@@ -137,14 +137,14 @@ type AtSpec struct {
 	// +optional
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=3153600000
-	PendingDeadlineSeconds *int64 `json:"pendingDeadlineSeconds,omitempty"`
+	PendingDeadlineSeconds int64 `json:"pendingDeadlineSeconds,omitempty"`
 
 	// activeDeadlineSeconds is how long the run may take, in seconds from the
 	// start of its Job. After that it is stopped and has failed. Default: no limit.
 	// +optional
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=2147483647
-	ActiveDeadlineSeconds *int64 `json:"activeDeadlineSeconds,omitempty"`
+	ActiveDeadlineSeconds int64 `json:"activeDeadlineSeconds,omitempty"`
 
 	// backoffLimit is how often a run that failed is tried again, in a new pod.
 	// With more than 0 the containers may run more than once. Default: 0.

@@ -94,21 +94,6 @@ func (in *AtSpec) DeepCopyInto(out *AtSpec) {
 		*out = new(bool)
 		**out = **in
 	}
-	if in.StartingDeadlineSeconds != nil {
-		in, out := &in.StartingDeadlineSeconds, &out.StartingDeadlineSeconds
-		*out = new(int64)
-		**out = **in
-	}
-	if in.PendingDeadlineSeconds != nil {
-		in, out := &in.PendingDeadlineSeconds, &out.PendingDeadlineSeconds
-		*out = new(int64)
-		**out = **in
-	}
-	if in.ActiveDeadlineSeconds != nil {
-		in, out := &in.ActiveDeadlineSeconds, &out.ActiveDeadlineSeconds
-		*out = new(int64)
-		**out = **in
-	}
 	if in.BackoffLimit != nil {
 		in, out := &in.BackoffLimit, &out.BackoffLimit
 		*out = new(int32)

@@ -52,9 +52,6 @@ func LoadChart(dir string) (*Chart, error) {
 	return &Chart{chart: c, sum: sum[:]}, nil
 }
 
-// Version is the chart's version.
-func (c *Chart) Version() string { return c.chart.Metadata.Version }
-
 // Digest tells one pair of chart and values from another, in 32 hex digits, few enough for the value of a label.
 func (c *Chart) Digest(values map[string]any) (string, error) {
 	// Maps are encoded with sorted keys.

@@ -31,6 +31,9 @@ const (
 	versionLifetime = 10 * time.Minute
 )
 
+// Helm keeps it in a variable of its package: set here, before anything of it runs.
+func init() { kube.ManagedFieldsManager = fieldManager }
+
 // configGetter makes the configuration of one action. Discovery, the REST mapper, the HTTP client and the server's
 // version are shared by all of them: made anew for each action, they are most of what an action costs.
 type configGetter struct {
@@ -43,7 +46,6 @@ type configGetter struct {
 }
 
 func newConfigGetter(cfg *rest.Config, httpClient *http.Client, mapper meta.RESTMapper) (*configGetter, error) {
-	kube.ManagedFieldsManager = fieldManager
 	cfg = rest.CopyConfig(cfg)
 	cfg.Timeout = requestTimeout
 	// The API server's priority and fairness is what limits; a limit for each of an action's clients limits nothing.

@@ -181,10 +181,15 @@ func (e *Engine) Uninstall(ctx context.Context, owner client.Object, name string
 		uninstall.DisableHooks = true
 		return nil
 	}
-	if _, err := actions.Uninstall(name, options); err != nil && !errors.Is(err, driver.ErrReleaseNotFound) {
-		return fmt.Errorf("uninstall release %s: %w", name, err)
+	_, failure := actions.Uninstall(name, options)
+	if failure == nil {
+		return nil
 	}
-	return nil
+	// The garbage collector may take the stored release, and with it what the release owns, while Helm is at it.
+	if stored, err := e.last(ctx, owner, name); err == nil && stored == nil {
+		return nil
+	}
+	return fmt.Errorf("uninstall release %s: %w", name, failure)
 }
 
 // last returns the newest revision as Helm stored it, or nil.

@@ -29,7 +29,6 @@ type server struct {
 	database string
 	encoding string
 	process  *exec.Cmd
-	log      *bytes.Buffer
 }
 
 // programs returns the folder of PostgreSQL's programs: Debian's, or the one on PATH. Without PostgreSQL on this machine
@@ -133,14 +132,26 @@ func (s *server) script(ctx context.Context, name string) *exec.Cmd {
 // start starts the container's process.
 func (s *server) start(t *testing.T) {
 	t.Helper()
-	s.log = &bytes.Buffer{}
+	// A file, not a pipe: children of a server that was killed hold it for a moment.
+	log, err := os.Create(filepath.Join(s.dir, "log"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = log.Close() }()
 	s.process = s.script(context.Background(), "start.sh")
-	s.process.Stdout, s.process.Stderr = s.log, s.log
-	// A server that was killed leaves children that hold the pipes for a moment.
-	s.process.WaitDelay = time.Second
+	s.process.Stdout, s.process.Stderr = log, log
 	if err := s.process.Start(); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// log is what the container has logged since it was started.
+func (s *server) log() string {
+	text, err := os.ReadFile(filepath.Join(s.dir, "log"))
+	if err != nil {
+		return err.Error()
+	}
+	return string(text)
 }
 
 // kill ends the container as a node that loses its power does.
@@ -174,7 +185,7 @@ func (s *server) waitReady(t *testing.T) {
 		}
 		last = output
 	}
-	t.Fatalf("not ready: %s\n%s", last, s.log)
+	t.Fatalf("not ready: %s\n%s", last, s.log())
 }
 
 // query logs in over TCP as the user.
@@ -202,7 +213,7 @@ func (s *server) stop(t *testing.T) {
 	}
 	_ = s.process.Process.Signal(syscall.SIGTERM)
 	if err := s.process.Wait(); err != nil {
-		t.Errorf("the server's end: %v\n%s", err, s.log)
+		t.Errorf("the server's end: %v\n%s", err, s.log())
 	}
 	s.process = nil
 }
@@ -250,8 +261,8 @@ func TestPasswordsAndEncodings(t *testing.T) {
 				}
 				before = password
 			}
-			if strings.Contains(s.log.String(), "DROP ROLE") || strings.Contains(s.log.String(), "漢") {
-				t.Errorf("a password is in the log: %s", s.log)
+			if strings.Contains(s.log(), "DROP ROLE") || strings.Contains(s.log(), "漢") {
+				t.Errorf("a password is in the log: %s", s.log())
 			}
 			s.stop(t)
 			s.start(t)
@@ -307,7 +318,7 @@ func TestInitialisationIsCutShort(t *testing.T) {
 			break
 		}
 		if wait > time.Minute {
-			t.Fatalf("no data after a minute: %s", s.log)
+			t.Fatalf("no data after a minute: %s", s.log())
 		}
 	}
 	s.start(t)

@@ -18,13 +18,13 @@ import (
 	"example.com/cnat-operator/internal/helm"
 )
 
-// countingReleases counts what is asked of Helm, and fails upgrades when told to.
+// countingReleases counts what is asked of Helm, and fails upgrades and uninstalls when told to.
 type countingReleases struct {
 	Releases
-	calls, installs atomic.Int64
+	calls, installs, repairs atomic.Int64
 
-	mu         sync.Mutex
-	upgradeErr error
+	mu                       sync.Mutex
+	upgradeErr, uninstallErr error
 }
 
 func (c *countingReleases) wrap(inner Releases) Releases {
@@ -36,6 +36,22 @@ func (c *countingReleases) failUpgrade(err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.upgradeErr = err
+}
+
+func (c *countingReleases) failUninstall(err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.uninstallErr = err
+}
+
+func (c *countingReleases) Uninstall(ctx context.Context, owner client.Object, name string) error {
+	c.mu.Lock()
+	err := c.uninstallErr
+	c.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	return c.Releases.Uninstall(ctx, owner, name)
 }
 
 func (c *countingReleases) Observe(ctx context.Context, owner client.Object, name string) (*helm.Release, error) {
@@ -62,6 +78,7 @@ func (c *countingReleases) Upgrade(ctx context.Context, owner client.Object, nam
 
 func (c *countingReleases) Repair(ctx context.Context, owner client.Object, name string) error {
 	c.calls.Add(1)
+	c.repairs.Add(1)
 	return c.Releases.Repair(ctx, owner, name)
 }
 

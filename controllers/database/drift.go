@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"reflect"
+	"slices"
 	"sync"
+	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -156,25 +158,35 @@ func anyCovers(have []any, want any) bool {
 	return false
 }
 
-// repairs remembers the drift of each Database that a repair was tried for. An object that is still as it was then has
-// something that a repair can't set: trying again at each event would be a loop.
+// repairRetry is after what time the same drift is repaired again.
+const repairRetry = time.Minute
+
+// repairs remembers the drift of each Database that a repair was last tried for. An object that is still as it was then
+// has something that a repair can't set, or the cache is behind: trying again at each event would be a loop.
 type repairs struct {
 	mu    sync.Mutex
-	tried map[types.UID][]string
+	tried map[types.UID]repair
 }
 
-// worthTrying tells whether the drift is another one than at the last try, and remembers it.
-func (r *repairs) worthTrying(uid types.UID, drift []string) bool {
+type repair struct {
+	drift []string
+	at    time.Time
+}
+
+// wait is for how long not to repair this drift. Where that is zero, the repair is remembered.
+func (r *repairs) wait(uid types.UID, drift []string, now time.Time) time.Duration {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if reflect.DeepEqual(r.tried[uid], drift) {
-		return false
+	if last, known := r.tried[uid]; known && slices.Equal(last.drift, drift) {
+		if wait := repairRetry - now.Sub(last.at); wait > 0 {
+			return min(wait, repairRetry)
+		}
 	}
 	if r.tried == nil {
-		r.tried = map[types.UID][]string{}
+		r.tried = map[types.UID]repair{}
 	}
-	r.tried[uid] = drift
-	return true
+	r.tried[uid] = repair{drift, now}
+	return 0
 }
 
 // forget drops what is remembered of a Database: it has no drift any more, or is gone.

@@ -2,6 +2,7 @@ package database
 
 import (
 	"testing"
+	"time"
 
 	"sigs.k8s.io/yaml"
 )
@@ -43,19 +44,26 @@ func TestCovers(t *testing.T) {
 	}
 }
 
-func TestRepairsAreTriedOnce(t *testing.T) {
+func TestRepairsAreNotRepeatedAtOnce(t *testing.T) {
 	var r repairs
-	steps := []struct {
-		drift []string
-		want  bool
-	}{{[]string{"a"}, true}, {[]string{"a"}, false}, {[]string{"b"}, true}, {[]string{"a"}, true}}
-	for i, step := range steps {
-		if got := r.worthTrying("uid", step.drift); got != step.want {
-			t.Errorf("step %d: %t", i, got)
+	for i, step := range []struct {
+		drift string
+		after time.Duration
+		want  time.Duration
+	}{
+		{"a", 0, 0},
+		{"a", time.Second, repairRetry - time.Second},
+		{"b", time.Second, 0},
+		{"a", 2 * time.Second, 0},
+		{"a", -time.Hour, repairRetry}, // the clock was set back
+		{"a", 2*time.Second + repairRetry, 0},
+	} {
+		if got := r.wait("uid", []string{step.drift}, noon.Add(step.after)); got != step.want {
+			t.Errorf("step %d: %s, want %s", i, got, step.want)
 		}
 	}
 	r.forget("uid")
-	if !r.worthTrying("uid", []string{"a"}) {
+	if r.wait("uid", []string{"a"}, noon) != 0 {
 		t.Error("was not forgotten")
 	}
 }

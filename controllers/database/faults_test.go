@@ -190,6 +190,74 @@ func TestFailedUpgrade(t *testing.T) {
 	waitCondition(t, db, v1.ConditionStalled, metav1.ConditionFalse, v1.ReasonNotStalled)
 }
 
+// A Database whose release can't be uninstalled stays and says why, until it can.
+func TestFailedUninstall(t *testing.T) {
+	t.Parallel()
+	namespace := newNamespace(t)
+	counted := &countingReleases{}
+	startOperator(t, namespace, operatorOptions{wrap: counted.wrap})
+	db := newDatabase(namespace, "stuck").create(t)
+	becomeReady(t, db)
+	counted.failUninstall(errors.New("a webhook says no"))
+	if err := api.Delete(t.Context(), db); err != nil {
+		t.Fatal(err)
+	}
+	waitCondition(t, db, v1.ConditionStalled, metav1.ConditionTrue, v1.ReasonUninstallFailed)
+	if note := waitEvent(t, db, v1.ReasonUninstallFailed); !strings.Contains(note, "a webhook says no") {
+		t.Errorf("the event has not Helm's words: %s", note)
+	}
+	counted.failUninstall(nil)
+	eventually(t, "the Database to go", func() error { return gone(t, db) })
+}
+
+// However often a release is upgraded, few revisions stay.
+func TestHistoryIsBounded(t *testing.T) {
+	t.Parallel()
+	namespace := newNamespace(t)
+	startOperator(t, namespace, operatorOptions{})
+	db := newDatabase(namespace, "often").create(t)
+	becomeReady(t, db)
+	for n := range 5 {
+		update(t, db, func() { db.Spec.Image = fmt.Sprintf("example.com/postgres:18.%d", n) })
+		becomeReady(t, db)
+	}
+	stored := &corev1.SecretList{}
+	if err := api.List(t.Context(), stored, client.InNamespace(namespace), client.MatchingLabels{"owner": "helm"}); err != nil {
+		t.Fatal(err)
+	}
+	if len(stored.Items) != 3 || db.Status.Release.Revision != 6 {
+		t.Errorf("%d revisions are stored, the newest is %d", len(stored.Items), db.Status.Release.Revision)
+	}
+}
+
+// What a repair can't set is not tried for ever.
+func TestDriftThatCantBeRepaired(t *testing.T) {
+	t.Parallel()
+	namespace := newNamespace(t)
+	counted := &countingReleases{}
+	op := startOperator(t, namespace, operatorOptions{wrap: counted.wrap})
+	db := newDatabase(namespace, "odd").create(t)
+	becomeReady(t, db)
+	// Its own passes see no drift, and would forget this one.
+	op.stop()
+	drift := []string{"Service odd-database (changed, version 1)"}
+	values, err := valuesFor(db, db.Status.Credentials, wantedSize(db), "example.com/postgres:18")
+	if err != nil {
+		t.Fatal(err)
+	}
+	later := db.DeepCopy()
+	later.SetGroupVersionKind(v1.GroupVersion.WithKind("Database"))
+	later.Status.Release.LastAttemptTime = &metav1.Time{Time: time.Now().Add(-time.Minute)}
+	for range 3 {
+		if _, err := op.reconciler.ensureRelease(t.Context(), later, values, drift); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := counted.repairs.Load(); n != 1 {
+		t.Errorf("repaired %d times", n)
+	}
+}
+
 // A chart that can't be rendered stalls the Database with Helm's words, and the release stays as it is.
 func TestChartThatCantRender(t *testing.T) {
 	t.Parallel()

@@ -60,9 +60,10 @@ func (r *Reconciler) ensureRelease(
 	now := r.Clock.Now()
 	in := situation{state: stateOf(stored, db.Name, digest, drift), stored: stored, known: known, digest: digest, now: now}
 	do := decide(in)
-	if do.kind == actionRepair && !r.repairs.worthTrying(db.UID, drift) {
-		// The objects are as the last repair left them: what differs is nothing that a repair can set.
-		do = action{kind: actionNone}
+	if do.kind == actionRepair {
+		if wait := r.repairs.wait(db.UID, drift, now); wait > 0 {
+			do = action{kind: actionWait, wait: wait}
+		}
 	}
 	result, err := r.run(ctx, db, do, in, values, drift)
 	releaseActions.observe(do.kind, result, err, r.Clock.Since(now))
@@ -112,7 +113,9 @@ func (r *Reconciler) run(
 // afterAction is the report of an install, upgrade, recovery or repair that ended with err.
 func afterAction(do action, in situation, stored *helm.Release, err error, drift []string) releaseResult {
 	status := asStored(in.known, stored)
-	status.LastAttemptTime = &metav1.Time{Time: in.now}
+	if do.kind != actionRepair || err != nil {
+		status.LastAttemptTime = &metav1.Time{Time: in.now}
+	}
 	if err == nil {
 		status.Failures, status.AttemptedDigest = 0, ""
 		return releaseResult{
@@ -145,7 +148,7 @@ func waitResult(do action, in situation, said string) releaseResult {
 	result := releaseResult{status: asStored(in.known, in.stored), recheck: do.wait}
 	switch in.state {
 	case stateDrifted:
-		// The cache may be behind the action that made the objects.
+		// The cache may be behind the action that made the objects, or a repair can't set what differs.
 		result.current = true
 	case statePending:
 		result.waiting = fmt.Sprintf("the %s of release %s, which another process may still be working on",

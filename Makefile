@@ -179,6 +179,8 @@ deploy: push bin/kustomize bin/kubectl ## Deploy the operator in the cluster.
 
 .PHONY: undeploy
 undeploy: bin/kustomize bin/kubectl ## Remove the operator, its CRDs, and with them every At and Database.
+	# First the CRDs: what they define is the operator's to take down, which it must be there for.
+	kustomize build config/crd | kubectl delete --ignore-not-found --timeout=300s -f -
 	kustomize build config/default | kubectl delete --ignore-not-found -f -
 
 ##@ Tests
@@ -186,6 +188,14 @@ undeploy: bin/kustomize bin/kubectl ## Remove the operator, its CRDs, and with t
 .PHONY: e2e
 e2e: deploy ## Run the tests on a real cluster.
 	go test ./test/e2e -count=1 -timeout=20m -v -ginkgo.v
+
+.PHONY: e2e-chaos
+e2e-chaos: deploy ## Prove that Ats run once while operators, runs and the API server are killed.
+	go run ./test/chaos
+
+.PHONY: bench-at
+bench-at: build envtest-bin ## Measure how late Ats start, beside CronJobs and the API server's limit.
+	go run ./test/bench
 
 .PHONY: ci
 ci: verify test e2e ## Run what CI runs.

@@ -2,6 +2,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"flag"
 	"fmt"
@@ -47,7 +48,7 @@ func run(opts options) error {
 	if err := setup(mgr, opts); err != nil {
 		return err
 	}
-	ctrl.Log.Info("The operator starts", "namespaces", opts.namespaces())
+	ctrl.Log.Info("The operator starts", "namespaces", cmp.Or(os.Getenv("WATCH_NAMESPACE"), "all"))
 	return mgr.Start(ctrl.SetupSignalHandler())
 }
 

@@ -1,5 +1,5 @@
-// Package tests runs the chart's scripts with a PostgreSQL of this machine, as the pod runs them.
-package tests
+// Package chart runs the chart's scripts with a PostgreSQL of this machine, as the pod runs them.
+package chart
 
 import (
 	"bytes"
@@ -31,8 +31,7 @@ type server struct {
 	process  *exec.Cmd
 }
 
-// programs returns the folder of PostgreSQL's programs: Debian's, or the one on PATH. Without PostgreSQL on this machine
-// only the end-to-end tests run the scripts.
+// programs returns the folder of PostgreSQL's programs: Debian's, or the one on PATH.
 func programs(t *testing.T) string {
 	t.Helper()
 	found, err := filepath.Glob("/usr/lib/postgresql/*/bin/postgres")
@@ -43,7 +42,7 @@ func programs(t *testing.T) string {
 	if len(found) == 0 {
 		path, err := exec.LookPath("postgres")
 		if err != nil {
-			t.Skip("PostgreSQL's programs are not on this machine: install postgresql to run this")
+			t.Fatal("PostgreSQL's programs are not on this machine: install postgresql, as with apt-get install postgresql")
 		}
 		found = []string{path}
 	}
@@ -66,7 +65,7 @@ func newServer(t *testing.T, encoding string) *server {
 			t.Error(err)
 		}
 	})
-	if err := os.CopyFS(filepath.Join(dir, "config"), os.DirFS("../files")); err != nil {
+	if err := os.CopyFS(filepath.Join(dir, "config"), os.DirFS("../../helm-charts/database/files")); err != nil {
 		t.Fatal(err)
 	}
 	for _, name := range []string{"volume", "run", "tmp"} {

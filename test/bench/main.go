@@ -1,0 +1,134 @@
+// Command bench measures how late Ats start, beside CronJobs and the limit of
+// the API server, in one run, and prints name=value lines:
+//
+//	make bench-at
+//
+// It starts a control plane of its own on loopback, and the operator as a
+// process of its own, whose memory and CPU time it reads from /proc.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"k8s.io/client-go/kubernetes"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+)
+
+// bench is what the measurements share.
+type bench struct {
+	bin, folder string
+	plane       *controlPlane
+	client      client.Client
+	clientset   *kubernetes.Clientset
+	operator    *process
+}
+
+func main() {
+	burst := flag.Int("burst", 1000, "How many are due at one instant.")
+	singles := flag.Int("singles", 200, "How many single Ats, one every 100 ms.")
+	pending := flag.Int("pending", 10000, "How many Ats are pending when the operator's cost is measured.")
+	plot := flag.String("plot", "docs/benchmarks/lateness.svg", "Where the plot goes.")
+	flag.Parse()
+
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := run(ctx, *burst, *singles, *pending, *plot)
+	stop()
+	if err != nil {
+		fmt.Fprintf(os.Stderr, "bench: %v\n", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, burst, singles, pending int, plot string) (err error) {
+	b := &bench{}
+	if err := b.start(); err != nil {
+		return err
+	}
+	defer func() {
+		b.operator.stop()
+		if stopErr := b.plane.stop(); err == nil {
+			err = stopErr
+		}
+	}()
+
+	progress("raw: %d Jobs created directly by 32 clients", burst)
+	raw, err := b.rawBurst(ctx, burst)
+	if err != nil {
+		return err
+	}
+	raw.print("raw")
+
+	if err := b.startOperator(); err != nil {
+		return err
+	}
+	progress("at: %d Ats due at one instant", burst)
+	ats, err := b.atBurst(ctx, burst)
+	if err != nil {
+		return err
+	}
+	ats.print("at")
+
+	progress("single: %d Ats, one every 100 ms", singles)
+	single, err := b.singleAts(ctx, singles)
+	if err != nil {
+		return err
+	}
+	single.print("single")
+
+	progress("cronjob: %d CronJobs due at one instant", burst)
+	cronJobs, err := b.cronJobBurst(ctx, burst)
+	if err != nil {
+		return err
+	}
+	cronJobs.print("cronjob")
+
+	fmt.Printf("at_p99/raw_p99=%.2f\n", ats.percentile(99).Seconds()/raw.percentile(99).Seconds())
+	fmt.Printf("cronjob_p99/at_p99=%.1f\n", cronJobs.percentile(99).Seconds()/ats.percentile(99).Seconds())
+	if err := writePlot(plot, []series{{"raw", raw}, {"At", ats}, {"CronJob", cronJobs}}); err != nil {
+		return err
+	}
+	progress("pending: the operator's cost with %d pending Ats", pending)
+	return b.pendingAts(ctx, pending)
+}
+
+// start starts the control plane.
+func (b *bench) start() error {
+	var err error
+	if b.bin, err = filepath.Abs("bin"); err != nil {
+		return err
+	}
+	if b.folder, err = os.MkdirTemp("", "bench-at-"); err != nil {
+		return err
+	}
+	progress("starting a control plane; logs are in %s", b.folder)
+	if b.plane, err = startControlPlane(b.bin, b.folder); err != nil {
+		return err
+	}
+	if b.client, err = client.New(b.plane.config, client.Options{}); err != nil {
+		return err
+	}
+	b.clientset, err = kubernetes.NewForConfig(b.plane.config)
+	return err
+}
+
+// startOperator starts the operator as config/manager does, but for its ports.
+func (b *bench) startOperator() (err error) {
+	b.operator, err = startProcess(filepath.Join(b.folder, "operator.log"), filepath.Join(b.bin, "manager"),
+		"--kubeconfig="+b.plane.kubeconfig, "--database-chart=helm-charts/database",
+		"--metrics-bind-address=0", "--health-probe-bind-address=0")
+	return err
+}
+
+var began = time.Now()
+
+// progress goes to standard error; only results go to standard output.
+func progress(format string, args ...any) {
+	fmt.Fprintf(os.Stderr, "[%5.1f s] %s\n", time.Since(began).Seconds(), fmt.Sprintf(format, args...))
+}

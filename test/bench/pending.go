@@ -1,0 +1,123 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// pendingAts measures what many Ats cost while they wait: memory, CPU over 60 s,
+// and how soon a new operator runs one that is due.
+func (b *bench) pendingAts(ctx context.Context, n int) error {
+	b.operator.stop()
+	jobs, err := b.prepare(ctx, "pending")
+	if err != nil {
+		return err
+	}
+	defer jobs.stop()
+	far := time.Now().AddDate(1, 0, 0)
+	if err := inParallel(n, func(i int) error { return b.createAt(ctx, "pending", fmt.Sprintf("at-%d", i), far) }); err != nil {
+		return err
+	}
+	if err := b.createAt(ctx, "pending", "due", time.Now()); err != nil {
+		return err
+	}
+	started := time.Now()
+	if err := b.startOperator(); err != nil {
+		return err
+	}
+	if err := jobs.await(ctx, 1, 2*time.Minute); err != nil {
+		return err
+	}
+	fmt.Printf("pending_start_to_first_run_seconds=%.3f\n", jobs.lateness(started)[0].Seconds())
+
+	progress("pending: waiting until the operator has told of all of them")
+	if err := b.quiet(ctx); err != nil {
+		return err
+	}
+	before, err := b.operator.cpuTime()
+	if err != nil {
+		return err
+	}
+	const period = time.Minute
+	select {
+	case <-time.After(period):
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	after, err := b.operator.cpuTime()
+	if err != nil {
+		return err
+	}
+	memory, err := b.operator.memory()
+	if err != nil {
+		return err
+	}
+	fmt.Printf("pending_n=%d\n", n)
+	fmt.Printf("pending_cpu_percent_of_a_core=%.2f\n", 100*(after-before).Seconds()/period.Seconds())
+	fmt.Printf("pending_rss_mib=%.0f\n", float64(memory)/(1<<20))
+	return nil
+}
+
+// quiet waits until the operator uses less than a tenth of a core.
+func (b *bench) quiet(ctx context.Context) error {
+	deadline := time.Now().Add(5 * time.Minute)
+	for {
+		before, err := b.operator.cpuTime()
+		if err != nil {
+			return err
+		}
+		select {
+		case <-time.After(5 * time.Second):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		after, err := b.operator.cpuTime()
+		if err != nil {
+			return err
+		}
+		if after-before < 500*time.Millisecond {
+			return nil
+		}
+		if time.Now().After(deadline) {
+			return fmt.Errorf("waited 5 min for the operator to be quiet; its log is %s", b.operator.log)
+		}
+	}
+}
+
+// clockTick is what /proc counts CPU time in: USER_HZ, 100 a second on Linux.
+const clockTick = 10 * time.Millisecond
+
+// cpuTime is the CPU time that the process has used: utime and stime, the
+// fields 14 and 15 of proc(5)'s stat.
+func (p *process) cpuTime() (time.Duration, error) {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.command.Process.Pid))
+	if err != nil {
+		return 0, fmt.Errorf("the process has ended, its log is %s: %w", p.log, err)
+	}
+	// The second field, the command, may hold spaces.
+	_, rest, _ := strings.Cut(string(stat), ") ")
+	fields := strings.Fields(rest)
+	var ticks int64
+	for _, field := range fields[11:13] {
+		n, err := strconv.ParseInt(field, 10, 64)
+		if err != nil {
+			return 0, fmt.Errorf("reading its CPU time: %w", err)
+		}
+		ticks += n
+	}
+	return time.Duration(ticks) * clockTick, nil
+}
+
+// memory is the process's resident set, in bytes.
+func (p *process) memory() (int64, error) {
+	statm, err := os.ReadFile(fmt.Sprintf("/proc/%d/statm", p.command.Process.Pid))
+	if err != nil {
+		return 0, fmt.Errorf("the process has ended, its log is %s: %w", p.log, err)
+	}
+	pages, err := strconv.ParseInt(strings.Fields(string(statm))[1], 10, 64)
+	return pages * int64(os.Getpagesize()), err
+}

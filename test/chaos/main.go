@@ -1,0 +1,163 @@
+// Command chaos proves on a real cluster of one node that Ats run once, none
+// is lost and none is early, while all goes wrong:
+//
+//	make e2e-chaos
+//
+// 200 Ats are due over 60 s. Each appends its name and the time to a file on
+// the node. Meanwhile the leader of two operators is killed every 5 s, the pods
+// and Jobs of 20 of them are deleted while they run, and the API server is
+// killed once. It prints lost=0 twice=0 early=0, or fails.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/go-logr/logr"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
+)
+
+const (
+	ats       = 200
+	span      = 60 * time.Second // over which they are due
+	killEvery = 5 * time.Second
+	deleted   = 20              // of which pod or Job is deleted while they run
+	recovery  = 5 * time.Minute // for all to be over, after the last was due
+)
+
+// chaos is what the parts of the run share.
+type chaos struct {
+	client    client.Client
+	namespace string
+	image     string
+	folder    string // on the node
+	due       map[string]time.Time
+}
+
+func main() {
+	image := flag.String("image", os.Getenv("SHELL_IMAGE"), "An image with sh, date and cat.")
+	restart := flag.String("restart-apiserver", "bin/cluster restart kube-apiserver", "The command that kills the API server; empty for none.")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctrl.SetLogger(logr.Discard())
+	err := run(ctx, *image, *restart)
+	stop()
+	if err != nil {
+		fmt.Fprintf(os.Stderr, "chaos: %v\n", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, image, restart string) (err error) {
+	c, err := setup(ctx, image)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, c.cleanUp()) }()
+	if err := c.scaleOperator(ctx, 2); err != nil {
+		return err
+	}
+	if err := c.createAts(ctx); err != nil {
+		return err
+	}
+	progress("%d Ats are due over %s", ats, span)
+
+	stopKilling := c.killLeaders(ctx)
+	stopDeleting := c.deleteRuns(ctx)
+	time.AfterFunc(span/2, func() {
+		if restart != "" {
+			output, err := exec.CommandContext(ctx, "sh", "-c", restart).CombinedOutput()
+			progress("killed the API server: %s %v", output, err)
+		}
+	})
+	sleep(ctx, time.Until(c.last()))
+	kills := stopKilling()
+	progress("killed the leader %d times; waiting until all are over", kills)
+	if err := c.awaitAll(ctx); err != nil {
+		return err
+	}
+	victims := stopDeleting()
+	ran, err := c.readRuns(ctx)
+	if err != nil {
+		return err
+	}
+	found := judge(c.due, ran, victims)
+	found.print(kills, len(victims))
+	if found.lost+found.twice+found.early > 0 {
+		return errors.New("some Ats were lost, ran twice or ran early")
+	}
+	if kills == 0 || len(victims) < deleted {
+		return fmt.Errorf("there was too little chaos: %d kills and %d deletions", kills, len(victims))
+	}
+	return nil
+}
+
+// setup connects, and makes a namespace.
+func setup(ctx context.Context, image string) (*chaos, error) {
+	scheme := runtime.NewScheme()
+	utilruntime.Must(clientgoscheme.AddToScheme(scheme))
+	utilruntime.Must(cnatv1alpha1.AddToScheme(scheme))
+	config, err := ctrl.GetConfig()
+	if err != nil {
+		return nil, err
+	}
+	config.QPS = -1
+	c := &chaos{image: image, due: map[string]time.Time{}}
+	if c.client, err = client.New(config, client.Options{Scheme: scheme}); err != nil {
+		return nil, err
+	}
+	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "chaos-"}}
+	if err := c.client.Create(ctx, namespace); err != nil {
+		return nil, fmt.Errorf("creating a namespace: %w", err)
+	}
+	c.namespace, c.folder = namespace.Name, "/var/tmp/"+namespace.Name
+	return c, nil
+}
+
+func (c *chaos) cleanUp() error {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	return errors.Join(
+		c.client.Delete(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: c.namespace}}),
+		c.scaleOperator(ctx, 1))
+}
+
+// last is when the last At is due.
+func (c *chaos) last() time.Time {
+	var last time.Time
+	for _, due := range c.due {
+		if due.After(last) {
+			last = due
+		}
+	}
+	return last
+}
+
+func sleep(ctx context.Context, d time.Duration) {
+	select {
+	case <-time.After(d):
+	case <-ctx.Done():
+	}
+}
+
+var began = time.Now()
+
+// progress goes to standard error; only results go to standard output.
+func progress(format string, args ...any) {
+	fmt.Fprintf(os.Stderr, "[%5.1f s] %s\n", time.Since(began).Seconds(), fmt.Sprintf(format, args...))
+}

@@ -67,8 +67,12 @@ func (o *options) manager() ctrl.Options {
 		metrics.FilterProvider = filters.WithAuthenticationAndAuthorization
 	}
 	return ctrl.Options{
-		Scheme:                 newScheme(),
-		Cache:                  cache.Options{ByObject: cachedObjects(), DefaultNamespaces: o.namespaces()},
+		Scheme: newScheme(),
+		Cache: cache.Options{
+			ByObject:          cachedObjects(),
+			DefaultNamespaces: o.namespaces(),
+			DefaultTransform:  cache.TransformStripManagedFields(),
+		},
 		Metrics:                metrics,
 		HealthProbeBindAddress: o.probeAddress,
 		LeaderElection:         o.leaderElect,

@@ -6,6 +6,7 @@ import (
 
 	batchv1 "k8s.io/api/batch/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -115,7 +116,7 @@ func (r *Reconciler) release(ctx context.Context, key types.NamespacedName, at *
 			continue
 		}
 		owner := at
-		if owner == nil || atOfJob(job)[0] != owner.Name || job.OwnerReferences[0].UID != owner.UID {
+		if owner == nil || !metav1.IsControlledBy(job, owner) {
 			owner = &cnatv1alpha1.At{}
 			err := r.APIReader.Get(ctx, key, owner)
 			if apierrors.IsNotFound(err) {

@@ -1,0 +1,59 @@
+package main
+
+import (
+	"flag"
+	"maps"
+	"reflect"
+	"slices"
+	"testing"
+)
+
+func TestNamespaces(t *testing.T) {
+	tests := map[string]struct {
+		variable string
+		want     []string
+	}{
+		"all":          {"", nil},
+		"one":          {"a", []string{"a"}},
+		"more":         {"a,b", []string{"a", "b"}},
+		"with spaces":  {" a, b ,", []string{"a", "b"}},
+		"only a comma": {",", nil},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Setenv("WATCH_NAMESPACE", test.variable)
+			if got := slices.Sorted(maps.Keys((&options{}).namespaces())); !slices.Equal(got, test.want) {
+				t.Errorf("got %q, want %q", got, test.want)
+			}
+		})
+	}
+}
+
+func TestImagesComeFromTheEnvironmentUnlessAFlagSays(t *testing.T) {
+	t.Setenv("RELATED_IMAGE_SHELL", "mirror/shell")
+	t.Setenv("RELATED_IMAGE_POSTGRES", "mirror/postgres")
+	var o options
+	flags := flag.NewFlagSet("manager", flag.ContinueOnError)
+	o.bind(flags)
+	if err := flags.Parse([]string{"--command-image=own/shell"}); err != nil {
+		t.Fatal(err)
+	}
+	if o.commandImage != "own/shell" || o.databaseImage != "mirror/postgres" {
+		t.Errorf("got %q and %q", o.commandImage, o.databaseImage)
+	}
+}
+
+// controller-runtime refuses two entries of one type.
+func TestCachedObjectsNameEachTypeOnce(t *testing.T) {
+	seen := map[reflect.Type]bool{}
+	for object := range cachedObjects() {
+		if kind := reflect.TypeOf(object); seen[kind] {
+			t.Errorf("%s is there twice", kind)
+		} else {
+			seen[kind] = true
+		}
+	}
+	if len(seen) == 0 {
+		t.Error("nothing is cached by label")
+	}
+}

@@ -189,6 +189,10 @@ undeploy: bin/kustomize bin/kubectl ## Remove the operator, its CRDs, and with t
 e2e: deploy ## Run the tests on a real cluster.
 	go test ./test/e2e -count=1 -timeout=20m -v -ginkgo.v
 
+.PHONY: readme-test
+readme-test: deploy ## Run the README's commands, as far as the other tests don't.
+	test/readme
+
 .PHONY: e2e-chaos
 e2e-chaos: deploy ## Prove that Ats run once while operators, runs and the API server are killed.
 	go run ./test/chaos

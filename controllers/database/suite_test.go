@@ -2,11 +2,8 @@ package database
 
 import (
 	"context"
-	"fmt"
-	"log/slog"
 	"net/http"
 	"os"
-	"path/filepath"
 	"sync"
 	"testing"
 	"time"
@@ -15,6 +12,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
 	"k8s.io/utils/clock"
@@ -23,12 +21,11 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/config"
-	"sigs.k8s.io/controller-runtime/pkg/envtest"
-	"sigs.k8s.io/controller-runtime/pkg/log"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	v1 "example.com/cnat-operator/api/database/v1"
 	"example.com/cnat-operator/internal/helm"
+	"example.com/cnat-operator/internal/testenv"
 )
 
 // What the tests against an API server share. There is no kubelet and no controller but ours: the tests play those.
@@ -40,47 +37,14 @@ var (
 
 const chartDir = "../../helm-charts/database"
 
-func TestMain(m *testing.M) { os.Exit(runSuite(m)) }
-
-func runSuite(m *testing.M) int {
-	// TEST_LOG=1 shows the operator's log.
-	log.SetLogger(logr.Discard())
-	if os.Getenv("TEST_LOG") != "" {
-		log.SetLogger(logr.FromSlogHandler(slog.NewTextHandler(os.Stderr, nil)))
-	}
-	environment := &envtest.Environment{
-		CRDDirectoryPaths:     []string{filepath.Join("..", "..", "config", "crd", "bases", "example.com_databases.yaml")},
-		ErrorIfCRDPathMissing: true,
-	}
-	if os.Getenv("KUBEBUILDER_ASSETS") == "" {
-		assets, err := filepath.Abs(filepath.Join("..", "..", "bin"))
-		if err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			return 1
-		}
-		environment.BinaryAssetsDirectory = assets
-	}
-	var err error
-	if apiConfig, err = environment.Start(); err != nil {
-		fmt.Fprintln(os.Stderr, "These tests need kube-apiserver and etcd: `make test` builds them.", err)
-		return 1
-	}
-	defer func() {
-		if err := environment.Stop(); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-		}
-	}()
-	if err := clientgoscheme.AddToScheme(scheme); err != nil {
-		panic(err)
-	}
-	if err := v1.AddToScheme(scheme); err != nil {
-		panic(err)
-	}
-	if api, err = client.New(apiConfig, client.Options{Scheme: scheme}); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	return m.Run()
+func TestMain(m *testing.M) {
+	utilruntime.Must(clientgoscheme.AddToScheme(scheme))
+	utilruntime.Must(v1.AddToScheme(scheme))
+	os.Exit(testenv.Run(m, func(config *rest.Config) (err error) {
+		apiConfig = config
+		api, err = client.New(config, client.Options{Scheme: scheme})
+		return err
+	}))
 }
 
 // operator is a running operator, for one namespace of its own.

@@ -5,6 +5,7 @@ package testenv
 import (
 	"cmp"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"testing"
@@ -17,9 +18,13 @@ import (
 
 // Run starts an API server, hands its address to ready, runs the tests and
 // stops it. The result is the exit code. Without the binaries of an API server
-// and etcd, in KUBEBUILDER_ASSETS or the repository's bin, it fails.
+// and etcd, in KUBEBUILDER_ASSETS or the repository's bin, it fails. With TEST_LOG
+// set, the operators' log is shown.
 func Run(m *testing.M, ready func(*rest.Config) error) (code int) {
-	log.SetLogger(logr.Discard())     // the tests say what is wrong
+	log.SetLogger(logr.Discard()) // the tests say what is wrong
+	if os.Getenv("TEST_LOG") != "" {
+		log.SetLogger(logr.FromSlogHandler(slog.NewTextHandler(os.Stderr, nil)))
+	}
 	root := filepath.Join("..", "..") // tests run in their package's folder: controllers/X
 	environment := &envtest.Environment{
 		CRDDirectoryPaths:     []string{filepath.Join(root, "config", "crd", "bases")},

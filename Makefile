@@ -197,6 +197,10 @@ readme-test: deploy ## Run the README's commands, as far as the other tests don'
 e2e-chaos: deploy ## Prove that Ats run once while operators, runs and the API server are killed.
 	go run ./test/chaos
 
+.PHONY: bench-handover
+bench-handover: deploy ## Measure how late an At is that is due when the lead changes hands.
+	go run ./test/chaos -handover
+
 .PHONY: bench-at
 bench-at: build envtest-bin ## Measure how late Ats start, beside CronJobs and the API server's limit.
 	go run ./test/bench

@@ -7,10 +7,12 @@ import (
 	"os"
 	"reflect"
 	"strings"
+	"time"
 
 	"k8s.io/apimachinery/pkg/runtime"
 	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/utils/ptr"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -77,8 +79,10 @@ func (o *options) manager() ctrl.Options {
 		HealthProbeBindAddress: o.probeAddress,
 		LeaderElection:         o.leaderElect,
 		LeaderElectionID:       leaderElectionID,
-		// The process ends when the manager does, so a new leader need not wait.
+		// The process ends when the manager does, so a new leader need not wait
+		// for the lease to run out, and asks every second.
 		LeaderElectionReleaseOnCancel: true,
+		RetryPeriod:                   ptr.To(time.Second),
 	}
 }
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -55,21 +56,37 @@ func inBackground[T any](ctx context.Context, every time.Duration, do func(conte
 // killLeaders kills the process of the leader with SIGKILL, every 5 s.
 func (c *chaos) killLeaders(ctx context.Context) func() int {
 	return inBackground(ctx, killEvery, func(ctx context.Context, kills *int) {
-		held := &coordinationv1.Lease{}
-		if err := c.client.Get(ctx, client.ObjectKey{Namespace: operatorNamespace, Name: lease}, held); err != nil {
-			return // the API server is down; there is a next time
-		}
-		// A holder is named POD_UID, the UID being that of the process.
-		name, _, _ := strings.Cut(ptr.Deref(held.Spec.HolderIdentity, ""), "_")
-		pod := &corev1.Pod{}
-		if err := c.client.Get(ctx, client.ObjectKey{Namespace: operatorNamespace, Name: name}, pod); err != nil {
-			return
-		}
-		if pid := managerOf(string(pod.UID)); pid != 0 && syscall.Kill(pid, syscall.SIGKILL) == nil {
+		pod, err := c.leader(ctx)
+		if err == nil && signalLeader(pod, syscall.SIGKILL) {
 			*kills++
-			progress("killed the leader, %s", name)
+			progress("killed the leader, %s", pod.Name)
 		}
 	})
+}
+
+// leader is the pod that holds the lease.
+func (c *chaos) leader(ctx context.Context) (*corev1.Pod, error) {
+	held := &coordinationv1.Lease{}
+	if err := c.client.Get(ctx, client.ObjectKey{Namespace: operatorNamespace, Name: lease}, held); err != nil {
+		return nil, fmt.Errorf("reading the lease: %w", err)
+	}
+	// A holder is named POD_UID, the UID being that of the process.
+	name, _, _ := strings.Cut(ptr.Deref(held.Spec.HolderIdentity, ""), "_")
+	if name == "" {
+		return nil, errors.New("nobody leads")
+	}
+	pod := &corev1.Pod{}
+	if err := c.client.Get(ctx, client.ObjectKey{Namespace: operatorNamespace, Name: name}, pod); err != nil {
+		return nil, fmt.Errorf("reading the leader: %w", err)
+	}
+	return pod, nil
+}
+
+// signalLeader sends a signal to the operator's process in a pod, and tells
+// whether there was one.
+func signalLeader(pod *corev1.Pod, signal syscall.Signal) bool {
+	pid := managerOf(string(pod.UID))
+	return pid != 0 && syscall.Kill(pid, signal) == nil
 }
 
 // managerOf finds the operator's process in a pod: the node is this machine.

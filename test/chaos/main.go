@@ -7,6 +7,9 @@
 // the node. Meanwhile the leader of two operators is killed every 5 s, the pods
 // and Jobs of 20 of them are deleted while they run, and the API server is
 // killed once. It prints lost=0 twice=0 early=0, or fails.
+//
+// With -handover it measures instead how late an At starts that is due in the
+// moment when the leader ends gracefully, and when it is killed.
 package main
 
 import (
@@ -52,10 +55,11 @@ type chaos struct {
 func main() {
 	image := flag.String("image", os.Getenv("SHELL_IMAGE"), "An image with sh, date and cat.")
 	restart := flag.String("restart-apiserver", "bin/cluster restart kube-apiserver", "The command that kills the API server; empty for none.")
+	handover := flag.Bool("handover", false, "Measure how late an At is that is due when the lead changes hands, and nothing else.")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	ctrl.SetLogger(logr.Discard())
-	err := run(ctx, *image, *restart)
+	err := run(ctx, *image, *restart, *handover)
 	stop()
 	if err != nil {
 		fmt.Fprintf(os.Stderr, "chaos: %v\n", err)
@@ -63,7 +67,7 @@ func main() {
 	}
 }
 
-func run(ctx context.Context, image, restart string) (err error) {
+func run(ctx context.Context, image, restart string, handover bool) (err error) {
 	c, err := setup(ctx, image)
 	if err != nil {
 		return err
@@ -72,6 +76,13 @@ func run(ctx context.Context, image, restart string) (err error) {
 	if err := c.scaleOperator(ctx, 2); err != nil {
 		return err
 	}
+	if handover {
+		return c.measureHandovers(ctx)
+	}
+	return c.provokeChaos(ctx, restart)
+}
+
+func (c *chaos) provokeChaos(ctx context.Context, restart string) error {
 	if err := c.createAts(ctx); err != nil {
 		return err
 	}

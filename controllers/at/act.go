@@ -93,9 +93,12 @@ func (r *Reconciler) stop(ctx context.Context, job *batchv1.Job) error {
 	if ptr.Deref(job.Spec.ActiveDeadlineSeconds, 0) == 1 {
 		return nil
 	}
-	patch := []byte(`{"spec":{"activeDeadlineSeconds":1}}`)
-	err := r.Client.Patch(ctx, job.DeepCopy(), client.RawPatch(types.MergePatchType, patch))
-	if client.IgnoreNotFound(err) != nil {
+	stopped := job.DeepCopy()
+	stopped.Spec.ActiveDeadlineSeconds = ptr.To[int64](1)
+	// The lock spares another Job that has come to the name. After a conflict,
+	// the event of the newer Job brings the At back here.
+	err := r.Client.Patch(ctx, stopped, client.MergeFromWithOptions(job, client.MergeFromWithOptimisticLock{}))
+	if client.IgnoreNotFound(err) != nil && !apierrors.IsConflict(err) {
 		return fmt.Errorf("stopping Job %s: %w", job.Name, err)
 	}
 	return nil

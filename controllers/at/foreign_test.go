@@ -1,0 +1,37 @@
+package at
+
+import (
+	"testing"
+
+	batchv1 "k8s.io/api/batch/v1"
+)
+
+// A Job that the cache still has may be gone, and another one have its name:
+// that one is not stopped.
+func TestStopSparesForeignJob(t *testing.T) {
+	m := newModel()
+	o := newOperator(m, nil)
+	catchUp := func() {
+		for _, kind := range kinds {
+			o.catchUp(kind, len(m.history))
+		}
+	}
+	m.makeAt(0) // overdue
+	for range 3 {
+		catchUp()
+		o.reconcile("cnrex", fault{})
+	}
+	catchUp()
+	jobs := list[*batchv1.Job](m.objects)
+	if len(jobs) != 1 || len(jobs[0].Finalizers) != 0 {
+		t.Fatalf("want one Job that is released, got %+v", jobs)
+	}
+	m.editAt(2, 0) // cancelled
+	o.catchUp(kindAt, len(m.history))
+	m.remove(keyOf(jobs[0]))
+	m.squat()
+	o.reconcile("cnrex", fault{})
+	if m.wrong != nil {
+		t.Error(m.wrong)
+	}
+}

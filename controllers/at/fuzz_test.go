@@ -1,0 +1,222 @@
+package at
+
+import (
+	"math/rand/v2"
+	"strings"
+	"testing"
+	"time"
+
+	batchv1 "k8s.io/api/batch/v1"
+)
+
+// drive is a life of an At, or of several one after the other, at the model:
+// two operators that both act as leaders, and whatever else happens, as bytes
+// tell it. The same bytes give the same life.
+type drive struct {
+	model     *model
+	operators [2]*operator
+	input     []byte
+}
+
+// maxInput bounds a life. What can be told in so many bytes need not be told in more.
+const maxInput = 256
+
+// live lives the life that the input tells, and what follows from it when no
+// more faults happen. It returns what went wrong. plant makes the operators
+// buggy; nil: it doesn't.
+func live(input []byte, plant func(*operator)) []string {
+	m := newModel()
+	d := &drive{model: m, input: input[:min(len(input), maxInput)]}
+	d.operators = [2]*operator{newOperator(m, plant), newOperator(m, plant)}
+	m.makeAt(d.next())
+	for len(d.input) > 0 {
+		d.step()
+	}
+	if d.settle() {
+		m.lasting()
+	} else {
+		m.violated("it never comes to rest")
+	}
+	return m.wrong
+}
+
+// next takes a byte from the input: 0 when there is none left.
+func (d *drive) next() byte {
+	if len(d.input) == 0 {
+		return 0
+	}
+	b := d.input[0]
+	d.input = d.input[1:]
+	return b
+}
+
+// times are steps of the clocks.
+var times = []time.Duration{100 * time.Millisecond, time.Second, 3 * time.Second, 20 * time.Second, time.Minute, time.Hour}
+
+// step does one thing.
+func (d *drive) step() {
+	m, what, how := d.model, d.next(), d.next()
+	o := d.operators[how&1]
+	how >>= 1
+	switch what % 16 {
+	case 0, 1:
+		d.pass(times[int(how)%len(times)])
+	case 2:
+		by := times[int(how>>1)%len(times)]
+		if how&1 == 1 {
+			by = -by
+		}
+		o.stepClock(by)
+	case 3, 4:
+		o.reconcile("cnrex", fault{})
+	case 5, 6, 7:
+		d.faulty(o, how)
+	case 8, 9:
+		for i, kind := range kinds {
+			if how>>i&1 == 0 {
+				o.catchUp(kind, 1+int(how>>3))
+			}
+		}
+	case 10:
+		if !o.busy {
+			o.restart(int(how) % 4)
+		}
+	case 11, 12:
+		m.land()
+		m.collectGarbage()
+		for _, job := range list[*batchv1.Job](m.objects) {
+			m.play(job, how&1 == 1, how&6 == 6)
+		}
+	case 13:
+		d.deleteByHand(how)
+	case 14:
+		m.editAt(how&7, how>>3)
+	case 15:
+		d.replaceByHand(how)
+	}
+}
+
+// pass lets time pass. What the operators put off until then comes into their queues.
+func (d *drive) pass(span time.Duration) {
+	d.model.now = d.model.now.Add(span)
+	for _, o := range d.operators {
+		o.awake()
+	}
+}
+
+// faulty lets an operator look at the At while something goes wrong.
+func (d *drive) faulty(o *operator, how byte) {
+	where := d.next()
+	with := fault{kind: 1 + faultKind(how)%(faultKinds-1), call: int(where % 6), behind: int(where / 6 % 4)}
+	with.meanwhile = func() {
+		for range 1 + d.next()%8 {
+			d.step()
+		}
+	}
+	o.reconcile("cnrex", with)
+}
+
+func (d *drive) deleteByHand(how byte) {
+	m := d.model
+	if how&3 == 0 {
+		m.deleteAt(how&4 != 0)
+		return
+	}
+	for _, job := range list[*batchv1.Job](m.objects) {
+		if how&3 == 1 {
+			m.remove(key{kindPod, job.Name + "-pod"})
+		} else {
+			m.remove(keyOf(job))
+		}
+	}
+}
+
+func (d *drive) replaceByHand(how byte) {
+	if how&3 == 3 {
+		d.model.squat()
+		return
+	}
+	if how&3 == 2 {
+		d.model.deleteAt(false)
+	}
+	d.model.makeAt(how >> 2)
+}
+
+// settle lets all go on without faults until nothing happens any more. Nobody
+// looks at an At but who has reason to. It tells whether that came to be.
+func (d *drive) settle() bool {
+	m := d.model
+	m.land()
+	for _, job := range list[*batchv1.Job](m.objects) {
+		if len(job.OwnerReferences) == 0 {
+			m.remove(keyOf(job)) // what stands in the way for ever is not to be tested here
+		}
+	}
+	for range 100 {
+		before := len(m.history)
+		for range 20 {
+			d.work()
+		}
+		wake, any := d.wakeTime()
+		if len(m.history) == before && !any {
+			return true
+		}
+		d.pass(max(time.Second, wake.Sub(m.now)))
+	}
+	return false
+}
+
+// work lets every part of the cluster do what it has to do now.
+func (d *drive) work() {
+	m := d.model
+	for _, o := range d.operators {
+		for _, kind := range kinds {
+			o.catchUp(kind, len(m.history))
+		}
+		if o.queue["cnrex"] {
+			o.reconcile("cnrex", fault{})
+		}
+	}
+	m.collectGarbage()
+	for _, job := range list[*batchv1.Job](m.objects) {
+		m.play(job, false, false)
+	}
+}
+
+// wakeTime is when an operator looks at the At again, if any is to.
+func (d *drive) wakeTime() (wake time.Time, any bool) {
+	for _, o := range d.operators {
+		for _, moment := range o.later {
+			if !any || moment.Before(wake) {
+				wake, any = moment, true
+			}
+		}
+	}
+	return wake, any
+}
+
+// seeds are how many random lives the plain test lives.
+const seeds = 2000
+
+// randomInput is the same for the same seed.
+func randomInput(seed uint64) []byte {
+	random := rand.New(rand.NewPCG(seed, 0)) //nolint:gosec // it must be the same each time
+	input := make([]byte, 16+random.IntN(maxInput-16))
+	for i := range input {
+		input[i] = byte(random.Uint32())
+	}
+	return input
+}
+
+// FuzzAt: whatever happens, an At has one Job, not before its time, comes to an
+// end, and its status goes forward only.
+func FuzzAt(f *testing.F) {
+	for seed := range uint64(seeds) {
+		f.Add(randomInput(seed))
+	}
+	f.Fuzz(func(t *testing.T, input []byte) {
+		if wrong := live(input, nil); wrong != nil {
+			t.Error(strings.Join(wrong, "\n"))
+		}
+	})
+}

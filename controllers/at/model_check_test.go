@@ -1,0 +1,120 @@
+package at
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	batchv1 "k8s.io/api/batch/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/utils/ptr"
+
+	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
+)
+
+// checkStart notes a Job that must not be made: a second one, or one before its
+// time, or against the At's word. What counts is at, as the operator last
+// read it, live, and since, its clock when it decided.
+func (m *model) checkStart(job *batchv1.Job, at *cnatv1alpha1.At, since time.Time) {
+	owner := job.OwnerReferences[0]
+	if first, ok := m.jobs[owner.UID]; ok {
+		m.violated("a second Job %s of %s, after %s", job.UID, owner.UID, first)
+	}
+	m.jobs[owner.UID] = string(job.UID)
+
+	if at == nil { // it did not look: then it must be right by luck
+		at = get[*cnatv1alpha1.At](m.objects, key{kindAt, owner.Name})
+	}
+	if at == nil || at.UID != owner.UID {
+		m.violated("a Job of %s, which is gone", owner.UID)
+		return
+	}
+	if early := at.DueTime().Sub(since); early > 0 {
+		m.violated("a Job of %s %s before its time", at.UID, early)
+	}
+	for wrong, is := range map[string]bool{
+		"is over":          at.Status.Finished(),
+		"has had its Job":  at.Status.JobUID != "",
+		"is suspended":     at.Spec.Suspend != nil && *at.Spec.Suspend,
+		"is cancelled":     at.Spec.Cancel != nil && *at.Spec.Cancel,
+		"is being deleted": at.DeletionTimestamp != nil,
+	} {
+		if is {
+			m.violated("a Job of %s, which %s", at.UID, wrong)
+		}
+	}
+}
+
+// backwards tells what in a status must not follow on another one.
+func backwards(old, next *cnatv1alpha1.AtStatus) string {
+	rank := map[cnatv1alpha1.AtPhase]int{"": 0, cnatv1alpha1.AtPending: 1, cnatv1alpha1.AtRunning: 2}
+	switch {
+	case old.Finished() && next.Phase != old.Phase:
+		return fmt.Sprintf("phase %s after %s", next.Phase, old.Phase)
+	case !next.Finished() && rank[next.Phase] < rank[old.Phase]:
+		return fmt.Sprintf("phase %q after %s", next.Phase, old.Phase)
+	case old.JobUID != "" && next.JobUID != old.JobUID:
+		return fmt.Sprintf("Job %q after %s", next.JobUID, old.JobUID)
+	case old.StartTime != nil && !old.StartTime.Equal(next.StartTime):
+		return fmt.Sprintf("start time %v after %v", next.StartTime, old.StartTime)
+	case old.CompletionTime != nil && !old.CompletionTime.Equal(next.CompletionTime):
+		return fmt.Sprintf("completion time %v after %v", next.CompletionTime, old.CompletionTime)
+	case old.ExitCode != nil && next.ExitCode == nil:
+		return "no exit code any more"
+	}
+	return ""
+}
+
+// lasting tells what is wrong once nothing happens any more.
+func (m *model) lasting() {
+	for _, job := range list[*batchv1.Job](m.objects) {
+		if slices.Contains(job.Finalizers, runFinalizer) {
+			m.violated("Job %s is held for ever", job.UID)
+		}
+		if !finished(job) && metav1.GetControllerOf(job) != nil {
+			m.violated("Job %s never ends", job.UID)
+		}
+	}
+	for _, at := range list[*cnatv1alpha1.At](m.objects) {
+		made := types.UID(m.jobs[at.UID])
+		// Of two leaders, one may give the At up while the other starts it. Then the Job is stopped.
+		givenUp := at.Status.Phase == cnatv1alpha1.AtMissed || at.Status.Phase == cnatv1alpha1.AtCancelled
+		switch {
+		case at.Status.JobUID != made && !givenUp:
+			m.violated("%s has had Job %q, and records %q", at.UID, made, at.Status.JobUID)
+		case ptr.Deref(at.Spec.Suspend, false) && at.Status.JobUID == "":
+		case !at.Status.Finished():
+			m.violated("%s never ends: %s", at.UID, describe(at))
+		case at.Spec.TTLSecondsAfterFinished != nil:
+			m.violated("%s is over, and is kept for ever: %s", at.UID, describe(at))
+		}
+	}
+}
+
+func describe(at *cnatv1alpha1.At) string {
+	return fmt.Sprintf("phase %s, reason %s %q, Job %q", at.Status.Phase, at.Status.Reason, at.Status.Message, at.Status.JobUID)
+}
+
+// recorder counts events: each step of an At has one, once. That it was sent is
+// not certain, since the operator may end before.
+type recorder struct{ model *model }
+
+// Eventf implements events.EventRecorder.
+func (r *recorder) Eventf(regarding, _ runtime.Object, _, reason, _, note string, args ...any) {
+	at := regarding.(*cnatv1alpha1.At)
+	step := reason
+	switch reason {
+	case "Succeeded", "Failed", "Cancelled", "Missed":
+		step = "end"
+	case "Scheduled", "Started":
+	default:
+		return // what holds it up may come and go
+	}
+	step += " of " + string(at.UID)
+	r.model.told[step]++
+	if r.model.told[step] > 1 {
+		r.model.violated("a second event for the %s: %s %s", step, reason, fmt.Sprintf(note, args...))
+	}
+}

@@ -1,0 +1,192 @@
+package at
+
+import (
+	"slices"
+	"time"
+
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
+
+	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
+)
+
+// The rest of the cluster: the garbage collector, the Job controller and the
+// kubelet, each of which does one thing at a time.
+
+// collectGarbage deletes what has lost its owner, and what its owner takes along.
+func (m *model) collectGarbage() {
+	for _, job := range list[*batchv1.Job](m.objects) {
+		owner := metav1.GetControllerOf(job)
+		if owner == nil {
+			continue
+		}
+		at := get[*cnatv1alpha1.At](m.objects, key{kindAt, owner.Name})
+		if at == nil || at.UID != owner.UID || at.DeletionTimestamp != nil {
+			m.remove(keyOf(job))
+		}
+	}
+	for _, pod := range list[*corev1.Pod](m.objects) {
+		job := get[*batchv1.Job](m.objects, key{kindJob, pod.OwnerReferences[0].Name})
+		if job == nil || job.UID != pod.OwnerReferences[0].UID {
+			m.remove(keyOf(pod))
+		}
+	}
+	for _, at := range list[*cnatv1alpha1.At](m.objects) {
+		if at.DeletionTimestamp != nil && !slices.ContainsFunc(list[*batchv1.Job](m.objects), func(job *batchv1.Job) bool {
+			return metav1.IsControlledBy(job, at)
+		}) {
+			edit(m, keyOf(at), func(at *cnatv1alpha1.At) { at.Finalizers = nil })
+		}
+	}
+}
+
+// play brings a Job one step further. Its container fails if it must, and does
+// not start while it is held.
+func (m *model) play(job *batchv1.Job, fails, held bool) {
+	pod := get[*corev1.Pod](m.objects, key{kindPod, job.Name + "-pod"})
+	if pod != nil && pod.OwnerReferences[0].UID != job.UID {
+		return // that of a former Job with that name, which is about to go
+	}
+	deadline := ptr.Deref(job.Spec.ActiveDeadlineSeconds, 1<<31)
+	switch {
+	case finished(job) || metav1.GetControllerOf(job) == nil:
+	case job.DeletionTimestamp == nil && m.now.After(job.CreationTimestamp.Add(seconds(deadline))):
+		m.remove(key{kindPod, job.Name + "-pod"})
+		m.finishJob(job, batchv1.JobFailed, batchv1.JobReasonDeadlineExceeded)
+	case pod != nil:
+		m.playPod(job, pod, fails, held)
+	case job.DeletionTimestamp != nil:
+	case m.pods[job.UID] > 0: // it was deleted, which counts as a failure
+		m.finishJob(job, batchv1.JobFailed, batchv1.JobReasonBackoffLimitExceeded)
+	default:
+		m.startPod(job)
+	}
+}
+
+func (m *model) startPod(job *batchv1.Job) {
+	m.pods[job.UID]++
+	pod := &corev1.Pod{
+		ObjectMeta: *job.Spec.Template.ObjectMeta.DeepCopy(),
+		Spec:       *job.Spec.Template.Spec.DeepCopy(),
+	}
+	pod.Name = job.Name + "-pod"
+	pod.Labels[batchv1.ControllerUidLabel] = string(job.UID)
+	pod.OwnerReferences = []metav1.OwnerReference{*metav1.NewControllerRef(job, batchv1.SchemeGroupVersion.WithKind("Job"))}
+	pod.Status.ContainerStatuses = []corev1.ContainerStatus{{Name: "command", State: waiting("ContainerCreating", "")}}
+	if err := m.create(pod); err != nil {
+		panic(err)
+	}
+}
+
+// playPod is the kubelet and, once the container has ended, the Job controller.
+func (m *model) playPod(job *batchv1.Job, pod *corev1.Pod, fails, held bool) {
+	now := metav1.NewTime(m.now.Truncate(time.Second))
+	state := pod.Status.ContainerStatuses[0].State
+	var next corev1.ContainerState
+	switch {
+	case state.Terminated != nil && state.Terminated.ExitCode != 0:
+		m.finishJob(job, batchv1.JobFailed, batchv1.JobReasonBackoffLimitExceeded)
+		return
+	case state.Terminated != nil:
+		m.finishJob(job, batchv1.JobComplete, "CompletionsReached")
+		return
+	case state.Running != nil:
+		next.Terminated = &corev1.ContainerStateTerminated{StartedAt: state.Running.StartedAt, FinishedAt: now}
+		if fails {
+			next.Terminated.ExitCode = 1
+		}
+	case held:
+		next = waiting("ErrImagePull", "not found")
+	default:
+		next.Running = &corev1.ContainerStateRunning{StartedAt: now}
+	}
+	edit(m, keyOf(pod), func(pod *corev1.Pod) { pod.Status.ContainerStatuses[0].State = next })
+}
+
+func (m *model) finishJob(job *batchv1.Job, condition batchv1.JobConditionType, reason string) {
+	edit(m, keyOf(job), func(job *batchv1.Job) {
+		job.Status.Conditions = []batchv1.JobCondition{{Type: condition, Status: corev1.ConditionTrue, Reason: reason}}
+	})
+}
+
+// The person, who makes, edits and deletes objects by hand, within what the
+// API server allows.
+
+// makeAt makes an At, if there is none, of one of several kinds.
+func (m *model) makeAt(kind byte) {
+	at := &cnatv1alpha1.At{}
+	at.Name, at.Spec.Command = "cnrex", "echo YAY"
+	if kind&1 == 0 {
+		schedule := metav1.NewTime(m.now.Truncate(time.Second).Add([]time.Duration{-time.Hour, 2 * time.Second}[kind>>1&1]))
+		at.Spec.Schedule = &schedule
+	} else {
+		at.Spec.After = &metav1.Duration{Duration: []time.Duration{time.Second, time.Minute}[kind>>1&1]}
+	}
+	changes := []func(*cnatv1alpha1.At){
+		suspended, startingDeadline(30), pendingDeadline(5), timeToLive(0),
+	}
+	for i, change := range changes {
+		if kind>>(2+i)&1 == 1 {
+			change(at)
+		}
+	}
+	_ = m.create(at) // there may be one
+}
+
+// editAt changes a spec, unless the rules of the CRD refuse that.
+func (m *model) editAt(what, amount byte) {
+	edits := []func(*cnatv1alpha1.At){
+		func(at *cnatv1alpha1.At) {
+			if at.Status.JobUID != "" {
+				return
+			}
+			schedule := metav1.NewTime(m.now.Truncate(time.Second).Add([]time.Duration{-time.Hour, 0, time.Second, 2 * time.Hour}[amount%4]))
+			at.Spec.Schedule, at.Spec.After = &schedule, nil
+		},
+		func(at *cnatv1alpha1.At) { at.Spec.Suspend = ptr.To(!ptr.Deref(at.Spec.Suspend, false)) },
+		cancelled,
+		timeToLive(int32(amount) * 10),
+		startingDeadline(1 + int64(amount)),
+		pendingDeadline(1 + int64(amount)),
+		func(at *cnatv1alpha1.At) { at.Spec.TTLSecondsAfterFinished = nil },
+		func(at *cnatv1alpha1.At) {
+			if at.Status.JobUID == "" {
+				at.Spec.ActiveDeadlineSeconds = 1 + int64(amount)
+			}
+		},
+	}
+	edit(m, key{kindAt, "cnrex"}, func(at *cnatv1alpha1.At) {
+		edits[int(what)%len(edits)](at)
+		at.Generation++
+	})
+}
+
+// deleteAt deletes the At. In the foreground, it waits until its Job is gone.
+func (m *model) deleteAt(foreground bool) {
+	if foreground {
+		edit(m, key{kindAt, "cnrex"}, func(at *cnatv1alpha1.At) {
+			if at.DeletionTimestamp == nil {
+				at.Finalizers = []string{metav1.FinalizerDeleteDependents}
+			}
+		})
+	}
+	m.remove(key{kindAt, "cnrex"})
+}
+
+// squat makes a Job with the name that the At's Job is to have, or removes it.
+func (m *model) squat() {
+	at := get[*cnatv1alpha1.At](m.objects, key{kindAt, "cnrex"})
+	if at == nil {
+		return
+	}
+	job := get[*batchv1.Job](m.objects, key{kindJob, jobName(at)})
+	if job != nil && metav1.GetControllerOf(job) == nil {
+		m.remove(keyOf(job))
+		return
+	}
+	foreign := &batchv1.Job{}
+	foreign.Name = jobName(at)
+	_ = m.create(foreign) // the At's own may be there
+}

@@ -1,0 +1,152 @@
+package at
+
+import (
+	"context"
+	"time"
+
+	"github.com/go-logr/logr"
+	batchv1 "k8s.io/api/batch/v1"
+	"k8s.io/utils/clock"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/log"
+
+	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
+)
+
+// operator is a process of the operator at the model: a Reconciler with a wall
+// clock, a cache and a queue of its own. As in a cache of informers, each kind
+// of object lags by itself.
+type operator struct {
+	clock.WithTicker // none: the Reconciler asks for the time only
+	*Reconciler
+
+	model *model
+	skew  time.Duration // of its clock from the true time
+	cache map[key]client.Object
+	read  map[string]int       // by kind, how much of the history the cache has seen
+	queue map[string]bool      // the Ats to be looked at
+	later map[string]time.Time // Ats to be looked at again, by the monotonic clock: the true time
+	live  *cnatv1alpha1.At     // the last live read of the At in this reconcile
+	since time.Time            // what its clock said at the beginning of this reconcile
+	calls int                  // to the API server in this reconcile
+	fault fault                // of one of them
+	busy  bool                 // a reconcile is going on
+	dead  bool                 // the process ended in it
+}
+
+func newOperator(m *model, plant func(*operator)) *operator {
+	o := &operator{model: m}
+	o.Reconciler = &Reconciler{
+		Client:       &cachedClient{operator: o},
+		APIReader:    &liveReader{operator: o},
+		Recorder:     &recorder{m},
+		Clock:        o,
+		CommandImage: "busybox",
+	}
+	if plant != nil {
+		plant(o)
+	}
+	o.restart(0)
+	return o
+}
+
+// Now implements clock.Clock: the operator's wall clock.
+func (o *operator) Now() time.Time {
+	now := o.model.now.Add(o.skew)
+	if o.since.IsZero() {
+		o.since = now
+	}
+	return now
+}
+
+// restart begins a new process. Its cache begins with what an API server that
+// is behind by some changes lists.
+func (o *operator) restart(behind int) {
+	o.cache, o.read = map[key]client.Object{}, map[string]int{}
+	o.queue, o.later = map[string]bool{}, map[string]time.Time{}
+	o.dead = false
+	for _, kind := range kinds {
+		o.catchUp(kind, max(0, len(o.model.history)-behind))
+	}
+}
+
+// catchUp lets the cache of a kind see so much more of the history.
+func (o *operator) catchUp(kind string, changes int) {
+	end := min(o.read[kind]+changes, len(o.model.history))
+	for _, revised := range o.model.history[o.read[kind]:end] {
+		if revised.key.kind != kind {
+			continue
+		}
+		before := o.cache[revised.key]
+		if revised.object == nil {
+			delete(o.cache, revised.key)
+		} else if kind == kindAt || revised.object.GetLabels()[labelPartOf] == partOf {
+			o.cache[revised.key] = revised.object
+		}
+		for _, object := range []client.Object{before, revised.object} {
+			o.enqueue(object)
+		}
+	}
+	o.read[kind] = end
+}
+
+// enqueue notes that the At that an object belongs to is to be looked at, as
+// SetupWithManager has it.
+func (o *operator) enqueue(object client.Object) {
+	switch object := object.(type) {
+	case *cnatv1alpha1.At:
+		o.queue[object.Name] = true
+	case *batchv1.Job:
+		for _, name := range atOfJob(object) {
+			o.queue[name] = true
+		}
+	case nil:
+	default:
+		for _, request := range atOfPod(context.Background(), object) {
+			o.queue[request.Name] = true
+		}
+	}
+}
+
+// stepClock steps the wall clock. The clockWatch notices.
+func (o *operator) stepClock(by time.Duration) {
+	o.skew += by
+	for _, at := range list[*cnatv1alpha1.At](o.cache) {
+		if !at.Status.Finished() {
+			o.queue[at.Name] = true
+		}
+	}
+}
+
+// awake moves the Ats whose time to be looked at again has come into the queue.
+func (o *operator) awake() {
+	for name, moment := range o.later {
+		if !moment.After(o.model.now) {
+			delete(o.later, name)
+			o.queue[name] = true
+		}
+	}
+}
+
+// reconcile looks at an At, with a fault in one of the calls to the API server.
+func (o *operator) reconcile(name string, with fault) {
+	if o.busy {
+		return // a controller never looks at one At twice at a time
+	}
+	delete(o.queue, name)
+	delete(o.later, name)
+	o.busy, o.calls, o.fault, o.live, o.since = true, 0, with, nil, time.Time{}
+	request := ctrl.Request{}
+	request.Namespace, request.Name = "default", name
+	result, err := o.Reconcile(log.IntoContext(context.Background(), logr.Discard()), request)
+	o.busy = false
+	switch {
+	case o.dead:
+		o.restart(with.behind)
+	case err != nil:
+		o.later[name] = o.model.now.Add(firstRetry)
+	case result.RequeueAfter > 0:
+		o.later[name] = o.model.now.Add(result.RequeueAfter)
+	}
+}

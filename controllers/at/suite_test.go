@@ -2,6 +2,7 @@ package at
 
 import (
 	"context"
+	"flag"
 	"os"
 	"testing"
 	"time"
@@ -33,6 +34,11 @@ var (
 func TestMain(m *testing.M) {
 	utilruntime.Must(clientgoscheme.AddToScheme(scheme))
 	utilruntime.Must(cnatv1alpha1.AddToScheme(scheme))
+	flag.Parse()
+	if fuzzed := flag.Lookup("test.fuzz"); fuzzed.Value.String() != "" {
+		os.Exit(m.Run()) // on a model of the API server; each worker runs this, too
+	}
+	utilruntime.Must(flag.Set("test.parallel", "8")) // those side by side wait more than they compute
 	os.Exit(testenv.Run(m, func(config *rest.Config) (err error) {
 		apiConfig = config
 		api, err = client.New(config, client.Options{Scheme: scheme})
@@ -53,6 +59,20 @@ func newNamespace(t *testing.T) string {
 // startOperator runs the At controller for one namespace until the test ends.
 func startOperator(t *testing.T, namespace string) {
 	t.Helper()
+	stop, err := runOperator(namespace, func(*Reconciler) {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := stop(); err != nil {
+			t.Errorf("the operator: %v", err)
+		}
+	})
+}
+
+// runOperator runs the At controller, with some changes to it, for one
+// namespace until it is stopped.
+func runOperator(namespace string, change func(*Reconciler)) (stop func() error, err error) {
 	mgr, err := ctrl.NewManager(apiConfig, ctrl.Options{
 		Scheme:     scheme,
 		Metrics:    metricsserver.Options{BindAddress: "0"},
@@ -60,7 +80,7 @@ func startOperator(t *testing.T, namespace string) {
 		Controller: config.Controller{SkipNameValidation: ptr.To(true)}, // one controller a test, in one process
 	})
 	if err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
 	reconciler := &Reconciler{
 		Client:       mgr.GetClient(),
@@ -69,18 +89,17 @@ func startOperator(t *testing.T, namespace string) {
 		Clock:        clock.RealClock{},
 		CommandImage: "busybox",
 	}
+	change(reconciler)
 	if err := reconciler.SetupWithManager(mgr); err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	stopped := make(chan error, 1)
 	go func() { stopped <- mgr.Start(ctx) }()
-	t.Cleanup(func() {
+	return func() error {
 		cancel()
-		if err := <-stopped; err != nil {
-			t.Errorf("the operator: %v", err)
-		}
-	})
+		return <-stopped
+	}, nil
 }
 
 // eventually waits until check holds.

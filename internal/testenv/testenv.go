@@ -31,17 +31,17 @@ func Run(m *testing.M, ready func(*rest.Config) error) (code int) {
 		ErrorIfCRDPathMissing: true,
 		BinaryAssetsDirectory: cmp.Or(os.Getenv("KUBEBUILDER_ASSETS"), filepath.Join(root, "bin")),
 	}
-	config, err := environment.Start()
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "These tests need kube-apiserver and etcd in bin/; `make envtest-bin` builds them:", err)
-		return 1
-	}
-	defer func() {
+	defer func() { // also after a start that failed half-way, as for a CRD that is refused
 		if err := environment.Stop(); err != nil {
 			fmt.Fprintln(os.Stderr, "stopping the API server:", err)
 			code = 1
 		}
 	}()
+	config, err := environment.Start()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "These tests need kube-apiserver and etcd in bin/; `make envtest-bin` builds them:", err)
+		return 1
+	}
 	config.QPS = -1
 	if err := ready(config); err != nil {
 		fmt.Fprintln(os.Stderr, "preparing the tests:", err)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -31,32 +32,35 @@ func startControlPlane(bin, folder string) (*controlPlane, error) {
 		},
 		kubeconfig: filepath.Join(folder, "kubeconfig"),
 	}
+	if err := c.start(bin, folder); err != nil {
+		return nil, errors.Join(err, c.stop())
+	}
+	return c, nil
+}
+
+func (c *controlPlane) start(bin, folder string) error {
 	var err error
 	if c.config, err = c.environment.Start(); err != nil {
-		return nil, fmt.Errorf("starting the API server (`make envtest-bin` builds it): %w", err)
+		return fmt.Errorf("starting the API server (`make envtest-bin` builds it): %w", err)
 	}
 	c.config.QPS = -1
 	admin, err := c.environment.AddUser(envtest.User{Name: "bench", Groups: []string{"system:masters"}}, nil)
 	if err != nil {
-		return nil, fmt.Errorf("adding a user: %w", err)
+		return fmt.Errorf("adding a user: %w", err)
 	}
 	kubeconfig, err := admin.KubeConfig()
 	if err != nil {
-		return nil, fmt.Errorf("writing a kubeconfig: %w", err)
+		return fmt.Errorf("writing a kubeconfig: %w", err)
 	}
 	if err := os.WriteFile(c.kubeconfig, kubeconfig, 0o600); err != nil {
-		return nil, err
+		return err
 	}
-	// Kubernetes' own settings, but for the client's rate limit, which would
-	// slow CronJobs down for a reason that is not theirs.
+	// With Kubernetes' own settings, as users have them; among them is the
+	// client's rate limit, of 20 requests a second.
 	c.controllers, err = startProcess(filepath.Join(folder, "kube-controller-manager.log"), filepath.Join(bin, "kube"),
 		"kube-controller-manager", "--kubeconfig="+c.kubeconfig, "--controllers=cronjob-controller,job-controller,garbage-collector-controller",
-		"--leader-elect=false", "--bind-address=127.0.0.1", "--secure-port=0", "--kube-api-qps=1000", "--kube-api-burst=2000",
-		"--use-service-account-credentials=false")
-	if err != nil {
-		return nil, err
-	}
-	return c, nil
+		"--leader-elect=false", "--bind-address=127.0.0.1", "--secure-port=0")
+	return err
 }
 
 func (c *controlPlane) stop() error {

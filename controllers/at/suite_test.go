@@ -35,7 +35,7 @@ func TestMain(m *testing.M) {
 	utilruntime.Must(clientgoscheme.AddToScheme(scheme))
 	utilruntime.Must(cnatv1alpha1.AddToScheme(scheme))
 	flag.Parse()
-	if fuzzed := flag.Lookup("test.fuzz"); fuzzed.Value.String() != "" {
+	if fuzzing() {
 		os.Exit(m.Run()) // on a model of the API server; each worker runs this, too
 	}
 	utilruntime.Must(flag.Set("test.parallel", "8")) // those side by side wait more than they compute
@@ -45,6 +45,9 @@ func TestMain(m *testing.M) {
 		return err
 	}))
 }
+
+// fuzzing tells whether this is a run of `go test -fuzz`.
+func fuzzing() bool { return flag.Lookup("test.fuzz").Value.String() != "" }
 
 // newNamespace makes a namespace for one test.
 func newNamespace(t *testing.T) string {

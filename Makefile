@@ -185,6 +185,11 @@ undeploy: bin/kustomize bin/kubectl ## Remove the operator, its CRDs, and with t
 
 ##@ Tests
 
+.PHONY: fuzz
+fuzz: ## Fuzz the At controller on a model of the API server, for FUZZTIME.
+	go test ./controllers/at -run='^$$' -fuzz=FuzzAt -fuzztime=$(FUZZTIME)
+FUZZTIME ?= 60s
+
 .PHONY: e2e
 e2e: deploy ## Run the tests on a real cluster.
 	go test ./test/e2e -count=1 -timeout=20m -v -ginkgo.v

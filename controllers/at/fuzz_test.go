@@ -132,8 +132,12 @@ func (d *drive) deleteByHand(how byte) {
 }
 
 func (d *drive) replaceByHand(how byte) {
-	if how&3 == 3 {
+	switch how & 7 {
+	case 3:
 		d.model.squat()
+		return
+	case 7:
+		d.model.quota = !d.model.quota
 		return
 	}
 	if how&3 == 2 {
@@ -147,23 +151,34 @@ func (d *drive) replaceByHand(how byte) {
 func (d *drive) settle() bool {
 	m := d.model
 	m.land()
+	for range 3 {
+		d.round()
+	}
+	m.quota = false
 	for _, job := range list[*batchv1.Job](m.objects) {
 		if len(job.OwnerReferences) == 0 {
-			m.remove(keyOf(job)) // what stands in the way for ever is not to be tested here
+			m.remove(keyOf(job)) // what stood in the way, as the quota did
 		}
 	}
 	for range 100 {
-		before := len(m.history)
-		for range 20 {
-			d.work()
-		}
-		wake, any := d.wakeTime()
-		if len(m.history) == before && !any {
+		if !d.round() {
 			return true
 		}
-		d.pass(max(time.Second, wake.Sub(m.now)))
 	}
 	return false
+}
+
+// round lets everybody do what is to be done now, and time pass until there is
+// more. It tells whether there was anything, or will be.
+func (d *drive) round() bool {
+	m := d.model
+	before := len(m.history)
+	for range 20 {
+		d.work()
+	}
+	wake, any := d.wakeTime()
+	d.pass(max(time.Second, wake.Sub(m.now)))
+	return any || len(m.history) > before
 }
 
 // work lets every part of the cluster do what it has to do now.

@@ -47,6 +47,21 @@ func (m *model) checkStart(job *batchv1.Job, at *cnatv1alpha1.At, since time.Tim
 	}
 }
 
+// checkEnd notes an At that is called over against better knowledge, which a
+// live read gives, unless something happened since then.
+func (o *operator) checkEnd(at *cnatv1alpha1.At) {
+	if o.fault.kind == pause || o.fault.kind == late || !at.Status.Finished() {
+		return
+	}
+	job := get[*batchv1.Job](o.model.objects, key{kindJob, jobName(at)})
+	if job == nil || !metav1.IsControlledBy(job, at) {
+		return
+	}
+	if at.Status.JobUID == "" || at.Status.Reason == cnatv1alpha1.ReasonJobDeleted {
+		o.model.violated("%s is called over while Job %s is there: %s", at.UID, job.UID, describe(at))
+	}
+}
+
 // backwards tells what in a status must not follow on another one.
 func backwards(old, next *cnatv1alpha1.AtStatus) string {
 	rank := map[cnatv1alpha1.AtPhase]int{"": 0, cnatv1alpha1.AtPending: 1, cnatv1alpha1.AtRunning: 2}

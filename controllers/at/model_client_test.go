@@ -40,8 +40,9 @@ type fault struct {
 }
 
 var (
-	errCrash = errors.New("the operator has ended")
-	errFault = apierrors.NewTimeoutError("the model's API server does not answer", 1)
+	errCrash   = errors.New("the operator has ended")
+	errRefused = apierrors.NewForbidden(key{}.resource(), "", errors.New("exceeded quota"))
+	errFault   = apierrors.NewTimeoutError("the model's API server does not answer", 1)
 )
 
 // call asks the API server. creates tells that it is for the Job.
@@ -67,7 +68,7 @@ func (o *operator) call(creates bool, do func() error) error {
 		o.dead = true
 		return errors.Join(err, errCrash)
 	case refuse:
-		return apierrors.NewForbidden(key{}.resource(), "", errors.New("exceeded quota"))
+		return errRefused
 	case late:
 		o.model.doLater(creates, do)
 		return errFault
@@ -120,6 +121,9 @@ func (c *cachedClient) List(_ context.Context, into client.ObjectList, options .
 func (c *cachedClient) Create(_ context.Context, object client.Object, _ ...client.CreateOption) error {
 	live, since := c.operator.live, c.operator.since
 	return c.operator.call(true, func() error {
+		if c.operator.model.quota {
+			return errRefused
+		}
 		job := object.DeepCopyObject().(*batchv1.Job)
 		if err := c.operator.model.create(job); err != nil {
 			return err
@@ -190,6 +194,7 @@ func (w *statusWriter) Update(_ context.Context, object client.Object, _ ...clie
 		if err := m.checkVersion(k, asked.ResourceVersion); err != nil {
 			return err
 		}
+		w.operator.checkEnd(asked)
 		edit(m, k, func(at *cnatv1alpha1.At) { at.Status = asStored(asked, &cnatv1alpha1.At{}).Status })
 		get[*cnatv1alpha1.At](m.objects, k).DeepCopyInto(asked)
 		return nil

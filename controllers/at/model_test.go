@@ -28,6 +28,7 @@ type model struct {
 	history []revision
 	uids    int
 	late    []func()             // writes that the API server is still about to do
+	quota   bool                 // no Job may be made
 	pauses  int                  // operators between their decision to make a Job and the Job
 	jobs    map[types.UID]string // the Job that was made of an At
 	told    map[string]int       // how often an event was sent

@@ -12,6 +12,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/tools/cache"
+	watchtools "k8s.io/client-go/tools/watch"
 )
 
 // watcher notes when it first saw each Job of a namespace. It is the same for
@@ -25,7 +27,19 @@ type watcher struct {
 
 func watchJobs(ctx context.Context, client kubernetes.Interface, namespace string) (*watcher, error) {
 	ctx, cancel := context.WithCancel(ctx)
-	events, err := client.BatchV1().Jobs(namespace).Watch(ctx, metav1.ListOptions{})
+	jobs := client.BatchV1().Jobs(namespace)
+	list, err := jobs.List(ctx, metav1.ListOptions{})
+	if err != nil {
+		cancel()
+		return nil, fmt.Errorf("listing Jobs: %w", err)
+	}
+	// The API server ends the watch of a client that is slow for a moment, as
+	// one is that creates 1,000 Jobs as well: this one resumes it.
+	events, err := watchtools.NewRetryWatcherWithContext(ctx, list.ResourceVersion, &cache.ListWatch{
+		WatchFuncWithContext: func(ctx context.Context, options metav1.ListOptions) (watch.Interface, error) {
+			return jobs.Watch(ctx, options)
+		},
+	})
 	if err != nil {
 		cancel()
 		return nil, fmt.Errorf("watching Jobs: %w", err)

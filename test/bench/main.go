@@ -17,7 +17,9 @@ import (
 	"syscall"
 	"time"
 
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
@@ -114,7 +116,9 @@ func (b *bench) start() error {
 	if b.client, err = client.New(b.plane.config, client.Options{}); err != nil {
 		return err
 	}
-	b.clientset, err = kubernetes.NewForConfig(b.plane.config)
+	binary := rest.CopyConfig(b.plane.config) // as the operator and Kubernetes' controllers speak
+	binary.ContentType = runtime.ContentTypeProtobuf
+	b.clientset, err = kubernetes.NewForConfig(binary)
 	return err
 }
 

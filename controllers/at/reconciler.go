@@ -81,10 +81,10 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 	}
 	return ctrl.NewControllerManagedBy(mgr).
 		Named("at").
-		For(&cnatv1alpha1.At{}).
-		Owns(&batchv1.Job{}).
+		Watches(&cnatv1alpha1.At{}, &atHandler{r.Clock}).
+		Watches(&batchv1.Job{}, handler.EnqueueRequestForOwner(mgr.GetScheme(), mgr.GetRESTMapper(), &cnatv1alpha1.At{}, handler.OnlyControllerOwner())).
 		Watches(&corev1.Pod{}, handler.EnqueueRequestsFromMapFunc(atOfPod)).
-		WatchesRawSource(source.Channel(steps.stepped, &handler.EnqueueRequestForObject{})).
+		WatchesRawSource(source.Channel(steps.stepped, &atHandler{r.Clock})).
 		WithOptions(controller.Options{
 			MaxConcurrentReconciles: r.Workers,
 			RateLimiter:             workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](firstRetry, lastRetry),
@@ -134,7 +134,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	if err := r.release(ctx, req.NamespacedName, at); err != nil {
 		return ctrl.Result{}, err
 	}
-	return ctrl.Result{RequeueAfter: next.wait}, seen.problem(next)
+	return ctrl.Result{RequeueAfter: next.wait, Priority: next.priority()}, seen.problem(next)
 }
 
 // plan decides what to do about an At. The cache may be behind the API server:

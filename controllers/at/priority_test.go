@@ -1,0 +1,33 @@
+package at
+
+import (
+	"testing"
+	"time"
+
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+
+	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
+)
+
+func TestPriorityOf(t *testing.T) {
+	tests := map[string]struct {
+		now     time.Time
+		at      *cnatv1alpha1.At
+		initial bool
+		want    int
+	}{
+		"due":                         {due, newAt(), false, duePriority},
+		"due when the operator began": {due, newAt(), true, duePriority},
+		"not due":                     {due.Add(-1), newAt(), false, 0},
+		"not due, there already":      {due.Add(-1), newAt(), true, handler.LowPriority},
+		"started":                     {due, newAt(started("job-uid")), false, 0},
+		"over":                        {due, newAt(inPhase(cnatv1alpha1.AtMissed)), true, handler.LowPriority},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			if got := priorityOf(test.now, test.at, test.initial); got != test.want {
+				t.Errorf("got %d, want %d", got, test.want)
+			}
+		})
+	}
+}

@@ -17,7 +17,7 @@ import (
 	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
 )
 
-// duePriority is that of an Ats' start: it goes before all that only tells of
+// duePriority is that of an At's start: it goes before all that only tells of
 // what has happened, however much of that there is.
 const duePriority = 100
 

@@ -75,36 +75,45 @@ func playPod(t *testing.T, job *batchv1.Job, state corev1.ContainerState) {
 	if err := api.Create(t.Context(), pod); err != nil {
 		t.Fatal(err)
 	}
-	pod.Status.ContainerStatuses = []corev1.ContainerStatus{{Name: "command", State: state}}
-	if err := api.Status().Update(t.Context(), pod); err != nil {
-		t.Fatal(err)
-	}
+	playStatus(t, pod, func() {
+		pod.Status.ContainerStatuses = []corev1.ContainerStatus{{Name: "command", State: state}}
+	})
 }
 
 // playEnd gives a Job its final condition as the Job controller would.
 func playEnd(t *testing.T, job *batchv1.Job, condition batchv1.JobConditionType) {
 	t.Helper()
-	if err := api.Get(t.Context(), client.ObjectKeyFromObject(job), job); err != nil {
-		t.Fatal(err)
-	}
 	before, now := batchv1.JobSuccessCriteriaMet, metav1.Now()
 	reason := "Played"
 	if ptr.Deref(job.Spec.ActiveDeadlineSeconds, 0) == 1 {
 		reason = batchv1.JobReasonDeadlineExceeded
 	}
-	job.Status = batchv1.JobStatus{StartTime: &now, UncountedTerminatedPods: &batchv1.UncountedTerminatedPods{}}
-	if condition == batchv1.JobFailed {
-		before = batchv1.JobFailureTarget
-		job.Status.Failed = 1
-	} else {
-		job.Status.Succeeded, job.Status.CompletionTime = 1, &now
+	playStatus(t, job, func() {
+		job.Status = batchv1.JobStatus{StartTime: &now, UncountedTerminatedPods: &batchv1.UncountedTerminatedPods{}}
+		if condition == batchv1.JobFailed {
+			before = batchv1.JobFailureTarget
+			job.Status.Failed = 1
+		} else {
+			job.Status.Succeeded, job.Status.CompletionTime = 1, &now
+		}
+		for _, c := range []batchv1.JobConditionType{before, condition} {
+			job.Status.Conditions = append(job.Status.Conditions, batchv1.JobCondition{
+				Type: c, Status: corev1.ConditionTrue, LastTransitionTime: now, Reason: reason, Message: "played by the test",
+			})
+		}
+	})
+}
+
+// playStatus writes an object's status as its controller would. It is a patch, since the operator may write to the
+// object at the same time.
+func playStatus(t *testing.T, object client.Object, edit func()) {
+	t.Helper()
+	before, ok := object.DeepCopyObject().(client.Object)
+	if !ok {
+		t.Fatalf("%T is no client.Object", object)
 	}
-	for _, c := range []batchv1.JobConditionType{before, condition} {
-		job.Status.Conditions = append(job.Status.Conditions, batchv1.JobCondition{
-			Type: c, Status: corev1.ConditionTrue, LastTransitionTime: now, Reason: reason, Message: "played by the test",
-		})
-	}
-	if err := api.Status().Update(t.Context(), job); err != nil {
+	edit()
+	if err := api.Status().Patch(t.Context(), object, client.MergeFrom(before)); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -216,12 +225,11 @@ func TestRefusedJobIsMadeWhenItMay(t *testing.T) {
 	if err := api.Create(t.Context(), quota); err != nil {
 		t.Fatal(err)
 	}
-	quota.Status.Hard = quota.Spec.Hard // the quota controller's part
-	quota.Status.Used = quota.Spec.Hard
-	if err := api.Status().Update(t.Context(), quota); err != nil {
-		t.Fatal(err)
-	}
+	playStatus(t, quota, func() { quota.Status.Hard, quota.Status.Used = quota.Spec.Hard, quota.Spec.Hard })
 	at := createAt(t, namespace, time.Now())
+	eventually(t, "the API server to know of the quota", func() (bool, error) {
+		return apierrors.IsForbidden(api.Create(t.Context(), newJob(at, "busybox", time.Now()), client.DryRunAll)), nil
+	})
 	startOperator(t, namespace)
 	awaitAt(t, at, "JobRefused", isStalled(cnatv1alpha1.ReasonJobRefused))
 	if !strings.Contains(at.Status.Message, "exceeded quota: none") {

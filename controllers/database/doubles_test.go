@@ -169,11 +169,12 @@ func editStored(t *testing.T, namespace, name string, edit func(info map[string]
 	if err := writer.Close(); err != nil {
 		t.Fatal(err)
 	}
+	before := secret.DeepCopy()
 	secret.Data["release"] = []byte(base64.StdEncoding.EncodeToString(zipped.Bytes()))
 	if status, ok := info["status"].(string); ok {
 		secret.Labels["status"] = status
 	}
-	if err := api.Update(t.Context(), secret); err != nil {
+	if err := api.Patch(t.Context(), secret, client.MergeFrom(before)); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	v1 "example.com/cnat-operator/api/database/v1"
 )
@@ -67,8 +68,9 @@ func TestVolumeThatCantGrow(t *testing.T) {
 	if err := get(t, claim); err != nil {
 		t.Fatal(err)
 	}
-	claim.Status.Phase = corev1.ClaimBound
-	if err := api.Status().Update(t.Context(), claim); err != nil {
+	bound := claim.DeepCopy()
+	bound.Status.Phase = corev1.ClaimBound
+	if err := api.Status().Patch(t.Context(), bound, client.MergeFrom(claim)); err != nil {
 		t.Fatal(err)
 	}
 	update(t, db, func() {

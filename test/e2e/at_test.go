@@ -183,8 +183,9 @@ var _ = Describe("At", func() {
 	It("does not let what it runs be changed once it has started", func(ctx SpecContext) {
 		sample(ctx, namespace, "cnat_v1alpha1_at.yaml")
 		at := awaitAt(ctx, namespace, "cnrex", inPhase(cnatv1alpha1.AtSucceeded))
-		at.Spec.Containers[0].Command = []string{"true"}
-		Expect(k8s.Update(ctx, at)).To(MatchError(ContainSubstring("can't be changed once the run has started")))
+		edited := at.DeepCopy()
+		edited.Spec.Containers[0].Command = []string{"true"}
+		Expect(k8s.Patch(ctx, edited, client.MergeFrom(at))).To(MatchError(ContainSubstring("can't be changed once the run has started")))
 	})
 
 	It("takes its Job along when it is deleted", func(ctx SpecContext) {

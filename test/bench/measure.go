@@ -2,41 +2,16 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"sync"
 	"time"
 
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"example.com/cnat-operator/test/controlplane"
 )
-
-// clients is how many create side by side.
-const clients = 32
-
-// inParallel calls do for 0 to n-1 from that many goroutines.
-func inParallel(n int, do func(int) error) error {
-	work := make(chan int)
-	errs := make([]error, clients)
-	var group sync.WaitGroup
-	for worker := range clients {
-		group.Go(func() {
-			for i := range work {
-				if errs[worker] == nil {
-					errs[worker] = do(i)
-				}
-			}
-		})
-	}
-	for i := range n {
-		work <- i
-	}
-	close(work)
-	group.Wait()
-	return errors.Join(errs...)
-}
 
 func (b *bench) newNamespace(ctx context.Context, name string) error {
 	_, err := b.clientset.CoreV1().Namespaces().Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}}, metav1.CreateOptions{})
@@ -58,7 +33,7 @@ func (b *bench) rawBurst(ctx context.Context, n int) (distribution, error) {
 	}
 	defer jobs.stop()
 	due := time.Now()
-	err = inParallel(n, func(i int) error {
+	err = controlplane.InParallel(n, func(i int) error {
 		job := &batchv1.Job{ObjectMeta: metav1.ObjectMeta{Name: fmt.Sprintf("raw-%d", i)}, Spec: jobSpec()}
 		_, err := b.clientset.BatchV1().Jobs("raw").Create(ctx, job, metav1.CreateOptions{})
 		return err
@@ -80,7 +55,7 @@ func (b *bench) atBurst(ctx context.Context, n int) (distribution, error) {
 	}
 	defer jobs.stop()
 	due := time.Now().Add(settle).Truncate(time.Second)
-	if err := inParallel(n, func(i int) error { return b.createAt(ctx, "burst", fmt.Sprintf("at-%d", i), due) }); err != nil {
+	if err := controlplane.InParallel(n, func(i int) error { return b.createAt(ctx, "burst", fmt.Sprintf("at-%d", i), due) }); err != nil {
 		return nil, err
 	}
 	if left := time.Until(due); left < 5*time.Second {
@@ -150,7 +125,7 @@ func (b *bench) cronJobBurst(ctx context.Context, n int) (distribution, error) {
 	due := time.Now().Add(settle + time.Minute).Truncate(time.Minute).UTC()
 	schedule := fmt.Sprintf("%d %d * * *", due.Minute(), due.Hour())
 	utc := "Etc/UTC"
-	err = inParallel(n, func(i int) error {
+	err = controlplane.InParallel(n, func(i int) error {
 		cronJob := &batchv1.CronJob{
 			ObjectMeta: metav1.ObjectMeta{Name: fmt.Sprintf("cronjob-%d", i)},
 			Spec: batchv1.CronJobSpec{

@@ -3,23 +3,22 @@ package main
 import (
 	"context"
 	"fmt"
-	"os"
-	"strconv"
-	"strings"
 	"time"
+
+	"example.com/cnat-operator/test/controlplane"
 )
 
 // pendingAts measures what many Ats cost while they wait: memory, CPU over 60 s,
 // and how soon a new operator runs one that is due.
 func (b *bench) pendingAts(ctx context.Context, n int) error {
-	b.operator.stop()
+	b.operator.Stop()
 	jobs, err := b.prepare(ctx, "pending")
 	if err != nil {
 		return err
 	}
 	defer jobs.stop()
 	far := time.Now().AddDate(1, 0, 0)
-	if err := inParallel(n, func(i int) error { return b.createAt(ctx, "pending", fmt.Sprintf("at-%d", i), far) }); err != nil {
+	if err := controlplane.InParallel(n, func(i int) error { return b.createAt(ctx, "pending", fmt.Sprintf("at-%d", i), far) }); err != nil {
 		return err
 	}
 	if err := b.createAt(ctx, "pending", "due", time.Now()); err != nil {
@@ -38,7 +37,7 @@ func (b *bench) pendingAts(ctx context.Context, n int) error {
 	if err := b.quiet(ctx); err != nil {
 		return err
 	}
-	before, err := b.operator.cpuTime()
+	before, err := b.operator.CPUTime()
 	if err != nil {
 		return err
 	}
@@ -48,11 +47,11 @@ func (b *bench) pendingAts(ctx context.Context, n int) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	after, err := b.operator.cpuTime()
+	after, err := b.operator.CPUTime()
 	if err != nil {
 		return err
 	}
-	memory, err := b.operator.memory()
+	memory, _, err := b.operator.Memory()
 	if err != nil {
 		return err
 	}
@@ -66,7 +65,7 @@ func (b *bench) pendingAts(ctx context.Context, n int) error {
 func (b *bench) quiet(ctx context.Context) error {
 	deadline := time.Now().Add(5 * time.Minute)
 	for {
-		before, err := b.operator.cpuTime()
+		before, err := b.operator.CPUTime()
 		if err != nil {
 			return err
 		}
@@ -75,7 +74,7 @@ func (b *bench) quiet(ctx context.Context) error {
 		case <-ctx.Done():
 			return ctx.Err()
 		}
-		after, err := b.operator.cpuTime()
+		after, err := b.operator.CPUTime()
 		if err != nil {
 			return err
 		}
@@ -83,41 +82,7 @@ func (b *bench) quiet(ctx context.Context) error {
 			return nil
 		}
 		if time.Now().After(deadline) {
-			return fmt.Errorf("waited 5 min for the operator to be quiet; its log is %s", b.operator.log)
+			return fmt.Errorf("waited 5 min for the operator to be quiet; its log is %s", b.operator.Log)
 		}
 	}
-}
-
-// clockTick is what /proc counts CPU time in: USER_HZ, 100 a second on Linux.
-const clockTick = 10 * time.Millisecond
-
-// cpuTime is the CPU time that the process has used: utime and stime, the
-// fields 14 and 15 of proc(5)'s stat.
-func (p *process) cpuTime() (time.Duration, error) {
-	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.command.Process.Pid))
-	if err != nil {
-		return 0, fmt.Errorf("the process has ended, its log is %s: %w", p.log, err)
-	}
-	// The second field, the command, may hold spaces.
-	_, rest, _ := strings.Cut(string(stat), ") ")
-	fields := strings.Fields(rest)
-	var ticks int64
-	for _, field := range fields[11:13] {
-		n, err := strconv.ParseInt(field, 10, 64)
-		if err != nil {
-			return 0, fmt.Errorf("reading its CPU time: %w", err)
-		}
-		ticks += n
-	}
-	return time.Duration(ticks) * clockTick, nil
-}
-
-// memory is the process's resident set, in bytes.
-func (p *process) memory() (int64, error) {
-	statm, err := os.ReadFile(fmt.Sprintf("/proc/%d/statm", p.command.Process.Pid))
-	if err != nil {
-		return 0, fmt.Errorf("the process has ended, its log is %s: %w", p.log, err)
-	}
-	pages, err := strconv.ParseInt(strings.Fields(string(statm))[1], 10, 64)
-	return pages * int64(os.Getpagesize()), err
 }

@@ -36,7 +36,7 @@ IMG            ?= example.com/cnat-operator:$(VERSION)
 SHELL_IMAGE    ?= docker.io/library/busybox:1.37
 POSTGRES_IMAGE ?= docker.io/library/postgres:18
 endif
-export IMG SHELL_IMAGE POSTGRES_IMAGE
+export VERSION IMG SHELL_IMAGE POSTGRES_IMAGE
 
 # Go modules of this repository.
 MODULES := . hack/cluster $(patsubst %/go.mod,%,$(wildcard tools/*/go.mod))
@@ -94,7 +94,7 @@ tidy: ## Tidy all Go modules.
 	for module in $(MODULES); do (cd $$module && go mod tidy) || exit 1; done
 
 .PHONY: verify
-verify: bin/operator-sdk ## Regenerate, format, tidy and lint everything; fail if the tree would change.
+verify: ## Regenerate, format, tidy and lint everything; fail if the tree would change.
 	hack/verify
 
 ##@ Build
@@ -125,6 +125,16 @@ push: images cluster ## Build the image without Docker, and push it as IMG.
 build-installer: bin/kustomize ## Write all manifests to dist/install.yaml.
 	hack/overlay dist/installer
 	kustomize build dist/installer > dist/install.yaml
+
+##@ OLM
+
+.PHONY: bundle
+bundle: bin/kustomize bin/operator-sdk ## Generate the bundle in bundle/, and validate it.
+	hack/bundle
+
+.PHONY: catalog
+catalog: bin/opm bin/catalog ## Generate the file-based catalog in catalog/, and validate it.
+	hack/catalog
 
 ##@ Cluster
 

@@ -16,10 +16,15 @@ bin/golangci-lint: tools/golangci-lint/go.mod tools/golangci-lint/main.go
 	@hack/tool tools/golangci-lint . $@ $(SMALL)
 
 CONTAINERS_TAGS := containers_image_openpgp,exclude_graphdriver_btrfs
+# The bundle says which version made it.
+OPERATOR_SDK_VERSION := $(shell sed -n 's|.*operator-framework/operator-sdk v|v|p' tools/operator-sdk/go.mod | cut -d' ' -f1)
 bin/operator-sdk: tools/operator-sdk/go.mod
-	@hack/tool tools/operator-sdk github.com/operator-framework/operator-sdk/cmd/operator-sdk $@ -tags $(CONTAINERS_TAGS) $(SMALL)
+	@hack/tool tools/operator-sdk github.com/operator-framework/operator-sdk/cmd/operator-sdk $@ -tags $(CONTAINERS_TAGS) \
+		-ldflags "-s -w -X github.com/operator-framework/operator-sdk/internal/version.Version=$(OPERATOR_SDK_VERSION)"
 bin/opm: tools/opm/go.mod
 	@CGO_ENABLED=1 hack/tool tools/opm github.com/operator-framework/operator-registry/cmd/opm $@ -tags json1,$(CONTAINERS_TAGS) $(SMALL)
+bin/catalog: tools/opm/go.mod tools/opm/cmd/catalog/main.go
+	@CGO_ENABLED=1 hack/tool tools/opm ./cmd/catalog $@ -tags json1,$(CONTAINERS_TAGS) $(SMALL)
 
 # The node of the local cluster; envtest uses its API server and etcd as well.
 KUBERNETES_VERSION := $(shell sed -n 's|.*k8s.io/kubernetes v|v|p' tools/node/go.mod)

@@ -83,6 +83,8 @@ func (o *options) manager() ctrl.Options {
 		// for the lease to run out, and asks every second.
 		LeaderElectionReleaseOnCancel: true,
 		RetryPeriod:                   ptr.To(time.Second),
+		// Less than the pod's, so that the lead is given up before the kubelet kills.
+		GracefulShutdownTimeout: ptr.To(8 * time.Second),
 	}
 }
 

@@ -89,8 +89,9 @@ func describe(namespace string) {
 	AddReportEntry("the operator's log", operatorLog())
 }
 
+// operatorLog is the log of all replicas.
 func operatorLog() string {
-	output, err := exec.Command("kubectl", "--namespace="+operatorNamespace, "logs", "deployment/cnat-operator-controller-manager").CombinedOutput()
+	output, err := exec.Command("kubectl", "--namespace="+operatorNamespace, "logs", "--selector=control-plane=controller-manager", "--tail=-1", "--prefix").CombinedOutput()
 	Expect(err).NotTo(HaveOccurred(), string(output))
 	return string(output)
 }

@@ -99,6 +99,7 @@ type AtSpec struct {
 	// +kubebuilder:validation:Type=string
 	// +kubebuilder:validation:Format=""
 	// +kubebuilder:validation:XValidation:rule="timestamp(self) > timestamp('0001-01-01T00:00:00Z')",message="schedule must be an RFC 3339 date-time with a zone, like 2027-07-03T02:00:00Z or 2027-07-03T04:00:00+02:00"
+	// +operator-sdk:csv:customresourcedefinitions:type=spec,displayName="Schedule",xDescriptors={"urn:alm:descriptor:com.tectonic.ui:text"}
 	Schedule *metav1.Time `json:"schedule,omitempty"`
 
 	// after is, in place of schedule, how long after the At's creation to run:
@@ -107,6 +108,7 @@ type AtSpec struct {
 	// +optional
 	// +kubebuilder:validation:Type=string
 	// +kubebuilder:validation:XValidation:rule="duration(self) > duration('0s')",message="after must be a duration of more than zero, like 90s or 1h30m"
+	// +operator-sdk:csv:customresourcedefinitions:type=spec,displayName="After",xDescriptors={"urn:alm:descriptor:com.tectonic.ui:text"}
 	After *metav1.Duration `json:"after,omitempty"`
 
 	// suspend keeps the run from starting while it is true. When it is taken
@@ -114,12 +116,14 @@ type AtSpec struct {
 	// deadline has passed. It has no effect on a run that has started.
 	// Default: false.
 	// +optional
+	// +operator-sdk:csv:customresourcedefinitions:type=spec,displayName="Suspend",xDescriptors={"urn:alm:descriptor:com.tectonic.ui:booleanSwitch"}
 	Suspend *bool `json:"suspend,omitempty"`
 
 	// cancel ends the run: one that has not started never will, one that runs is
 	// stopped gracefully. It can be set at any time after the creation, and not
 	// be taken back. Default: false.
 	// +optional
+	// +operator-sdk:csv:customresourcedefinitions:type=spec,displayName="Cancel",xDescriptors={"urn:alm:descriptor:com.tectonic.ui:booleanSwitch"}
 	Cancel *bool `json:"cancel,omitempty"`
 
 	// startingDeadlineSeconds is how late the run may start, in seconds from
@@ -128,6 +132,7 @@ type AtSpec struct {
 	// +optional
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=3153600000
+	// +operator-sdk:csv:customresourcedefinitions:type=spec,displayName="Starting Deadline Seconds",xDescriptors={"urn:alm:descriptor:com.tectonic.ui:number","urn:alm:descriptor:com.tectonic.ui:advanced"}
 	StartingDeadlineSeconds int64 `json:"startingDeadlineSeconds,omitempty"`
 
 	// pendingDeadlineSeconds is how long the run may wait for its first
@@ -137,6 +142,7 @@ type AtSpec struct {
 	// +optional
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=3153600000
+	// +operator-sdk:csv:customresourcedefinitions:type=spec,displayName="Pending Deadline Seconds",xDescriptors={"urn:alm:descriptor:com.tectonic.ui:number","urn:alm:descriptor:com.tectonic.ui:advanced"}
 	PendingDeadlineSeconds int64 `json:"pendingDeadlineSeconds,omitempty"`
 
 	// activeDeadlineSeconds is how long the run may take, in seconds from the
@@ -144,6 +150,7 @@ type AtSpec struct {
 	// +optional
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=2147483647
+	// +operator-sdk:csv:customresourcedefinitions:type=spec,displayName="Active Deadline Seconds",xDescriptors={"urn:alm:descriptor:com.tectonic.ui:number","urn:alm:descriptor:com.tectonic.ui:advanced"}
 	ActiveDeadlineSeconds int64 `json:"activeDeadlineSeconds,omitempty"`
 
 	// backoffLimit is how often a run that failed is tried again, in a new pod.
@@ -151,6 +158,7 @@ type AtSpec struct {
 	// +optional
 	// +kubebuilder:validation:Minimum=0
 	// +kubebuilder:validation:Maximum=100
+	// +operator-sdk:csv:customresourcedefinitions:type=spec,displayName="Backoff Limit",xDescriptors={"urn:alm:descriptor:com.tectonic.ui:number","urn:alm:descriptor:com.tectonic.ui:advanced"}
 	BackoffLimit *int32 `json:"backoffLimit,omitempty"`
 
 	// ttlSecondsAfterFinished is how long the At is kept once it is over, in
@@ -159,6 +167,7 @@ type AtSpec struct {
 	// +optional
 	// +kubebuilder:validation:Minimum=0
 	// +kubebuilder:validation:Maximum=2147483647
+	// +operator-sdk:csv:customresourcedefinitions:type=spec,displayName="TTL Seconds After Finished",xDescriptors={"urn:alm:descriptor:com.tectonic.ui:number","urn:alm:descriptor:com.tectonic.ui:advanced"}
 	TTLSecondsAfterFinished *int32 `json:"ttlSecondsAfterFinished,omitempty"`
 
 	// containers to run, side by side in one pod. The run succeeds when all of
@@ -169,6 +178,7 @@ type AtSpec struct {
 	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=64
 	// +kubebuilder:validation:XValidation:rule="self.all(c, has(c.image) && c.image != '')",message="each container must have an image"
+	// +operator-sdk:csv:customresourcedefinitions:type=spec,displayName="Containers",xDescriptors={"urn:alm:descriptor:com.tectonic.ui:containers"}
 	Containers []corev1.Container `json:"containers,omitempty"`
 
 	// command is a line for the shell: it runs as `sh -c COMMAND` in a small
@@ -177,6 +187,7 @@ type AtSpec struct {
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=65536
+	// +operator-sdk:csv:customresourcedefinitions:type=spec,displayName="Command",xDescriptors={"urn:alm:descriptor:com.tectonic.ui:text"}
 	Command string `json:"command,omitempty"`
 
 	// template is the pod to run, for what containers can't say: volumes, a
@@ -186,6 +197,7 @@ type AtSpec struct {
 	// +kubebuilder:validation:XValidation:rule="has(self.spec)",message="template must have a spec"
 	// +kubebuilder:validation:XValidation:rule="!has(self.spec) || !has(self.spec.restartPolicy) || self.spec.restartPolicy == 'Never'",message="template.spec.restartPolicy must be Never or unset: an At runs once"
 	// +kubebuilder:validation:XValidation:rule="!has(self.spec) || (has(self.spec.containers) && size(self.spec.containers) > 0)",message="template.spec.containers must have at least one container"
+	// +operator-sdk:csv:customresourcedefinitions:type=spec,displayName="Template",xDescriptors={"urn:alm:descriptor:com.tectonic.ui:podTemplate","urn:alm:descriptor:com.tectonic.ui:advanced"}
 	Template *corev1.PodTemplateSpec `json:"template,omitempty"`
 }
 
@@ -199,49 +211,59 @@ type AtStatus struct {
 	// +listType=map
 	// +listMapKey=type
 	// +kubebuilder:validation:MaxItems=16
+	// +operator-sdk:csv:customresourcedefinitions:type=status,displayName="Conditions",xDescriptors={"urn:alm:descriptor:io.kubernetes.conditions"}
 	Conditions []metav1.Condition `json:"conditions,omitempty"`
 
 	// observedGeneration is the generation of the spec that the status tells of.
 	// +optional
 	// +kubebuilder:validation:Minimum=1
+	// +operator-sdk:csv:customresourcedefinitions:type=status,displayName="Observed Generation",xDescriptors={"urn:alm:descriptor:com.tectonic.ui:number","urn:alm:descriptor:com.tectonic.ui:advanced"}
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
 
 	// phase is Pending until a container has started, then Running, then one
 	// of Succeeded, Failed, Cancelled and Missed.
 	// +optional
+	// +operator-sdk:csv:customresourcedefinitions:type=status,displayName="Phase",xDescriptors={"urn:alm:descriptor:io.kubernetes.phase"}
 	Phase AtPhase `json:"phase,omitempty"`
 
 	// scheduledTime is when the run is, or was, due.
 	// +optional
+	// +operator-sdk:csv:customresourcedefinitions:type=status,displayName="Scheduled Time",xDescriptors={"urn:alm:descriptor:com.tectonic.ui:text"}
 	ScheduledTime *metav1.Time `json:"scheduledTime,omitempty"`
 
 	// jobName names the Job that is the run. An At has one Job, ever.
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=63
+	// +operator-sdk:csv:customresourcedefinitions:type=status,displayName="Job Name",xDescriptors={"urn:alm:descriptor:io.kubernetes:Job"}
 	JobName string `json:"jobName,omitempty"`
 
 	// jobUID is the UID of that Job: another one of the same name is not the run.
 	// +optional
+	// +operator-sdk:csv:customresourcedefinitions:type=status,displayName="Job UID",xDescriptors={"urn:alm:descriptor:com.tectonic.ui:text","urn:alm:descriptor:com.tectonic.ui:advanced"}
 	JobUID types.UID `json:"jobUID,omitempty"` //nolint:kubeapilinter // the marker for a least length takes no external type
 
 	// startTime is when the first container started.
 	// +optional
+	// +operator-sdk:csv:customresourcedefinitions:type=status,displayName="Start Time",xDescriptors={"urn:alm:descriptor:com.tectonic.ui:text"}
 	StartTime *metav1.Time `json:"startTime,omitempty"`
 
 	// startLatency is how late the run was started: from the time that it was
 	// due, or from the At's creation if that was later, to the creation of its Job.
 	// +optional
+	// +operator-sdk:csv:customresourcedefinitions:type=status,displayName="Start Latency",xDescriptors={"urn:alm:descriptor:com.tectonic.ui:text"}
 	StartLatency *metav1.Duration `json:"startLatency,omitempty"`
 
 	// completionTime is when the last container ended, or when the run was
 	// found to be over.
 	// +optional
+	// +operator-sdk:csv:customresourcedefinitions:type=status,displayName="Completion Time",xDescriptors={"urn:alm:descriptor:com.tectonic.ui:text"}
 	CompletionTime *metav1.Time `json:"completionTime,omitempty"`
 
 	// exitCode is 0, or that of the first container, in the order of the spec,
 	// that ended with another.
 	// +optional
+	// +operator-sdk:csv:customresourcedefinitions:type=status,displayName="Exit Code",xDescriptors={"urn:alm:descriptor:com.tectonic.ui:number"}
 	ExitCode *int32 `json:"exitCode,omitempty"`
 
 	// reason is that of the condition that tells most: Complete or Failed when
@@ -249,6 +271,7 @@ type AtStatus struct {
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=1024
+	// +operator-sdk:csv:customresourcedefinitions:type=status,displayName="Reason",xDescriptors={"urn:alm:descriptor:io.kubernetes.phase:reason"}
 	Reason string `json:"reason,omitempty"`
 
 	// message says why the run failed, or is held up: the end of the
@@ -256,6 +279,7 @@ type AtStatus struct {
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=4096
+	// +operator-sdk:csv:customresourcedefinitions:type=status,displayName="Message",xDescriptors={"urn:alm:descriptor:com.tectonic.ui:text"}
 	Message string `json:"message,omitempty"`
 }
 
@@ -271,6 +295,7 @@ type AtStatus struct {
 // +kubebuilder:validation:XValidation:rule="!oldSelf.?status.?jobUID.hasValue() || has(self.spec.command) == has(oldSelf.spec.command) && (!has(self.spec.command) || self.spec.command == oldSelf.spec.command)",message="spec.command can't be changed once the run has started: make a new At"
 // +kubebuilder:validation:XValidation:rule="!oldSelf.?status.?jobUID.hasValue() || self.spec.?activeDeadlineSeconds == oldSelf.spec.?activeDeadlineSeconds",message="spec.activeDeadlineSeconds can't be changed once the run has started: make a new At"
 // +kubebuilder:validation:XValidation:rule="!oldSelf.?status.?jobUID.hasValue() || self.spec.?backoffLimit == oldSelf.spec.?backoffLimit",message="spec.backoffLimit can't be changed once the run has started: make a new At"
+// +operator-sdk:csv:customresourcedefinitions:displayName="At",resources={{Job,v1},{Pod,v1}}
 // +kubebuilder:object:root=true
 // +kubebuilder:subresource:status
 // +kubebuilder:resource:path=ats,scope=Namespaced,categories=cnat

@@ -22,6 +22,7 @@ type DatabaseSpec struct {
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=63
 	// +required
+	// +operator-sdk:csv:customresourcedefinitions:type=spec,displayName="User",xDescriptors={"urn:alm:descriptor:com.tectonic.ui:text"}
 	User string `json:"user,omitempty"`
 
 	// password is the user's password, in plain text, of 1 to 256 characters, none of them NUL.
@@ -34,6 +35,7 @@ type DatabaseSpec struct {
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=256
 	// +optional
+	// +operator-sdk:csv:customresourcedefinitions:type=spec,displayName="Password",xDescriptors={"urn:alm:descriptor:com.tectonic.ui:password"}
 	Password string `json:"password,omitempty"`
 
 	// passwordSecretRef names a Secret in the Database's namespace that holds the user's password.
@@ -41,6 +43,7 @@ type DatabaseSpec struct {
 	// connections that are open stay open. Where the Secret or its key is missing, empty, or holds a NUL byte, the
 	// Database is Stalled until that is mended.
 	// +optional
+	// +operator-sdk:csv:customresourcedefinitions:type=spec,displayName="Password Secret Ref",xDescriptors={"urn:alm:descriptor:com.tectonic.ui:fieldGroup:passwordSecretRef"}
 	PasswordSecretRef SecretKeyReference `json:"passwordSecretRef,omitzero"`
 
 	// encoding is the database's character encoding: a name that PostgreSQL takes for a server, in any case, with or
@@ -53,6 +56,7 @@ type DatabaseSpec struct {
 	// +kubebuilder:validation:MaxLength=32
 	// +default="UTF8"
 	// +optional
+	// +operator-sdk:csv:customresourcedefinitions:type=spec,displayName="Encoding",xDescriptors={"urn:alm:descriptor:com.tectonic.ui:text"}
 	Encoding string `json:"encoding,omitempty"`
 
 	// databaseName is the name of the database in the server. The default is the Database's own name with each hyphen
@@ -63,6 +67,7 @@ type DatabaseSpec struct {
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=63
 	// +optional
+	// +operator-sdk:csv:customresourcedefinitions:type=spec,displayName="Database Name",xDescriptors={"urn:alm:descriptor:com.tectonic.ui:text"}
 	DatabaseName string `json:"databaseName,omitempty"`
 
 	// image is the container image of the PostgreSQL server: the official postgres image based on Debian, or another
@@ -73,17 +78,20 @@ type DatabaseSpec struct {
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=1024
 	// +optional
+	// +operator-sdk:csv:customresourcedefinitions:type=spec,displayName="Image",xDescriptors={"urn:alm:descriptor:com.tectonic.ui:text","urn:alm:descriptor:com.tectonic.ui:advanced"}
 	Image string `json:"image,omitempty"`
 
 	// storage is the volume that holds the data. It outlives the Database.
 	// +default={"size": "1Gi"}
 	// +optional
+	// +operator-sdk:csv:customresourcedefinitions:type=spec,displayName="Storage",xDescriptors={"urn:alm:descriptor:com.tectonic.ui:fieldGroup:storage"}
 	Storage DatabaseStorage `json:"storage,omitzero"`
 
 	// resources are the CPU and memory requests and limits of the server's container. The default is a request of
 	// 50 millicores and 128 MiB without limits. They can be changed, which restarts the server. Requests that no node
 	// can meet make the Database Stalled with the scheduler's message.
 	// +optional
+	// +operator-sdk:csv:customresourcedefinitions:type=spec,displayName="Resources",xDescriptors={"urn:alm:descriptor:com.tectonic.ui:resourceRequirements","urn:alm:descriptor:com.tectonic.ui:advanced"}
 	Resources *corev1.ResourceRequirements `json:"resources,omitempty"`
 }
 
@@ -94,6 +102,8 @@ type SecretKeyReference struct {
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
 	// +required
+	// +operator-sdk:csv:customresourcedefinitions:type=spec,displayName="Name",xDescriptors={"urn:alm:descriptor:io.kubernetes:Secret"}
+	// +operator-sdk:csv:customresourcedefinitions:type=status,displayName="Name",xDescriptors={"urn:alm:descriptor:io.kubernetes:Secret"}
 	Name string `json:"name,omitempty"`
 
 	// key is the key in the Secret. The default is password. A key that is not there makes the Database Stalled until
@@ -103,6 +113,8 @@ type SecretKeyReference struct {
 	// +kubebuilder:validation:MaxLength=253
 	// +default="password"
 	// +optional
+	// +operator-sdk:csv:customresourcedefinitions:type=spec,displayName="Key",xDescriptors={"urn:alm:descriptor:com.tectonic.ui:text"}
+	// +operator-sdk:csv:customresourcedefinitions:type=status,displayName="Key",xDescriptors={"urn:alm:descriptor:com.tectonic.ui:text"}
 	Key string `json:"key,omitempty"`
 }
 
@@ -118,6 +130,7 @@ type DatabaseStorage struct {
 	// +kubebuilder:validation:XValidation:rule="!isQuantity(string(self)) || quantity(string(self)).compareTo(quantity(string(oldSelf))) >= 0",message="spec.storage.size can't shrink, since a volume can't: set it to the old size or more"
 	// +default="1Gi"
 	// +optional
+	// +operator-sdk:csv:customresourcedefinitions:type=spec,displayName="Size",xDescriptors={"urn:alm:descriptor:com.tectonic.ui:text"}
 	Size *resource.Quantity `json:"size,omitempty"`
 
 	// storageClassName is the class of the volume. Without it the cluster's default class is used. It can't be set,
@@ -126,6 +139,7 @@ type DatabaseStorage struct {
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
 	// +optional
+	// +operator-sdk:csv:customresourcedefinitions:type=spec,displayName="Storage Class Name",xDescriptors={"urn:alm:descriptor:io.kubernetes:StorageClass","urn:alm:descriptor:com.tectonic.ui:advanced"}
 	StorageClassName string `json:"storageClassName,omitempty"`
 }
 
@@ -141,39 +155,46 @@ type DatabaseStatus struct {
 	// +listMapKey=type
 	// +kubebuilder:validation:MaxItems=16
 	// +optional
+	// +operator-sdk:csv:customresourcedefinitions:type=status,displayName="Conditions",xDescriptors={"urn:alm:descriptor:io.kubernetes.conditions"}
 	Conditions []metav1.Condition `json:"conditions,omitempty"`
 
 	// observedGeneration is the newest metadata.generation that the operator has acted on. A smaller number than
 	// metadata.generation means that it has not yet seen the last change.
 	// +kubebuilder:validation:Minimum=1
 	// +optional
+	// +operator-sdk:csv:customresourcedefinitions:type=status,displayName="Observed Generation",xDescriptors={"urn:alm:descriptor:com.tectonic.ui:number","urn:alm:descriptor:com.tectonic.ui:advanced"}
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
 
 	// endpoint is the host and port at which the server is reached from inside the cluster, as host:port.
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=320
 	// +optional
+	// +operator-sdk:csv:customresourcedefinitions:type=status,displayName="Endpoint",xDescriptors={"urn:alm:descriptor:com.tectonic.ui:text"}
 	Endpoint string `json:"endpoint,omitempty"`
 
 	// databaseName is the name of the database in the server.
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=63
 	// +optional
+	// +operator-sdk:csv:customresourcedefinitions:type=status,displayName="Database Name",xDescriptors={"urn:alm:descriptor:com.tectonic.ui:text"}
 	DatabaseName string `json:"databaseName,omitempty"`
 
 	// encoding is the database's encoding by PostgreSQL's own name, once the server has been seen to use it.
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=32
 	// +optional
+	// +operator-sdk:csv:customresourcedefinitions:type=status,displayName="Encoding",xDescriptors={"urn:alm:descriptor:com.tectonic.ui:text"}
 	Encoding string `json:"encoding,omitempty"`
 
 	// credentials names the Secret and the key in it that hold the user's password: the one that the spec names, or the
 	// one that the operator made.
 	// +optional
+	// +operator-sdk:csv:customresourcedefinitions:type=status,displayName="Credentials",xDescriptors={"urn:alm:descriptor:com.tectonic.ui:fieldGroup:credentials"}
 	Credentials SecretKeyReference `json:"credentials,omitzero"`
 
 	// release tells of the Helm release that the server is installed as.
 	// +optional
+	// +operator-sdk:csv:customresourcedefinitions:type=status,displayName="Release",xDescriptors={"urn:alm:descriptor:com.tectonic.ui:fieldGroup:release"}
 	Release ReleaseStatus `json:"release,omitzero"`
 }
 
@@ -183,23 +204,27 @@ type ReleaseStatus struct {
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=53
 	// +required
+	// +operator-sdk:csv:customresourcedefinitions:type=status,displayName="Name",xDescriptors={"urn:alm:descriptor:com.tectonic.ui:text"}
 	Name string `json:"name,omitempty"`
 
 	// revision is the number of the release's newest revision: 1 for an install, one more for each upgrade.
 	// +kubebuilder:validation:Minimum=1
 	// +optional
+	// +operator-sdk:csv:customresourcedefinitions:type=status,displayName="Revision",xDescriptors={"urn:alm:descriptor:com.tectonic.ui:number"}
 	Revision int64 `json:"revision,omitempty"`
 
 	// status is Helm's word for the newest revision, for example deployed, failed or pending-upgrade.
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=32
 	// +optional
+	// +operator-sdk:csv:customresourcedefinitions:type=status,displayName="Status",xDescriptors={"urn:alm:descriptor:com.tectonic.ui:text"}
 	Status string `json:"status,omitempty"`
 
 	// chartVersion is the version of the chart that the newest revision was made from.
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=128
 	// +optional
+	// +operator-sdk:csv:customresourcedefinitions:type=status,displayName="Chart Version",xDescriptors={"urn:alm:descriptor:com.tectonic.ui:text"}
 	ChartVersion string `json:"chartVersion,omitempty"`
 
 	// digest tells which chart and values the newest deployed revision was made from. The operator calls Helm only when
@@ -207,22 +232,26 @@ type ReleaseStatus struct {
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=64
 	// +optional
+	// +operator-sdk:csv:customresourcedefinitions:type=status,displayName="Digest",xDescriptors={"urn:alm:descriptor:com.tectonic.ui:text","urn:alm:descriptor:com.tectonic.ui:advanced"}
 	Digest string `json:"digest,omitempty"`
 
 	// attemptedDigest tells which chart and values the last failed attempt was made with.
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=64
 	// +optional
+	// +operator-sdk:csv:customresourcedefinitions:type=status,displayName="Attempted Digest",xDescriptors={"urn:alm:descriptor:com.tectonic.ui:text","urn:alm:descriptor:com.tectonic.ui:advanced"}
 	AttemptedDigest string `json:"attemptedDigest,omitempty"`
 
 	// failures counts the attempts to install or upgrade that failed since the last that did not. Each makes the wait
 	// before the next one longer, up to five minutes.
 	// +kubebuilder:validation:Minimum=1
 	// +optional
+	// +operator-sdk:csv:customresourcedefinitions:type=status,displayName="Failures",xDescriptors={"urn:alm:descriptor:com.tectonic.ui:number"}
 	Failures int32 `json:"failures,omitempty"`
 
 	// lastAttemptTime is when the operator last asked Helm to install or upgrade.
 	// +optional
+	// +operator-sdk:csv:customresourcedefinitions:type=status,displayName="Last Attempt Time",xDescriptors={"urn:alm:descriptor:com.tectonic.ui:text"}
 	LastAttemptTime *metav1.Time `json:"lastAttemptTime,omitempty"`
 }
 
@@ -231,6 +260,7 @@ type ReleaseStatus struct {
 // The operator installs it as a Helm release named after it, keeps the release as it should be, and uninstalls it when
 // the Database is deleted. The volume with the data stays, and a Database of the same name takes it up again.
 //
+// +operator-sdk:csv:customresourcedefinitions:displayName="Database",resources={{ConfigMap,v1},{NetworkPolicy,v1},{PersistentVolumeClaim,v1},{Pod,v1},{Secret,v1},{Service,v1},{ServiceAccount,v1},{StatefulSet,v1}}
 // +kubebuilder:object:root=true
 // +kubebuilder:subresource:status
 // +kubebuilder:resource:path=databases,singular=database,scope=Namespaced

@@ -52,7 +52,7 @@ func serverStateOf(statefulSet *appsv1.StatefulSet, pods []corev1.Pod, now time.
 		return serverState{waiting: fmt.Sprintf("StatefulSet %s to be seen by its controller", statefulSet.Name)}
 	}
 	if status.ReadyReplicas > 0 && status.UpdatedReplicas > 0 && status.CurrentRevision == status.UpdateRevision {
-		return serverState{ready: true}
+		return serverState{ready: true, problem: settingsProblem(pods)}
 	}
 	if len(pods) == 0 {
 		return serverState{waiting: fmt.Sprintf("pod %s-0 to be made", statefulSet.Name)}
@@ -77,9 +77,11 @@ func podState(pod *corev1.Pod, now time.Time) serverState {
 		}
 		return serverState{problem: newProblem(v1.ReasonUnschedulable, "%s", words)}
 	}
-	for i := range pod.Status.ContainerStatuses {
-		if found := containerProblem(pod, &pod.Status.ContainerStatuses[i]); found != nil {
-			return serverState{problem: found}
+	for _, statuses := range [][]corev1.ContainerStatus{pod.Status.InitContainerStatuses, pod.Status.ContainerStatuses} {
+		for i := range statuses {
+			if found := containerProblem(pod, &statuses[i]); found != nil {
+				return serverState{problem: found}
+			}
 		}
 	}
 	for i := range pod.Status.ContainerStatuses {
@@ -88,6 +90,29 @@ func podState(pod *corev1.Pod, now time.Time) serverState {
 		}
 	}
 	return serverState{waiting: fmt.Sprintf("pod %s to start", pod.Name)}
+}
+
+// settingsContainer checks the settings before the server starts: files/settings.sh of the chart.
+const settingsContainer = "settings"
+
+// settingsProblem says what the server has against its settings, in its own words. It serves with others.
+func settingsProblem(pods []corev1.Pod) *problem {
+	for i := range pods {
+		if pods[i].DeletionTimestamp != nil {
+			continue
+		}
+		for _, status := range pods[i].Status.InitContainerStatuses {
+			ended := status.State.Terminated
+			if status.Name != settingsContainer || ended == nil || ended.ExitCode != 0 || ended.Message == "" {
+				continue
+			}
+			found := newProblem(v1.ReasonParametersRefused,
+				"the server refuses spec.parameters, and runs on with the settings that it had: %s", strings.TrimSpace(ended.Message))
+			found.serving = true
+			return found
+		}
+	}
+	return nil
 }
 
 // containerProblem says what a person must mend for a container to run, in the kubelet's or the server's own words.

@@ -50,6 +50,16 @@ func TestServerState(t *testing.T) {
 	old.CurrentRevision = "a"
 	leaving := pod(running, none)
 	leaving.DeletionTimestamp = ago(0)
+	refusing := pod(running, none)
+	refusing.Status.InitContainerStatuses = []corev1.ContainerStatus{
+		{Name: settingsContainer, State: terminated(0, "unrecognized configuration parameter \"foo\"\n")},
+	}
+	taking := pod(running, none)
+	taking.Status.InitContainerStatuses = []corev1.ContainerStatus{{Name: settingsContainer, State: terminated(0, "")}}
+	failing := pod(waiting("PodInitializing", ""), none)
+	failing.Status.InitContainerStatuses = []corev1.ContainerStatus{{Name: settingsContainer, State: terminated(1, "no disk")}}
+	leavingRefusing := refusing
+	leavingRefusing.DeletionTimestamp = ago(0)
 	for _, test := range []struct {
 		name  string
 		set   *appsv1.StatefulSet
@@ -77,6 +87,11 @@ func TestServerState(t *testing.T) {
 		{"crash", starting, []corev1.Pod{pod(waiting("CrashLoopBackOff", "back-off"), terminated(1, "the data are old\n"))}, false, v1.ReasonServerFailed, "the data are old", 0},
 		{"crash without words", starting, []corev1.Pod{pod(waiting("CrashLoopBackOff", "back-off"), terminated(137, ""))}, false, v1.ReasonServerFailed, "exit code 137 (Error)", 0},
 		{"ended", starting, []corev1.Pod{pod(terminated(2, "oh"), none)}, false, v1.ReasonServerFailed, "oh", 0},
+		{"settings refused, and serving", set(2, ready), []corev1.Pod{refusing}, true, v1.ReasonParametersRefused, `parameter "foo"`, 0},
+		{"settings refused, not yet serving", starting, []corev1.Pod{refusing}, false, "", "take a login", 0},
+		{"settings taken", set(2, ready), []corev1.Pod{taking}, true, "", "", 0},
+		{"settings refused by a pod that leaves", set(2, ready), []corev1.Pod{leavingRefusing, taking}, true, "", "", 0},
+		{"settings not checked", starting, []corev1.Pod{failing}, false, v1.ReasonServerFailed, "no disk", 0},
 		{"no node, for a moment", starting, []corev1.Pod{unscheduled(10 * time.Second)}, false, "", "0/1 nodes", 20 * time.Second},
 		{"no node", starting, []corev1.Pod{unscheduled(time.Minute)}, false, v1.ReasonUnschedulable, "0/1 nodes", 0},
 	} {
@@ -85,6 +100,9 @@ func TestServerState(t *testing.T) {
 			reason, words := "", got.waiting
 			if got.problem != nil {
 				reason, words = got.problem.reason, got.problem.message
+			}
+			if got.problem != nil && got.problem.serving != test.ready {
+				t.Errorf("the problem's serving is %t", got.problem.serving)
 			}
 			if got.ready != test.ready || reason != test.reason || !strings.Contains(words, test.words) || got.recheck != test.recheck {
 				t.Errorf("got %+v, problem %+v", got, got.problem)

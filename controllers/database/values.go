@@ -43,7 +43,7 @@ func valuesFor(
 	if db.Spec.Storage.StorageClassName != "" {
 		storage["storageClassName"] = db.Spec.Storage.StorageClassName
 	}
-	return map[string]any{
+	values := map[string]any{
 		"image":        image,
 		"user":         db.Spec.User,
 		"databaseName": databaseName(db),
@@ -52,5 +52,7 @@ func valuesFor(
 		"storage":      storage,
 		"resources":    resources,
 		"labels":       map[string]any{labelDatabase: db.Name},
-	}, nil
+	}
+	addServerOptions(values, &db.Spec.ServerOptions)
+	return values, nil
 }

@@ -93,6 +93,8 @@ type DatabaseSpec struct {
 	// +optional
 	// +operator-sdk:csv:customresourcedefinitions:type=spec,displayName="Resources",xDescriptors={"urn:alm:descriptor:com.tectonic.ui:resourceRequirements","urn:alm:descriptor:com.tectonic.ui:advanced"}
 	Resources *corev1.ResourceRequirements `json:"resources,omitempty"`
+
+	ServerOptions `json:",inline"`
 }
 
 // SecretKeyReference names one key of a Secret in the same namespace.
@@ -349,6 +351,8 @@ const (
 	ReasonServerFailed = "ServerFailed"
 	// ReasonUnschedulable: no node takes the pod.
 	ReasonUnschedulable = "Unschedulable"
+	// ReasonParametersRefused: the server does not take the settings in the spec, and runs on with those that it had.
+	ReasonParametersRefused = "ParametersRefused"
 	// ReasonStorageNotGrown: the volume is smaller than the spec says, and its storage class does not let it grow.
 	ReasonStorageNotGrown = "StorageNotGrown"
 )

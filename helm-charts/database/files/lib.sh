@@ -6,6 +6,9 @@ socket_dir=${DATABASE_SOCKET_DIR:-/var/run/postgresql}
 config_dir=${DATABASE_CONFIG_DIR:-/etc/database}
 port=${DATABASE_PORT:-5432}
 
+# The Database's settings that the server runs with. On the volume, so that they are there when newer ones are refused.
+settings=$PGDATA.settings
+
 # A password is bytes to us, as it is to PostgreSQL's clients: nothing on the way may convert it.
 export PGCLIENTENCODING=SQL_ASCII PGCONNECT_TIMEOUT=5
 
@@ -19,20 +22,30 @@ read_password() {
 }
 
 # as_superuser DIRECTORY runs psql over the socket in DIRECTORY. The maintenance database is SQL_ASCII, in which the
-# server takes any bytes as they are; in the user's own encoding it would refuse or change some passwords. The logging
-# is off, since the server would write a statement that fails, and the password with it, into its log.
+# server takes any bytes as they are; in the user's own encoding it would refuse or change some passwords. All logging
+# of statements is off, whatever the Database's settings say, since the password would be in the log with them.
 as_superuser() {
   as_superuser_dir=$1
   shift
   DATABASE_PASSWORD=$DATABASE_PASSWORD \
-  PGOPTIONS='-c log_statement=none -c log_min_error_statement=panic -c log_min_duration_statement=-1' \
+  PGOPTIONS=$unlogged \
     psql -X -q -w -v ON_ERROR_STOP=1 -v VERBOSITY=terse -h "$as_superuser_dir" -p "$port" -U postgres "$@"
 }
+
+unlogged='-c log_statement=none -c log_min_error_statement=panic -c log_min_duration_statement=-1
+  -c log_min_duration_sample=-1 -c log_transaction_sample_rate=0 -c debug_print_parse=off -c debug_print_rewritten=off
+  -c debug_print_plan=off -c pg_stat_statements.track=none -c pgaudit.log=none -c default_transaction_read_only=off'
 
 # login makes the connection that a client would make, and prints the server's encoding.
 login() {
   PGPASSWORD=$DATABASE_PASSWORD PGOPTIONS='' \
     psql -X -q -w -A -t -h 127.0.0.1 -p "$port" -U "$DATABASE_USER" -d "$DATABASE_NAME" -c 'SHOW server_encoding'
+}
+
+# configuration prints the server's: what the operator needs, and after it the settings in a file, if there is one.
+configuration() {
+  printf "include '%s'\n" "$config_dir/postgresql.conf"
+  [ -z "$1" ] || printf "include '%s'\n" "$1"
 }
 
 # fail says why, both in the log and where the kubelet puts it into the pod's status.

@@ -52,6 +52,14 @@ read -r was <"$PGDATA/database.identity" || fail "the volume's data were not mad
 # A volume whose owner the kubelet had to change lets the group in, and the server refuses that.
 chmod 0700 "$PGDATA"
 
+# settings.sh has chosen the Database's settings, where it has any.
+if [ -e "$config_dir/settings.conf" ]; then
+  configuration "$settings"
+else
+  rm -f "$settings"
+  configuration ''
+fi >"$socket_dir/postgresql.conf"
+
 # exec: the server gets the pod's signals, and its exit is the container's.
-exec postgres -D "$PGDATA" -c config_file="$config_dir/postgresql.conf" -c hba_file="$config_dir/pg_hba.conf" \
+exec postgres -D "$PGDATA" -c config_file="$socket_dir/postgresql.conf" -c hba_file="$config_dir/pg_hba.conf" \
   -c port="$port" -c unix_socket_directories="$socket_dir"

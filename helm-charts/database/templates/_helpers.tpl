@@ -17,8 +17,18 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 
 {{/* The scripts and settings that the server reads only when it starts, so that a change of them restarts it. */}}
 {{- define "database.config" -}}
-{{- range $path := list "start.sh" "bootstrap.sql" "lib.sh" "alive.sh" "ready.sh" "stop.sh" "password.sql" "postgresql.conf" "pg_hba.conf" }}
+{{- range $path := list "settings.sh" "start.sh" "bootstrap.sql" "lib.sh" "alive.sh" "ready.sh" "stop.sh" "password.sql" "postgresql.conf" "pg_hba.conf" }}
 {{ $path }}: |
 {{ $.Files.Get (printf "files/%s" $path) | trim | indent 2 }}
+{{- end }}
+{{- with .Values.parameters }}
+settings.conf: {{ include "database.settings" . | toJson }}
+{{- end }}
+{{- end }}
+
+{{/* Settings in the form of postgresql.conf. Within its quotes, a quote is doubled and a backslash escapes. */}}
+{{- define "database.settings" -}}
+{{- range $name, $value := . }}
+{{- printf "%s = '%s'\n" $name ($value | replace "\\" "\\\\" | replace "'" "''") }}
 {{- end }}
 {{- end }}

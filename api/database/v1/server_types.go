@@ -1,0 +1,23 @@
+package v1
+
+// ServerOptions are what the user may ask of the server beside its database.
+type ServerOptions struct {
+	// parameters are settings of the server, as in postgresql.conf: names in lower case, and values as texts without
+	// control characters, for example work_mem: 8MB. Up to 64 settings; a value has at most 1024 characters.
+	// They can be changed, which restarts the server. A server that does not take them (a name that it does not know, a
+	// value that is wrong, more memory than there is) runs on with those that it had, and the condition Stalled has its
+	// own words. Settings that the operator needs for itself (addresses, files, authentication, the log's destination,
+	// archiving and recovery) are refused by the API server.
+	// +kubebuilder:validation:XValidation:rule="self.all(k, k.matches('^[a-z_][a-z0-9_]*([.][a-z_][a-z0-9_]*)*$'))",message="spec.parameters has a name that is none: write names in lower-case letters, digits and underscores, for example timezone for TimeZone",messageExpression="'spec.parameters has the name ' + self.filter(k, !k.matches('^[a-z_][a-z0-9_]*([.][a-z_][a-z0-9_]*)*$'))[0] + ': write names in lower-case letters, digits and underscores, for example timezone for TimeZone'"
+	// +kubebuilder:validation:XValidation:rule="!self.exists(k, k in ['listen_addresses', 'port', 'unix_socket_directories', 'unix_socket_group', 'unix_socket_permissions', 'data_directory', 'config_file', 'hba_file', 'ident_file', 'external_pid_file', 'include', 'include_dir', 'include_if_exists', 'password_encryption', 'db_user_namespace', 'logging_collector', 'log_destination', 'session_preload_libraries', 'local_preload_libraries', 'ssl', 'ssl_ca_file', 'ssl_cert_file', 'ssl_crl_dir', 'ssl_crl_file', 'ssl_dh_params_file', 'ssl_key_file', 'ssl_passphrase_command', 'ssl_passphrase_command_supports_reload', 'restore_command', 'primary_conninfo', 'primary_slot_name'] || k.startsWith('archive_') || k.startsWith('recovery_'))",message="spec.parameters has a setting that the operator needs for itself: remove it",messageExpression="'spec.parameters.' + self.filter(k, k in ['listen_addresses', 'port', 'unix_socket_directories', 'unix_socket_group', 'unix_socket_permissions', 'data_directory', 'config_file', 'hba_file', 'ident_file', 'external_pid_file', 'include', 'include_dir', 'include_if_exists', 'password_encryption', 'db_user_namespace', 'logging_collector', 'log_destination', 'session_preload_libraries', 'local_preload_libraries', 'ssl', 'ssl_ca_file', 'ssl_cert_file', 'ssl_crl_dir', 'ssl_crl_file', 'ssl_dh_params_file', 'ssl_key_file', 'ssl_passphrase_command', 'ssl_passphrase_command_supports_reload', 'restore_command', 'primary_conninfo', 'primary_slot_name'] || k.startsWith('archive_') || k.startsWith('recovery_'))[0] + ' is a setting that the operator needs for itself: remove it'"
+	// +kubebuilder:validation:XValidation:rule="self.all(k, !self[k].matches('[[:cntrl:]]'))",message="spec.parameters has a value with a line break or another control character: remove it",messageExpression="'spec.parameters.' + self.filter(k, self[k].matches('[[:cntrl:]]'))[0] + ' has a line break or another control character: remove it'"
+	// +kubebuilder:validation:MinProperties=1
+	// +kubebuilder:validation:MaxProperties=64
+	// +optional
+	Parameters map[string]ParameterValue `json:"parameters,omitempty"`
+}
+
+// ParameterValue is the value of one setting of the server, as a text.
+//
+// +kubebuilder:validation:MaxLength=1024
+type ParameterValue string

@@ -1,0 +1,96 @@
+package database
+
+import (
+	"maps"
+	"reflect"
+	"strings"
+	"testing"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/yaml"
+
+	v1 "example.com/cnat-operator/api/database/v1"
+)
+
+// What is asked for goes into the chart, and the chart takes it; what is not asked for is left out.
+func TestServerOptions(t *testing.T) {
+	plain, err := valuesFor(newDatabase("ns", "x").build(), v1.SecretKeyReference{Name: "s", Key: "k"}, defaultSize, "image")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct{ name, spec, values string }{
+		{"settings", `parameters: {work_mem: 8MB, max_connections: "200"}`, `parameters: {work_mem: 8MB, max_connections: "200"}`},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			db := newDatabase("ns", "x").build()
+			if err := yaml.UnmarshalStrict([]byte(test.spec), &db.Spec); err != nil {
+				t.Fatal(err)
+			}
+			got, err := valuesFor(db, v1.SecretKeyReference{Name: "s", Key: "k"}, defaultSize, "image")
+			if err != nil {
+				t.Fatal(err)
+			}
+			want := maps.Clone(plain)
+			if err := yaml.Unmarshal([]byte(test.values), &want); err != nil {
+				t.Fatal(err)
+			}
+			if !reflect.DeepEqual(got, want) {
+				t.Errorf("got %v\nwant %v", got, want)
+			}
+			if _, err := newEngine(t, apiConfig, chartDir).Render("x-database", "ns", got); err != nil {
+				t.Errorf("the chart: %v", err)
+			}
+		})
+	}
+}
+
+// The API server refuses these, with no operator running.
+func TestRefusedOptions(t *testing.T) {
+	namespace := newNamespace(t)
+	for _, test := range []struct {
+		name string
+		spec string
+		// wants are all in the message: the field, and what to do. None: it is accepted.
+		wants []string
+	}{
+		{"settings", `parameters: {work_mem: 8MB, pg_stat_statements.track: all, search_path: '"$user", public'}`, nil},
+		{"no setting", `parameters: {}`, []string{"spec.parameters", "at least 1"}},
+		{"a setting in upper case", `parameters: {TimeZone: UTC}`, []string{"spec.parameters has the name TimeZone", "lower-case"}},
+		{"a setting that is more than a name", `parameters: {"work_mem=1\nfsync": "off"}`, []string{"spec.parameters has a name", "lower-case"}},
+		{"a line break in a setting", `parameters: {work_mem: "8MB\nport = 1"}`, []string{"spec.parameters.work_mem", "line break", "remove"}},
+		{"a setting that is no text", `parameters: {max_connections: 200}`, []string{"spec.parameters.max_connections", "string"}},
+		{"the port", `parameters: {work_mem: 8MB, port: "1"}`, []string{"spec.parameters.port is", "remove it"}},
+		{"a file", `parameters: {hba_file: /tmp/x}`, []string{"spec.parameters.hba_file is", "remove it"}},
+		{"another file's settings", `parameters: {include: /tmp/x}`, []string{"spec.parameters.include is", "remove it"}},
+		{"archiving", `parameters: {archive_mode: "on"}`, []string{"spec.parameters.archive_mode is", "remove it"}},
+		{"recovery", `parameters: {recovery_target: immediate}`, []string{"spec.parameters.recovery_target is", "remove it"}},
+		{"TLS by hand", `parameters: {ssl: "on"}`, []string{"spec.parameters.ssl is", "remove it"}},
+		{"a value too long", `parameters: {work_mem: ` + strings.Repeat("1", 1025) + "}", []string{"spec.parameters.work_mem", "1024"}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			var spec map[string]any
+			if err := yaml.Unmarshal([]byte(test.spec), &spec); err != nil {
+				t.Fatal(err)
+			}
+			object, err := runtime.DefaultUnstructuredConverter.ToUnstructured(newDatabase(namespace, "wordpress").build())
+			if err != nil {
+				t.Fatal(err)
+			}
+			spec["user"] = "wp"
+			object["spec"] = spec
+			db := &unstructured.Unstructured{Object: object}
+			db.SetGroupVersionKind(v1.GroupVersion.WithKind("Database"))
+			err = api.Create(t.Context(), db, client.DryRunAll)
+			if (err != nil) != (test.wants != nil) {
+				t.Fatalf("accepted: %t, %v", err == nil, err)
+			}
+			for _, want := range test.wants {
+				if !strings.Contains(err.Error(), want) {
+					t.Errorf("the message lacks %q: %v", want, err)
+				}
+			}
+		})
+	}
+}

@@ -11,4 +11,7 @@ func addServerOptions(values map[string]any, options *v1.ServerOptions) {
 		}
 		values["parameters"] = parameters
 	}
+	if options.TLS.SecretName != "" {
+		values["tls"] = map[string]any{"secretName": options.TLS.SecretName, "required": options.TLS.Mode != v1.TLSOptional}
+	}
 }

@@ -22,6 +22,9 @@ func TestServerOptions(t *testing.T) {
 	}
 	for _, test := range []struct{ name, spec, values string }{
 		{"settings", `parameters: {work_mem: 8MB, max_connections: "200"}`, `parameters: {work_mem: 8MB, max_connections: "200"}`},
+		{"TLS", `tls: {secretName: pair, mode: Required}`, `tls: {secretName: pair, required: true}`},
+		{"TLS, as stored before there was a default", `tls: {secretName: pair}`, `tls: {secretName: pair, required: true}`},
+		{"TLS for those who want it", `tls: {secretName: pair, mode: Optional}`, `tls: {secretName: pair, required: false}`},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			db := newDatabase("ns", "x").build()
@@ -68,6 +71,9 @@ func TestRefusedOptions(t *testing.T) {
 		{"recovery", `parameters: {recovery_target: immediate}`, []string{"spec.parameters.recovery_target is", "remove it"}},
 		{"TLS by hand", `parameters: {ssl: "on"}`, []string{"spec.parameters.ssl is", "remove it"}},
 		{"a value too long", `parameters: {work_mem: ` + strings.Repeat("1", 1025) + "}", []string{"spec.parameters.work_mem", "1024"}},
+		{"TLS", `tls: {secretName: pair}`, nil},
+		{"TLS without a Secret", `tls: {mode: Required}`, []string{"spec.tls.secretName", "Required"}},
+		{"TLS in a mode that there is not", `tls: {secretName: pair, mode: Maybe}`, []string{"spec.tls.mode", `"Required"`, `"Optional"`}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			var spec map[string]any

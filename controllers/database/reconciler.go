@@ -86,6 +86,9 @@ func (r *Reconciler) ensure(ctx context.Context, db *v1.Database) (*observation,
 	if seen.credentials, err = r.ensureCredentials(ctx, db); err != nil || seen.credentials.problem != nil {
 		return seen, err
 	}
+	if seen.certificate, err = r.checkCertificate(ctx, db); err != nil || seen.certificate.problem != nil {
+		return seen, err
+	}
 	if seen.storage, err = r.storageFor(ctx, db); err != nil {
 		return seen, err
 	}
@@ -125,7 +128,7 @@ func (r *Reconciler) server(ctx context.Context, db *v1.Database, found owned) (
 
 // recheck is after what time to look again, besides when something changes.
 func (o *observation) recheck() time.Duration {
-	return sooner(sooner(o.credentials.recheck, o.storage.recheck), sooner(o.release.recheck, o.server.recheck))
+	return sooner(sooner(sooner(o.credentials.recheck, o.certificate.recheck), o.storage.recheck), sooner(o.release.recheck, o.server.recheck))
 }
 
 func (r *Reconciler) addFinalizer(ctx context.Context, db *v1.Database) error {

@@ -16,6 +16,7 @@ import (
 // observation is everything that a pass over one Database found out.
 type observation struct {
 	credentials credentials
+	certificate certificate
 	storage     storage
 	release     releaseResult
 	server      serverState
@@ -24,7 +25,7 @@ type observation struct {
 // problem is the first thing that a person must mend, or nil.
 func (o *observation) problem() *problem {
 	for _, found := range []*problem{
-		o.credentials.problem, o.release.problem, o.server.problem, o.storage.problem,
+		o.credentials.problem, o.certificate.problem, o.release.problem, o.server.problem, o.storage.problem,
 	} {
 		if found != nil {
 			return found

@@ -28,7 +28,10 @@ type server struct {
 	user     string
 	database string
 	encoding string
-	process  *exec.Cmd
+	tls      string // Required, Optional, or empty for none
+	// environment is the clients' beside the usual.
+	environment []string
+	process     *exec.Cmd
 }
 
 // programs returns the folder of PostgreSQL's programs: Debian's, or the one on PATH.
@@ -109,9 +112,10 @@ func (s *server) setPassword(t *testing.T, password string) {
 func (s *server) command(ctx context.Context, name string, args ...string) *exec.Cmd {
 	command := exec.CommandContext(ctx, name, args...)
 	command.Dir = s.dir
-	command.Env = append(os.Environ(), "PATH="+s.programs+":"+os.Getenv("PATH"),
+	command.Env = append(os.Environ(), "HOME="+s.dir, "PATH="+s.programs+":"+os.Getenv("PATH"),
 		"DATABASE_USER="+s.user, "DATABASE_NAME="+s.database, "DATABASE_ENCODING="+s.encoding,
 		"DATABASE_PASSWORD_FILE="+filepath.Join(s.dir, "password"), "DATABASE_PORT="+s.port,
+		"DATABASE_TLS="+s.tls, "DATABASE_TLS_DIR="+filepath.Join(s.dir, "tls"),
 		"DATABASE_SOCKET_DIR="+filepath.Join(s.dir, "run"), "DATABASE_CONFIG_DIR="+filepath.Join(s.dir, "config"),
 		"DATABASE_TERMINATION_LOG="+filepath.Join(s.dir, "tmp", "last-words"), "TMPDIR="+filepath.Join(s.dir, "tmp"),
 		"PGDATA="+filepath.Join(s.dir, "volume", "data"), "PGCLIENTENCODING=SQL_ASCII",
@@ -192,7 +196,7 @@ func (s *server) query(t *testing.T, password, sql string) (string, error) {
 	t.Helper()
 	psql := filepath.Join(s.programs, "psql")
 	command := s.command(t.Context(), psql, "-XAtw", "-h", "127.0.0.1", "-p", s.port, "-U", s.user, "-d", s.database, "-c", sql)
-	command.Env = append(command.Env, "PGPASSWORD="+password)
+	command.Env = append(append(command.Env, "PGPASSWORD="+password), s.environment...)
 	output, err := command.CombinedOutput()
 	return strings.TrimSpace(string(output)), err
 }

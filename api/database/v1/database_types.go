@@ -333,9 +333,10 @@ const (
 	ReasonStarting = "Starting"
 	// ReasonDeleting: the Database is being deleted.
 	ReasonDeleting = "Deleting"
-	// ReasonSecretMissing: the Secret that the spec names, or its key, is not there.
+	// ReasonSecretMissing: a Secret that the spec names, or a key of it, is not there.
 	ReasonSecretMissing = "SecretMissing"
-	// ReasonSecretInvalid: the password in the Secret is empty, or holds bytes that PostgreSQL can't take.
+	// ReasonSecretInvalid: the password in the Secret is empty, or holds bytes that PostgreSQL can't take, or the
+	// certificate and the private key are no usable pair.
 	ReasonSecretInvalid = "SecretInvalid"
 	// ReasonNameConflict: a Secret or Helm release of the name that the operator needs belongs to somebody else.
 	ReasonNameConflict = "NameConflict"

@@ -15,7 +15,42 @@ type ServerOptions struct {
 	// +kubebuilder:validation:MaxProperties=64
 	// +optional
 	Parameters map[string]ParameterValue `json:"parameters,omitempty"`
+
+	// tls lets clients connect by TLS, with the certificate of a Secret. Without it the server has no TLS. It can be
+	// changed, which restarts the server; a certificate that is renewed in the Secret is taken up without a restart.
+	// +optional
+	TLS DatabaseTLS `json:"tls,omitzero"`
 }
+
+// DatabaseTLS says with which certificate the server serves TLS, and to whom.
+type DatabaseTLS struct {
+	// secretName names a Secret in the Database's namespace as cert-manager makes it: the certificate, with those of
+	// intermediate authorities, under tls.crt and its private key, without a passphrase, under tls.key, both in PEM.
+	// Clients may find their authority's certificate under ca.crt; the server needs none. It has at most 253 characters.
+	// A Secret that is not there, or that has no usable pair, makes the Database Stalled until it is mended.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	// +required
+	SecretName string `json:"secretName,omitempty"`
+
+	// mode says whether clients have to use TLS: with Required, the default, the server refuses connections without it,
+	// with Optional it takes both. PostgreSQL's own clients use TLS by themselves where the server has it.
+	// +default="Required"
+	// +optional
+	Mode TLSMode `json:"mode,omitempty"`
+}
+
+// TLSMode says whether clients have to use TLS.
+//
+// +kubebuilder:validation:Enum=Required;Optional
+type TLSMode string
+
+const (
+	// TLSRequired refuses connections without TLS.
+	TLSRequired TLSMode = "Required"
+	// TLSOptional takes connections with and without TLS.
+	TLSOptional TLSMode = "Optional"
+)
 
 // ParameterValue is the value of one setting of the server, as a text.
 //

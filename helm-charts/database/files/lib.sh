@@ -2,6 +2,7 @@
 
 # Set so that the tests can run the scripts outside a pod.
 password_file=${DATABASE_PASSWORD_FILE:-/run/credentials/password}
+tls_dir=${DATABASE_TLS_DIR:-/run/tls}
 socket_dir=${DATABASE_SOCKET_DIR:-/var/run/postgresql}
 config_dir=${DATABASE_CONFIG_DIR:-/etc/database}
 port=${DATABASE_PORT:-5432}
@@ -45,7 +46,15 @@ login() {
 # configuration prints the server's: what the operator needs, and after it the settings in a file, if there is one.
 configuration() {
   printf "include '%s'\n" "$config_dir/postgresql.conf"
+  if [ -n "${DATABASE_TLS:-}" ]; then
+    printf "ssl = on\nssl_cert_file = '%s'\nssl_key_file = '%s'\n" "$tls_dir/tls.crt" "$tls_dir/tls.key"
+  fi
   [ -z "$1" ] || printf "include '%s'\n" "$1"
+}
+
+# certificate prints what changes when the certificate or its key does.
+certificate() {
+  cat "$tls_dir/tls.crt" "$tls_dir/tls.key" | cksum
 }
 
 # fail says why, both in the log and where the kubelet puts it into the pod's status.

@@ -13,3 +13,11 @@ encoding=$(login 2>/dev/null) || {
   echo "the encoding of the database is $encoding, not $DATABASE_ENCODING" >&2
   exit 1
 }
+
+# A certificate that was renewed is taken up without a restart. Where the new one is unusable the server keeps the old.
+if [ -n "${DATABASE_TLS:-}" ]; then
+  now=$(certificate)
+  if [ "$now" != "$(cat "$socket_dir/certificate")" ]; then
+    pg_ctl -D "$PGDATA" -s reload && printf '%s\n' "$now" >"$socket_dir/certificate"
+  fi
+fi

@@ -60,6 +60,13 @@ else
   configuration ''
 fi >"$socket_dir/postgresql.conf"
 
+# The first line that fits a connection decides.
+{
+  [ "${DATABASE_TLS:-}" != Required ] || echo 'hostnossl all all all reject'
+  cat "$config_dir/pg_hba.conf"
+} >"$socket_dir/pg_hba.conf"
+[ -z "${DATABASE_TLS:-}" ] || certificate >"$socket_dir/certificate"
+
 # exec: the server gets the pod's signals, and its exit is the container's.
-exec postgres -D "$PGDATA" -c config_file="$socket_dir/postgresql.conf" -c hba_file="$config_dir/pg_hba.conf" \
+exec postgres -D "$PGDATA" -c config_file="$socket_dir/postgresql.conf" -c hba_file="$socket_dir/pg_hba.conf" \
   -c port="$port" -c unix_socket_directories="$socket_dir"

@@ -82,6 +82,7 @@ func setup(mgr ctrl.Manager, opts options) error {
 		Releases:                releases,
 		DefaultImage:            opts.databaseImage,
 		MaxConcurrentReconciles: opts.databaseWorkers,
+		MaxConcurrentRollouts:   opts.databaseRollouts,
 	}
 	if err := databases.SetupWithManager(mgr); err != nil {
 		return fmt.Errorf("setting up the Database controller: %w", err)

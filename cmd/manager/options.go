@@ -38,9 +38,10 @@ type options struct {
 	commandImage string
 	atWorkers    int
 
-	databaseImage   string
-	databaseChart   string
-	databaseWorkers int
+	databaseImage    string
+	databaseChart    string
+	databaseWorkers  int
+	databaseRollouts int
 }
 
 func (o *options) bind(flags *flag.FlagSet) {
@@ -60,6 +61,8 @@ func (o *options) bind(flags *flag.FlagSet) {
 		"The PostgreSQL image of Databases that name none. Default from RELATED_IMAGE_POSTGRES.")
 	flags.StringVar(&o.databaseChart, "database-chart", "/helm-charts/database", "The folder of the chart that Databases are released from.")
 	flags.IntVar(&o.databaseWorkers, "database-workers", 4, "How many Databases are reconciled side by side.")
+	flags.IntVar(&o.databaseRollouts, "database-rollouts", 1,
+		"How many Databases may be not ready at once for an upgrade that nobody asked for, as to a newer chart.")
 }
 
 // manager are the manager's options.

@@ -5,14 +5,17 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 
 	v1 "example.com/cnat-operator/api/database/v1"
 )
@@ -21,18 +24,27 @@ const (
 	usernameKey = corev1.BasicAuthUsernameKey
 	passwordKey = corev1.BasicAuthPasswordKey
 
-	// secretRecheck is how often a Secret that the user names is looked at again while it is not right. It is not
-	// watched: that would take a cache of all Secrets.
+	// secretRecheck is how often a Secret that the user names is looked at again while it is not right, and secretPoll
+	// while it is. It is not watched: that would take a cache of all Secrets.
 	secretRecheck = 10 * time.Second
+	secretPoll    = 30 * time.Second
+
+	// annotationGenerated is on a Secret with a generated password, and says when that was made.
+	annotationGenerated = "example.com/password-generated-at"
 )
 
-// credentials says where the password is, and what is wrong with it.
+// credentials says where the password is, what it is, and what is wrong with it.
 type credentials struct {
-	ref     v1.SecretKeyReference
-	problem *problem
-	events  []event
-	recheck time.Duration
+	ref v1.SecretKeyReference
+	// password is only ever written to Secrets.
+	password []byte
+	problem  *problem
+	events   []event
+	recheck  time.Duration
 }
+
+// usable tells whether the release may be made with them.
+func (c *credentials) usable() bool { return c.problem == nil || c.problem.serving }
 
 // ensureCredentials sees to it that a Secret with the password is there: the one that the spec names, or one of ours.
 func (r *Reconciler) ensureCredentials(ctx context.Context, db *v1.Database) (credentials, error) {
@@ -49,36 +61,38 @@ func (r *Reconciler) ensureCredentials(ctx context.Context, db *v1.Database) (cr
 	if err != nil {
 		return result, err
 	}
-	if secret == nil {
-		created, err := r.createSecret(ctx, db)
-		if err == nil {
-			result.events = append(result.events, normal("CredentialsCreated", "Create",
-				fmt.Sprintf("Made Secret %s with the password of user %s", created.Name, db.Spec.User)))
-		}
-		return result, err
-	}
-	if !metav1.IsControlledBy(secret, db) {
+	if secret != nil && !belongs(secret, db) {
 		result.problem = newProblem(v1.ReasonNameConflict,
 			"Secret %s is not this Database's, and is left alone: remove or rename it, or set spec.passwordSecretRef",
 			secret.Name)
 		result.recheck = secretRecheck
 		return result, nil
 	}
-	return result, r.updateSecret(ctx, db, secret)
+	var told event
+	if secret == nil {
+		secret, told, err = r.createSecret(ctx, db)
+	} else {
+		told, err = r.updateSecret(ctx, db, secret)
+	}
+	if err != nil {
+		return result, err
+	}
+	if told.reason != "" {
+		result.events = append(result.events, told)
+	}
+	result.password = secret.Data[passwordKey]
+	result.recheck = untilRotation(db, secret, r.Clock.Now())
+	return result, nil
 }
 
-// checkReferenced looks at the user's Secret, live. A server that runs has the Secret already, and costs no request.
+// checkReferenced looks at the user's Secret, live: it is not in the cache, which would have to hold all Secrets then.
 func (r *Reconciler) checkReferenced(
 	ctx context.Context, db *v1.Database, ref v1.SecretKeyReference,
 ) (credentials, error) {
 	if ref.Key == "" {
 		ref.Key = passwordKey
 	}
-	result := credentials{ref: ref}
-	ready := meta.IsStatusConditionTrue(db.Status.Conditions, v1.ConditionReady)
-	if ready && db.Status.ObservedGeneration == db.Generation {
-		return result, nil
-	}
+	result := credentials{ref: ref, recheck: secretPoll}
 	var secret *corev1.Secret
 	found := &corev1.Secret{}
 	err := r.APIReader.Get(ctx, client.ObjectKey{Namespace: db.Namespace, Name: ref.Name}, found)
@@ -90,7 +104,11 @@ func (r *Reconciler) checkReferenced(
 	}
 	if result.problem = checkPassword(ref, secret); result.problem != nil {
 		result.recheck = secretRecheck
+		// A server that runs has the password from when the Secret was right.
+		result.problem.serving = db.Status.Credentials == ref && meta.IsStatusConditionTrue(db.Status.Conditions, v1.ConditionReady)
+		return result, nil
 	}
+	result.password = secret.Data[ref.Key]
 	return result, nil
 }
 
@@ -129,60 +147,97 @@ func (r *Reconciler) ownSecret(ctx context.Context, db *v1.Database) (*corev1.Se
 	return secret, nil
 }
 
-func (r *Reconciler) createSecret(ctx context.Context, db *v1.Database) (*corev1.Secret, error) {
+// belongs tells whether a Secret is one that the operator made for a Database of this name. It has no owner, since it may
+// outlive the Database.
+func belongs(secret *corev1.Secret, db *v1.Database) bool {
+	return secret.Labels[labelManagedBy] == partOf && secret.Labels[labelDatabase] == db.Name
+}
+
+func (r *Reconciler) createSecret(ctx context.Context, db *v1.Database) (*corev1.Secret, event, error) {
 	secret := &corev1.Secret{
 		ObjectMeta: metav1.ObjectMeta{Name: credentialsName(db), Namespace: db.Namespace},
 		Type:       corev1.SecretTypeBasicAuth,
 	}
-	completeSecret(secret, db)
-	if err := controllerutil.SetControllerReference(db, secret, r.Client.Scheme()); err != nil {
-		return nil, fmt.Errorf("own Secret %s: %w", secret.Name, err)
-	}
+	completeSecret(secret, db, r.Clock.Now())
 	if err := r.Client.Create(ctx, secret); err != nil {
-		return nil, fmt.Errorf("create Secret %s: %w", secret.Name, err)
+		return nil, event{}, fmt.Errorf("create Secret %s: %w", secret.Name, err)
 	}
-	return secret, nil
+	return secret, normal("CredentialsCreated", "Create",
+		fmt.Sprintf("Made Secret %s with the password of user %s", secret.Name, db.Spec.User)), nil
 }
 
-func (r *Reconciler) updateSecret(ctx context.Context, db *v1.Database, secret *corev1.Secret) error {
+func (r *Reconciler) updateSecret(ctx context.Context, db *v1.Database, secret *corev1.Secret) (event, error) {
 	before := secret.DeepCopy()
-	if !completeSecret(secret, db) {
-		return nil
+	completeSecret(secret, db, r.Clock.Now())
+	if equality.Semantic.DeepEqual(before, secret) {
+		return event{}, nil
 	}
 	patch := client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})
 	if err := r.Client.Patch(ctx, secret, patch); err != nil {
-		return fmt.Errorf("patch Secret %s: %w", secret.Name, err)
+		return event{}, fmt.Errorf("patch Secret %s: %w", secret.Name, err)
 	}
-	return nil
+	if bytes.Equal(before.Data[passwordKey], secret.Data[passwordKey]) {
+		return event{}, nil
+	}
+	return normal("PasswordChanged", "Update",
+		fmt.Sprintf("Secret %s has a new password of user %s", secret.Name, db.Spec.User)), nil
 }
 
-// completeSecret puts into the Secret what it must hold, and tells whether that changed it. A password that the spec
-// does not give is generated once, and stays.
-func completeSecret(secret *corev1.Secret, db *v1.Database) bool {
-	changed := false
+// completeSecret puts into the Secret what it must hold. A password that the spec does not give is generated, and stays
+// until its rotation is due.
+func completeSecret(secret *corev1.Secret, db *v1.Database, now time.Time) {
 	if secret.Labels == nil {
 		secret.Labels = map[string]string{}
 	}
-	for key, value := range ownLabels(db) {
-		if secret.Labels[key] != value {
-			secret.Labels[key], changed = value, true
-		}
-	}
+	maps.Copy(secret.Labels, ownLabels(db))
+	delete(secret.Labels, labelRetained)
+	// Version 0.1.0 made it the Database's own, to be deleted with it.
+	secret.OwnerReferences = withoutOwner(secret.OwnerReferences, db.UID)
 	if secret.Data == nil {
 		secret.Data = map[string][]byte{}
 	}
-	set := func(key, value string) {
-		if string(secret.Data[key]) != value {
-			secret.Data[key], changed = []byte(value), true
-		}
-	}
-	set(usernameKey, db.Spec.User)
+	secret.Data[usernameKey] = []byte(db.Spec.User)
 	switch {
 	case db.Spec.Password != "":
-		set(passwordKey, db.Spec.Password)
-	case len(secret.Data[passwordKey]) == 0:
+		secret.Data[passwordKey] = []byte(db.Spec.Password)
+	case len(secret.Data[passwordKey]) == 0 || mustRotate(db, secret, now):
 		// 26 characters, 130 bits.
-		set(passwordKey, rand.Text())
+		secret.Data[passwordKey] = []byte(rand.Text())
+		metav1.SetMetaDataAnnotation(&secret.ObjectMeta, annotationGenerated, now.UTC().Format(time.RFC3339))
 	}
-	return changed
+}
+
+func withoutOwner(owners []metav1.OwnerReference, uid types.UID) []metav1.OwnerReference {
+	return slices.DeleteFunc(slices.Clone(owners), func(owner metav1.OwnerReference) bool { return owner.UID == uid })
+}
+
+// rotation is the age at which the password is replaced, and zero where it is not.
+func rotation(db *v1.Database) time.Duration {
+	if db.Spec.PasswordRotation == nil || db.Spec.PasswordRotation.Every == nil {
+		return 0
+	}
+	return db.Spec.PasswordRotation.Every.Duration
+}
+
+// mustRotate tells whether the password that the Secret holds is to be replaced.
+func mustRotate(db *v1.Database, secret *corev1.Secret, now time.Time) bool {
+	every := rotation(db)
+	return every > 0 && !now.Before(generated(secret).Add(every))
+}
+
+// untilRotation is how long the password that the Secret holds may stay, and zero where it stays for good.
+func untilRotation(db *v1.Database, secret *corev1.Secret, now time.Time) time.Duration {
+	every := rotation(db)
+	if every == 0 {
+		return 0
+	}
+	return max(generated(secret).Add(every).Sub(now), time.Second)
+}
+
+// generated is when the password in the Secret was made, by the Secret's own age where it does not tell.
+func generated(secret *corev1.Secret) time.Time {
+	if at, err := time.Parse(time.RFC3339, secret.Annotations[annotationGenerated]); err == nil {
+		return at
+	}
+	return secret.CreationTimestamp.Time
 }

@@ -4,38 +4,49 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 
 	v1 "example.com/cnat-operator/api/database/v1"
 )
 
-// finalize uninstalls the release of a Database that is being deleted, and lets it go. Helm keeps the volume claim.
-// A release of this name that was not made for the Database is left alone.
-func (r *Reconciler) finalize(ctx context.Context, db *v1.Database) error {
+// finalize uninstalls the release of a Database that is being deleted, keeps or deletes its data, and lets it go. Helm
+// itself keeps the volume claim. What was not made for the Database is left alone.
+func (r *Reconciler) finalize(ctx context.Context, db *v1.Database) (ctrl.Result, error) {
 	if !controllerutil.ContainsFinalizer(db, finalizer) {
-		return nil
+		return ctrl.Result{}, nil
 	}
 	uninstalled, err := r.uninstall(ctx, db)
 	if err != nil {
-		return errors.Join(err, r.reportUninstallFailed(ctx, db, err))
+		return retry(errors.Join(err, r.reportUninstallFailed(ctx, db, err)))
 	}
-	before := db.DeepCopy()
-	controllerutil.RemoveFinalizer(db, finalizer)
-	err = r.Client.Patch(ctx, db, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{}))
-	if client.IgnoreNotFound(err) != nil {
-		return fmt.Errorf("remove finalizer: %w", err)
+	if uninstalled {
+		r.tell(db, normal("Uninstalled", "Uninstall", "Uninstalled release "+releaseName(db)))
 	}
+	left, err := r.dataOf(ctx, db)
+	if err != nil {
+		return retry(err)
+	}
+	if db.Spec.DeletionPolicy == v1.DeletionDelete {
+		if err := r.deleteAll(ctx, db, left); err != nil || len(left) > 0 {
+			// They go once no pod uses them. Each of them tells when it is gone.
+			return retry(err)
+		}
+	} else if err := r.retainAll(ctx, db, left); err != nil {
+		return retry(err)
+	}
+	if err := r.removeFinalizer(ctx, db); err != nil {
+		return retry(err)
+	}
+	r.turns.end(db.UID)
 	r.repairs.forget(db.UID)
 	r.written.forget(db.UID)
-	if uninstalled {
-		done := normal("Uninstalled", "Uninstall", fmt.Sprintf(
-			"Uninstalled release %s. Volume claim %s with the data stays, for a Database of the same name",
-			releaseName(db), claimName(db)))
-		r.Recorder.Eventf(db, nil, done.kind, done.reason, done.action, "%s", done.note)
-	}
-	return nil
+	return ctrl.Result{}, nil
 }
 
 func (r *Reconciler) uninstall(ctx context.Context, db *v1.Database) (bool, error) {
@@ -47,11 +58,103 @@ func (r *Reconciler) uninstall(ctx context.Context, db *v1.Database) (bool, erro
 	return true, r.Releases.Uninstall(ctx, db, name)
 }
 
+// dataOf returns what holds the data of a Database: its volume claim and the Secret that the operator made, as far as
+// they are there. It reads them live, since the cache may not yet show what was made a moment ago.
+func (r *Reconciler) dataOf(ctx context.Context, db *v1.Database) ([]client.Object, error) {
+	var data []client.Object
+	claim, secret := &corev1.PersistentVolumeClaim{}, &corev1.Secret{}
+	for _, part := range []struct {
+		object client.Object
+		name   string
+		ours   func() bool
+	}{
+		{claim, claimName(db), func() bool { return claim.Labels[labelDatabase] == db.Name }},
+		{secret, credentialsName(db), func() bool { return belongs(secret, db) }},
+	} {
+		err := r.APIReader.Get(ctx, client.ObjectKey{Namespace: db.Namespace, Name: part.name}, part.object)
+		if apierrors.IsNotFound(err) {
+			continue
+		}
+		if err != nil {
+			return nil, fmt.Errorf("get %s: %w", part.name, err)
+		}
+		if part.ours() {
+			data = append(data, part.object)
+		}
+	}
+	return data, nil
+}
+
+// deleteAll deletes the objects that are not being deleted yet.
+func (r *Reconciler) deleteAll(ctx context.Context, db *v1.Database, objects []client.Object) error {
+	for _, object := range objects {
+		if !object.GetDeletionTimestamp().IsZero() {
+			continue
+		}
+		if err := r.Client.Delete(ctx, object); client.IgnoreNotFound(err) != nil {
+			return fmt.Errorf("delete %s: %w", object.GetName(), err)
+		}
+		r.tell(db, normal("DataDeleted", "Delete", fmt.Sprintf(
+			"Deleted %s, since spec.deletionPolicy is Delete", object.GetName())))
+	}
+	return nil
+}
+
+// retainAll marks objects as left behind by a Database, and sees to it that they are not deleted with it.
+func (r *Reconciler) retainAll(ctx context.Context, db *v1.Database, objects []client.Object) error {
+	var kept []string
+	for _, object := range objects {
+		kept = append(kept, object.GetName())
+		if object.GetLabels()[labelRetained] != "" {
+			continue
+		}
+		before, ok := object.DeepCopyObject().(client.Object)
+		if !ok {
+			return fmt.Errorf("retain %s: %T has no metadata", object.GetName(), object)
+		}
+		labels := object.GetLabels()
+		labels[labelRetained] = "true"
+		object.SetLabels(labels)
+		object.SetOwnerReferences(withoutOwner(object.GetOwnerReferences(), db.UID))
+		if err := r.Client.Patch(ctx, object, client.MergeFrom(before)); client.IgnoreNotFound(err) != nil {
+			return fmt.Errorf("retain %s: %w", object.GetName(), err)
+		}
+	}
+	if len(kept) > 0 {
+		r.tell(db, normal("DataRetained", "Retain", fmt.Sprintf(
+			"Kept %s, for a Database of the same name", strings.Join(kept, " and "))))
+	}
+	return nil
+}
+
+// takeUpAgain removes the mark from a volume claim that an earlier Database of this name left behind.
+func (r *Reconciler) takeUpAgain(ctx context.Context, claim *corev1.PersistentVolumeClaim) error {
+	if claim.Labels[labelRetained] == "" {
+		return nil
+	}
+	before := claim.DeepCopy()
+	delete(claim.Labels, labelRetained)
+	if err := r.Client.Patch(ctx, claim, client.MergeFrom(before)); err != nil {
+		return fmt.Errorf("take up volume claim %s: %w", claim.Name, err)
+	}
+	return nil
+}
+
+// removeFinalizer lets a Database go, unless it was edited after this pass read it: its policy may be another now.
+func (r *Reconciler) removeFinalizer(ctx context.Context, db *v1.Database) error {
+	before := db.DeepCopy()
+	controllerutil.RemoveFinalizer(db, finalizer)
+	err := r.Client.Patch(ctx, db, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{}))
+	if client.IgnoreNotFound(err) != nil {
+		return fmt.Errorf("remove finalizer: %w", err)
+	}
+	return nil
+}
+
 func (r *Reconciler) reportUninstallFailed(ctx context.Context, db *v1.Database, failure error) error {
 	seen := &observation{release: releaseResult{
 		problem: newProblem(v1.ReasonUninstallFailed, "%v", failure),
 	}}
-	status := statusFor(db, seen)
-	status.Credentials = db.Status.Credentials
-	return r.report(ctx, db, status, nil)
+	seen.credentials.ref = db.Status.Credentials
+	return r.report(ctx, db, statusFor(db, seen), nil)
 }

@@ -19,7 +19,7 @@ import (
 // an upgrade. The next one brings the Database to its good end, on the same volume claim.
 func TestKilledAfterEachWrite(t *testing.T) {
 	t.Parallel()
-	const installWrites, upgradeWrites = 13, 5
+	const installWrites, upgradeWrites = 14, 5
 	for n := range int64(installWrites) {
 		t.Run(fmt.Sprintf("install, write %d", n+1), func(t *testing.T) {
 			t.Parallel()

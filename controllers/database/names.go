@@ -17,8 +17,12 @@ const (
 	// An owner reference would not do, since the volume claim must have none.
 	labelDatabase = "example.com/database"
 
-	labelPartOf = "app.kubernetes.io/part-of"
-	partOf      = "cnat-operator"
+	labelManagedBy = "app.kubernetes.io/managed-by"
+	labelPartOf    = "app.kubernetes.io/part-of"
+	partOf         = "cnat-operator"
+
+	// labelRetained is on the volume claim and the Secret of a Database that was deleted and left them behind.
+	labelRetained = "example.com/retained"
 
 	serverPort = 5432
 )
@@ -30,8 +34,16 @@ func claimName(db *v1.Database) string { return releaseName(db) + "-data" }
 
 func credentialsName(db *v1.Database) string { return releaseName(db) + "-credentials" }
 
+func bindingName(db *v1.Database) string { return releaseName(db) + "-binding" }
+
+// podName is that of the StatefulSet's only pod.
+func podName(db *v1.Database) string { return releaseName(db) + "-0" }
+
+// host is the server's name inside the cluster.
+func host(db *v1.Database) string { return fmt.Sprintf("%s.%s.svc", releaseName(db), db.Namespace) }
+
 func endpoint(db *v1.Database) string {
-	return fmt.Sprintf("%s.%s.svc:%d", releaseName(db), db.Namespace, serverPort)
+	return fmt.Sprintf("%s:%d", host(db), serverPort)
 }
 
 // databaseName is a valid identifier, since the API server lets no other name of a Database in.
@@ -45,12 +57,12 @@ func databaseName(db *v1.Database) string {
 // ownLabels are on the objects that the operator makes itself. Those of the chart have the same and Helm's.
 func ownLabels(db *v1.Database) map[string]string {
 	return map[string]string{
-		"app.kubernetes.io/name":       "postgresql",
-		"app.kubernetes.io/instance":   releaseName(db),
-		"app.kubernetes.io/component":  "database",
-		"app.kubernetes.io/managed-by": partOf,
-		labelPartOf:                    partOf,
-		labelDatabase:                  db.Name,
+		"app.kubernetes.io/name":      "postgresql",
+		"app.kubernetes.io/instance":  releaseName(db),
+		"app.kubernetes.io/component": "database",
+		labelManagedBy:                partOf,
+		labelPartOf:                   partOf,
+		labelDatabase:                 db.Name,
 	}
 }
 

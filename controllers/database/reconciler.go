@@ -8,6 +8,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/client-go/tools/events"
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -21,11 +22,12 @@ import (
 // +kubebuilder:rbac:groups=example.com,resources=databases/status,verbs=patch
 // +kubebuilder:rbac:groups=example.com,resources=databases/finalizers,verbs=update
 // +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
-// +kubebuilder:rbac:groups="",resources=pods,verbs=get;list;watch
+// A pod is patched so that the kubelet brings a new password into it at once.
+// +kubebuilder:rbac:groups="",resources=pods,verbs=get;list;watch;patch
 // Helm stores its releases in Secrets, which it updates.
 // +kubebuilder:rbac:groups="",resources=secrets,verbs=get;list;watch;create;update;patch;delete
 // +kubebuilder:rbac:groups="",resources=configmaps;serviceaccounts;services,verbs=get;list;watch;create;patch;delete
-// +kubebuilder:rbac:groups="",resources=persistentvolumeclaims,verbs=get;list;watch;create;patch
+// +kubebuilder:rbac:groups="",resources=persistentvolumeclaims,verbs=get;list;watch;create;patch;delete
 // +kubebuilder:rbac:groups=apps,resources=statefulsets,verbs=get;list;watch;create;patch;delete
 // +kubebuilder:rbac:groups=storage.k8s.io,resources=storageclasses,verbs=get
 // +kubebuilder:rbac:groups=networking.k8s.io,resources=networkpolicies,verbs=get;list;watch;create;patch;delete
@@ -46,7 +48,11 @@ type Reconciler struct {
 	DefaultImage string
 	// MaxConcurrentReconciles is how many Databases are worked on at once. Zero is 4.
 	MaxConcurrentReconciles int
+	// MaxConcurrentRollouts is how many Databases may be not ready at once for the sake of an upgrade to a newer chart.
+	// Zero is 1.
+	MaxConcurrentRollouts int
 
+	turns   turns
 	repairs repairs
 	written written
 }
@@ -63,7 +69,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 	// Owner references are made from it, and the cache leaves it out.
 	db.SetGroupVersionKind(v1.GroupVersion.WithKind("Database"))
 	if !db.DeletionTimestamp.IsZero() {
-		return retry(r.finalize(ctx, db))
+		return r.finalize(ctx, db)
 	}
 	if err := r.addFinalizer(ctx, db); err != nil {
 		return retry(err)
@@ -75,6 +81,9 @@ func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 	if err := r.report(ctx, db, statusFor(db, seen), seen.events()); err != nil {
 		return retry(err)
 	}
+	if meta.IsStatusConditionTrue(db.Status.Conditions, v1.ConditionReady) {
+		r.turns.end(db.UID)
+	}
 	return ctrl.Result{RequeueAfter: seen.recheck()}, nil
 }
 
@@ -83,8 +92,13 @@ func (r *Reconciler) ensure(ctx context.Context, db *v1.Database) (*observation,
 	seen := &observation{}
 	seen.release.status = db.Status.Release
 	var err error
-	if seen.credentials, err = r.ensureCredentials(ctx, db); err != nil || seen.credentials.problem != nil {
+	if seen.credentials, err = r.ensureCredentials(ctx, db); err != nil || !seen.credentials.usable() {
 		return seen, err
+	}
+	if seen.credentials.problem == nil {
+		if seen.binding, err = r.ensureBinding(ctx, db, seen.credentials.password); err != nil {
+			return seen, err
+		}
 	}
 	if seen.certificate, err = r.checkCertificate(ctx, db); err != nil || seen.certificate.problem != nil {
 		return seen, err
@@ -111,6 +125,10 @@ func (r *Reconciler) ensure(ctx context.Context, db *v1.Database) (*observation,
 	}
 	if seen.release, err = r.ensureRelease(ctx, db, values, found.drift); err != nil {
 		return seen, err
+	}
+	if seen.release.changed {
+		seen.server = serverState{waiting: fmt.Sprintf("StatefulSet %s to be seen as it was made", releaseName(db))}
+		return seen, nil
 	}
 	seen.server, err = r.server(ctx, db, found)
 	return seen, err

@@ -31,7 +31,11 @@ type releaseResult struct {
 	status v1.ReleaseStatus
 	// current: what was asked for is installed, and nothing is left to do.
 	current bool
-	// waiting says what the operator does or waits for, where the release is not current.
+	// changed: the objects were just made or changed, and the cache does not show them so.
+	changed bool
+	// turn: the release is current as far as the spec goes, and waits for its turn to be upgraded to a newer chart.
+	turn bool
+	// waiting says what the operator does or waits for.
 	waiting string
 	problem *problem
 	events  []event
@@ -65,7 +69,16 @@ func (r *Reconciler) ensureRelease(
 			do = action{kind: actionWait, wait: wait}
 		}
 	}
+	rollout := do.kind == actionUpgrade && isRollout(db, in)
+	if rollout {
+		if blocker, err := r.blocker(ctx, db); err != nil || blocker != "" {
+			return turnResult(in, blocker), err
+		}
+	}
 	result, err := r.run(ctx, db, do, in, values, drift)
+	if rollout && err == nil {
+		result.status.RolloutTime = &metav1.Time{Time: now}
+	}
 	releaseActions.observe(do.kind, result, err, r.Clock.Since(now))
 	return result, err
 }
@@ -121,6 +134,7 @@ func afterAction(do action, in situation, stored *helm.Release, err error, drift
 		return releaseResult{
 			status:  status,
 			current: true,
+			changed: true,
 			events:  []event{do.event(in, status, drift)},
 			recheck: cacheLag,
 		}
@@ -135,12 +149,27 @@ func afterAction(do action, in situation, stored *helm.Release, err error, drift
 	}
 }
 
+func attempted(known v1.ReleaseStatus) time.Time {
+	if known.LastAttemptTime == nil {
+		return time.Time{}
+	}
+	return known.LastAttemptTime.Time
+}
+
 // lastMessage is what the condition Stalled says.
 func lastMessage(db *v1.Database) string {
 	if stalled := meta.FindStatusCondition(db.Status.Conditions, v1.ConditionStalled); stalled != nil {
 		return stalled.Message
 	}
 	return ""
+}
+
+// turnResult is the report while another Database is upgraded.
+func turnResult(in situation, blocker string) releaseResult {
+	return releaseResult{
+		status: asStored(in.known, in.stored), current: true, turn: true, recheck: turnRecheck,
+		waiting: fmt.Sprintf("Database %s to be ready after its upgrade, before this one is upgraded", blocker),
+	}
 }
 
 // waitResult is the report while an action is put off. What was last said of its failure still holds.
@@ -150,6 +179,7 @@ func waitResult(do action, in situation, said string) releaseResult {
 	case stateDrifted:
 		// The cache may be behind the action that made the objects, or a repair can't set what differs.
 		result.current = true
+		result.changed = in.now.Sub(attempted(in.known)) < cacheLag
 	case statePending:
 		result.waiting = fmt.Sprintf("the %s of release %s, which another process may still be working on",
 			strings.TrimPrefix(in.stored.Status, "pending-"), in.known.Name)
@@ -169,6 +199,7 @@ func asStored(known v1.ReleaseStatus, stored *helm.Release) v1.ReleaseStatus {
 		AttemptedDigest: known.AttemptedDigest,
 		Failures:        known.Failures,
 		LastAttemptTime: known.LastAttemptTime,
+		RolloutTime:     known.RolloutTime,
 	}
 	if stored == nil {
 		return status
@@ -184,3 +215,6 @@ func asStored(known v1.ReleaseStatus, stored *helm.Release) v1.ReleaseStatus {
 
 // cacheLag is for how long after an action the cache may not show what it made.
 const cacheLag = 5 * time.Second
+
+// turnRecheck is how often a Database asks for its turn. It asks the cache.
+const turnRecheck = 10 * time.Second

@@ -16,16 +16,17 @@ import (
 // observation is everything that a pass over one Database found out.
 type observation struct {
 	credentials credentials
+	binding     *problem
 	certificate certificate
 	storage     storage
 	release     releaseResult
 	server      serverState
 }
 
-// problem is the first thing that a person must mend, or nil.
+// problem is the first thing that a person must mend, or nil. Those that the server suffers from stand first.
 func (o *observation) problem() *problem {
 	for _, found := range []*problem{
-		o.credentials.problem, o.certificate.problem, o.release.problem, o.server.problem, o.storage.problem,
+		o.release.problem, o.server.problem, o.credentials.problem, o.certificate.problem, o.binding, o.storage.problem,
 	} {
 		if found != nil {
 			return found
@@ -45,7 +46,12 @@ func statusFor(db *v1.Database, seen *observation) v1.DatabaseStatus {
 	status.ObservedGeneration = db.Generation
 	status.Endpoint = endpoint(db)
 	status.DatabaseName = databaseName(db)
-	status.Credentials = seen.credentials.ref
+	if seen.credentials.usable() {
+		status.Credentials = seen.credentials.ref
+		if seen.binding == nil {
+			status.Binding.Name = bindingName(db)
+		}
+	}
 	if seen.release.status.Name != "" {
 		status.Release = *seen.release.status.DeepCopy()
 	}
@@ -53,6 +59,7 @@ func statusFor(db *v1.Database, seen *observation) v1.DatabaseStatus {
 	if ready.Status == metav1.ConditionTrue {
 		// What the readiness probe compares the server's encoding with.
 		status.Encoding, _ = canonicalEncoding(db.Spec.Encoding)
+		status.Release.RolloutTime = nil
 	}
 	for _, condition := range []metav1.Condition{ready, progressing, stalled} {
 		condition.ObservedGeneration = db.Generation
@@ -77,8 +84,11 @@ func conditionsFor(db *v1.Database, seen *observation) (ready, progressing, stal
 		encoding, _ := canonicalEncoding(db.Spec.Encoding)
 		words := fmt.Sprintf("the server takes logins of user %s to database %s with encoding %s",
 			db.Spec.User, databaseName(db), encoding)
-		return condition(v1.ConditionReady, metav1.ConditionTrue, v1.ReasonReady, words),
-			condition(v1.ConditionProgressing, metav1.ConditionFalse, v1.ReasonReconciled, "nothing is left to do"), stalled
+		progressing = condition(v1.ConditionProgressing, metav1.ConditionFalse, v1.ReasonReconciled, "nothing is left to do")
+		if seen.release.turn {
+			progressing = condition(v1.ConditionProgressing, metav1.ConditionTrue, v1.ReasonWaitingForTurn, "waiting for "+seen.release.waiting)
+		}
+		return condition(v1.ConditionReady, metav1.ConditionTrue, v1.ReasonReady, words), progressing, stalled
 	}
 	reason, words := v1.ReasonStarting, "waiting for "+seen.server.waiting
 	if !seen.release.current {
@@ -124,7 +134,12 @@ func (r *Reconciler) report(ctx context.Context, db *v1.Database, status v1.Data
 		r.written.remember(db)
 	}
 	for _, e := range events {
-		r.Recorder.Eventf(db, nil, e.kind, e.reason, e.action, "%s", shortened(e.note, maxMessage))
+		r.tell(db, e)
 	}
 	return nil
+}
+
+// tell sends an event.
+func (r *Reconciler) tell(db *v1.Database, e event) {
+	r.Recorder.Eventf(db, nil, e.kind, e.reason, e.action, "%s", shortened(e.note, maxMessage))
 }

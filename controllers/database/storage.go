@@ -43,6 +43,11 @@ func (r *Reconciler) storageFor(ctx context.Context, db *v1.Database) (storage, 
 	if err != nil {
 		return storage{}, err
 	}
+	if claim != nil {
+		if err := r.takeUpAgain(ctx, claim); err != nil {
+			return storage{}, err
+		}
+	}
 	want := wantedSize(db)
 	if !mustGrow(want, claim) || claim.Spec.StorageClassName == nil || *claim.Spec.StorageClassName == "" {
 		return sizeFor(want, claim, nil), nil

@@ -5,8 +5,10 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	v1 "example.com/cnat-operator/api/database/v1"
@@ -15,6 +17,10 @@ import (
 func quantity(text string) *resource.Quantity {
 	q := resource.MustParse(text)
 	return &q
+}
+
+func every(age time.Duration) *v1.PasswordRotation {
+	return &v1.PasswordRotation{Every: &metav1.Duration{Duration: age}}
 }
 
 // The API server refuses these, with no operator running.
@@ -62,6 +68,13 @@ func TestRefusedOnCreate(t *testing.T) {
 		{"a name with a digit first", "1wordpress", func(*v1.DatabaseSpec) {}, []string{"metadata.name", "start with"}},
 		{"a volume too small", "", func(s *v1.DatabaseSpec) { s.Storage.Size = quantity("1Mi") }, []string{"spec.storage.size", "256Mi or more"}},
 		{"a negative volume", "", func(s *v1.DatabaseSpec) { s.Storage.Size = quantity("-1Gi") }, []string{"spec.storage.size", "256Mi or more"}},
+		{"an unknown deletion policy", "", func(s *v1.DatabaseSpec) { s.DeletionPolicy = "Recycle" }, []string{"spec.deletionPolicy", "Retain", "Delete"}},
+		{"a password that is replaced each minute", "", func(s *v1.DatabaseSpec) {
+			s.PasswordRotation = every(time.Minute)
+		}, []string{"spec.passwordRotation.every", "from 1h to"}},
+		{"a rotation of the user's own password", "", func(s *v1.DatabaseSpec) {
+			s.Password, s.PasswordRotation = "secret", every(24*time.Hour)
+		}, []string{"spec.passwordRotation", "remove"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			name := test.object

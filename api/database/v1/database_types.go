@@ -9,6 +9,7 @@ import (
 // DatabaseSpec is what the user asks for.
 //
 // +kubebuilder:validation:XValidation:rule="!(has(self.password) && has(self.passwordSecretRef))",message="spec.password and spec.passwordSecretRef are both set: keep passwordSecretRef and remove password"
+// +kubebuilder:validation:XValidation:rule="!has(self.passwordRotation) || !(has(self.password) || has(self.passwordSecretRef))",message="spec.passwordRotation is for the password that the operator generates: remove it, or remove spec.password and spec.passwordSecretRef"
 type DatabaseSpec struct {
 	// user is the PostgreSQL role that owns the database and may log in. It is not a superuser.
 	// It starts with a lower-case letter or an underscore, goes on with lower-case letters, digits and underscores, and
@@ -81,11 +82,24 @@ type DatabaseSpec struct {
 	// +operator-sdk:csv:customresourcedefinitions:type=spec,displayName="Image",xDescriptors={"urn:alm:descriptor:com.tectonic.ui:text","urn:alm:descriptor:com.tectonic.ui:advanced"}
 	Image string `json:"image,omitempty"`
 
-	// storage is the volume that holds the data. It outlives the Database.
+	// storage is the volume that holds the data. spec.deletionPolicy says whether it outlives the Database.
 	// +default={"size": "1Gi"}
 	// +optional
 	// +operator-sdk:csv:customresourcedefinitions:type=spec,displayName="Storage",xDescriptors={"urn:alm:descriptor:com.tectonic.ui:fieldGroup:storage"}
 	Storage DatabaseStorage `json:"storage,omitzero"`
+
+	// deletionPolicy says what becomes of the data when the Database is deleted. Retain, the default, keeps the volume
+	// claim and the Secret with the password that the operator made, labelled example.com/retained: a Database of the same
+	// name takes both up again. Delete removes them with the Database, for good. A Secret of your own and backups stay in
+	// either case. It can be changed at any time, also while the Database is being deleted. Any other value is refused.
+	// +default="Retain"
+	// +optional
+	DeletionPolicy DeletionPolicy `json:"deletionPolicy,omitempty"`
+
+	// passwordRotation has the operator make a new password from time to time. It is for the password that the operator
+	// generates: together with password or passwordSecretRef it is refused. Without it the password stays.
+	// +optional
+	PasswordRotation *PasswordRotation `json:"passwordRotation,omitzero"`
 
 	// resources are the CPU and memory requests and limits of the server's container. The default is a request of
 	// 50 millicores and 128 MiB without limits. They can be changed, which restarts the server. Requests that no node
@@ -95,6 +109,29 @@ type DatabaseSpec struct {
 	Resources *corev1.ResourceRequirements `json:"resources,omitempty"`
 
 	ServerOptions `json:",inline"`
+}
+
+// DeletionPolicy says what becomes of the data when a Database is deleted.
+// +kubebuilder:validation:Enum=Retain;Delete
+type DeletionPolicy string
+
+const (
+	// DeletionRetain keeps the volume claim and the Secret that the operator made.
+	DeletionRetain DeletionPolicy = "Retain"
+	// DeletionDelete removes them.
+	DeletionDelete DeletionPolicy = "Delete"
+)
+
+// PasswordRotation is how often a generated password is replaced.
+//
+// +kubebuilder:validation:MinProperties=1
+type PasswordRotation struct {
+	// every is the age at which the password is replaced, as a duration of 1h to 87600h (ten years), for example 720h.
+	// It can be changed at any time, and counts from the last replacement. Other values are refused.
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('1h') && duration(self) <= duration('87600h')",message="spec.passwordRotation.every must be a duration from 1h to 87600h: for example 720h"
+	// +required
+	Every *metav1.Duration `json:"every,omitempty"`
 }
 
 // SecretKeyReference names one key of a Secret in the same namespace.
@@ -118,6 +155,15 @@ type SecretKeyReference struct {
 	// +operator-sdk:csv:customresourcedefinitions:type=spec,displayName="Key",xDescriptors={"urn:alm:descriptor:com.tectonic.ui:text"}
 	// +operator-sdk:csv:customresourcedefinitions:type=status,displayName="Key",xDescriptors={"urn:alm:descriptor:com.tectonic.ui:text"}
 	Key string `json:"key,omitempty"`
+}
+
+// SecretReference names a Secret in the same namespace.
+type SecretReference struct {
+	// name is the name of the Secret.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	// +required
+	Name string `json:"name,omitempty"`
 }
 
 // DatabaseStorage is the volume that holds the data.
@@ -188,6 +234,18 @@ type DatabaseStatus struct {
 	// +operator-sdk:csv:customresourcedefinitions:type=status,displayName="Encoding",xDescriptors={"urn:alm:descriptor:com.tectonic.ui:text"}
 	Encoding string `json:"encoding,omitempty"`
 
+	// serverVersion is the version of PostgreSQL in the server's image, for example 15.14, once a pod of it has started.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=64
+	// +optional
+	ServerVersion string `json:"serverVersion,omitempty"`
+
+	// binding names the Secret with all that an application needs to connect: type, provider, host, port, database,
+	// username, password and uri. This makes the Database a Provisioned Service of the Service Binding Specification for
+	// Kubernetes.
+	// +optional
+	Binding SecretReference `json:"binding,omitzero"`
+
 	// credentials names the Secret and the key in it that hold the user's password: the one that the spec names, or the
 	// one that the operator made.
 	// +optional
@@ -251,6 +309,11 @@ type ReleaseStatus struct {
 	// +operator-sdk:csv:customresourcedefinitions:type=status,displayName="Failures",xDescriptors={"urn:alm:descriptor:com.tectonic.ui:number"}
 	Failures int32 `json:"failures,omitempty"`
 
+	// rolloutTime is when the operator last upgraded the release for a reason of its own, such as a new version of the
+	// chart, while the server has not been ready since. As long as it stands, other Databases wait for their turn.
+	// +optional
+	RolloutTime *metav1.Time `json:"rolloutTime,omitempty"`
+
 	// lastAttemptTime is when the operator last asked Helm to install or upgrade.
 	// +optional
 	// +operator-sdk:csv:customresourcedefinitions:type=status,displayName="Last Attempt Time",xDescriptors={"urn:alm:descriptor:com.tectonic.ui:text"}
@@ -260,7 +323,8 @@ type ReleaseStatus struct {
 // Database is one PostgreSQL server with one database, owned by one user.
 //
 // The operator installs it as a Helm release named after it, keeps the release as it should be, and uninstalls it when
-// the Database is deleted. The volume with the data stays, and a Database of the same name takes it up again.
+// the Database is deleted. Unless spec.deletionPolicy says otherwise, the volume with the data stays then, and a Database
+// of the same name takes it up again.
 //
 // +operator-sdk:csv:customresourcedefinitions:displayName="Database",resources={{ConfigMap,v1},{NetworkPolicy,v1},{PersistentVolumeClaim,v1},{Pod,v1},{Secret,v1},{Service,v1},{ServiceAccount,v1},{StatefulSet,v1}}
 // +kubebuilder:object:root=true
@@ -329,6 +393,8 @@ const (
 	ReasonNotStalled = "NotStalled"
 	// ReasonInstalling: the release is being installed or upgraded, or the attempt before was cut short.
 	ReasonInstalling = "Installing"
+	// ReasonWaitingForTurn: the release is to be upgraded for a reason of the operator's, once other Databases have been.
+	ReasonWaitingForTurn = "WaitingForTurn"
 	// ReasonStarting: the release is installed and the server has not yet taken a login.
 	ReasonStarting = "Starting"
 	// ReasonDeleting: the Database is being deleted.
@@ -350,6 +416,8 @@ const (
 	ReasonContainerConfig = "ContainerConfigFailed"
 	// ReasonServerFailed: the server stops soon after it starts.
 	ReasonServerFailed = "ServerFailed"
+	// ReasonMajorVersion: the image has another major version of PostgreSQL than the data.
+	ReasonMajorVersion = "MajorVersionChanged"
 	// ReasonUnschedulable: no node takes the pod.
 	ReasonUnschedulable = "Unschedulable"
 	// ReasonParametersRefused: the server does not take the settings in the spec, and runs on with those that it had.

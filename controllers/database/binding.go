@@ -1,0 +1,136 @@
+package database
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"net/url"
+	"strconv"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	v1 "example.com/cnat-operator/api/database/v1"
+)
+
+// bindingType is the Secret's type, and bindingProvider the value of its key provider, by the Service Binding
+// Specification for Kubernetes, 1.0, "Well-known Secret Entries" (https://servicebinding.io/spec/core/1.0.0).
+const (
+	bindingType     = "servicebinding.io/postgresql"
+	bindingProvider = partOf
+)
+
+// annotationPassword is set on the pod when the password changed. A kubelet brings a changed Secret into a pod about once
+// a minute, and at once when the pod itself changes.
+const annotationPassword = "example.com/password-changed-at"
+
+// newBinding makes the Secret from which an application takes all that it needs to connect.
+func newBinding(db *v1.Database, password []byte) *corev1.Secret {
+	uri := url.URL{
+		Scheme: "postgresql",
+		User:   url.UserPassword(db.Spec.User, string(password)),
+		Host:   endpoint(db),
+		Path:   "/" + databaseName(db),
+	}
+	return &corev1.Secret{
+		ObjectMeta: metav1.ObjectMeta{
+			Name:            bindingName(db),
+			Namespace:       db.Namespace,
+			Labels:          ownLabels(db),
+			OwnerReferences: []metav1.OwnerReference{*metav1.NewControllerRef(db, v1.GroupVersion.WithKind("Database"))},
+		},
+		Type: bindingType,
+		Data: map[string][]byte{
+			"type":      []byte("postgresql"),
+			"provider":  []byte(bindingProvider),
+			"host":      []byte(host(db)),
+			"port":      []byte(strconv.Itoa(serverPort)),
+			"database":  []byte(databaseName(db)),
+			usernameKey: []byte(db.Spec.User),
+			passwordKey: password,
+			"uri":       []byte(uri.String()),
+		},
+	}
+}
+
+// ensureBinding sees to it that the binding's Secret is there and up to date. It remembers the password that the server
+// was last given: where that changes, the kubelet is told first, so that it is told again after an operator was killed.
+func (r *Reconciler) ensureBinding(ctx context.Context, db *v1.Database, password []byte) (*problem, error) {
+	want := newBinding(db, password)
+	have := &corev1.Secret{}
+	err := r.Client.Get(ctx, client.ObjectKeyFromObject(want), have)
+	if apierrors.IsNotFound(err) {
+		err = r.Client.Create(ctx, want)
+		if apierrors.IsAlreadyExists(err) {
+			return r.foreignBinding(ctx, db, want)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("create Secret %s: %w", want.Name, err)
+		}
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("get Secret %s: %w", want.Name, err)
+	}
+	if !belongs(have, db) {
+		return bindingConflict(have), nil
+	}
+	if !bytes.Equal(have.Data[passwordKey], password) {
+		if err := r.refreshPod(ctx, db); err != nil {
+			return nil, err
+		}
+	}
+	next := have.DeepCopy()
+	next.OwnerReferences, next.Data = want.OwnerReferences, want.Data
+	metav1.SetMetaDataLabel(&next.ObjectMeta, labelPartOf, partOf)
+	if equality.Semantic.DeepEqual(have, next) {
+		return nil, nil
+	}
+	if err := r.Client.Patch(ctx, next, client.MergeFromWithOptions(have, client.MergeFromWithOptimisticLock{})); err != nil {
+		return nil, fmt.Errorf("patch Secret %s: %w", want.Name, err)
+	}
+	return nil, nil
+}
+
+// foreignBinding looks at a Secret of the binding's name that the cache does not show: one that was just made, or one
+// without our labels.
+func (r *Reconciler) foreignBinding(ctx context.Context, db *v1.Database, want *corev1.Secret) (*problem, error) {
+	have := &corev1.Secret{}
+	if err := r.APIReader.Get(ctx, client.ObjectKeyFromObject(want), have); err != nil {
+		return nil, fmt.Errorf("get Secret %s: %w", want.Name, err)
+	}
+	if belongs(have, db) {
+		return nil, nil
+	}
+	return bindingConflict(have), nil
+}
+
+// bindingConflict does not keep the server from serving.
+func bindingConflict(secret *corev1.Secret) *problem {
+	found := newProblem(v1.ReasonNameConflict, "Secret %s is not this Database's, and is left alone: remove or rename it, "+
+		"so that there can be a service binding", secret.Name)
+	found.serving = true
+	return found
+}
+
+// refreshPod has the kubelet look at the server's pod again.
+func (r *Reconciler) refreshPod(ctx context.Context, db *v1.Database) error {
+	pod := &corev1.Pod{}
+	err := r.Client.Get(ctx, client.ObjectKey{Namespace: db.Namespace, Name: podName(db)}, pod)
+	if apierrors.IsNotFound(err) {
+		return nil // One that is made from now on gets the new password.
+	}
+	if err != nil {
+		return fmt.Errorf("get pod: %w", err)
+	}
+	before := pod.DeepCopy()
+	metav1.SetMetaDataAnnotation(&pod.ObjectMeta, annotationPassword, r.Clock.Now().UTC().Format(time.RFC3339Nano))
+	if err := r.Client.Patch(ctx, pod, client.MergeFrom(before)); client.IgnoreNotFound(err) != nil {
+		return fmt.Errorf("tell the kubelet of the new password: %w", err)
+	}
+	return nil
+}

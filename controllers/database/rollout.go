@@ -1,0 +1,84 @@
+package database
+
+import (
+	"context"
+	"fmt"
+	"sync"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	v1 "example.com/cnat-operator/api/database/v1"
+)
+
+// A new version of the operator may bring a new chart, which is a reason to upgrade every release there is. That is done
+// a few at a time: a Database has its turn from its upgrade until its server is ready again. One that does not get
+// ready keeps its turn, so the rest stay as they are, and serve.
+
+// defaultRollouts is how many Databases have their turn at once.
+const defaultRollouts = 1
+
+// isRollout tells whether an upgrade is the operator's own idea: nobody changed the Database, and its server is ready.
+// One that is not ready can't be made worse, and is upgraded at once.
+func isRollout(db *v1.Database, in situation) bool {
+	return in.state == stateOutdated && db.Status.ObservedGeneration == db.Generation &&
+		meta.IsStatusConditionTrue(db.Status.Conditions, v1.ConditionReady)
+}
+
+// turns are the Databases that this process gave a turn to, and that the cache may not show to have one.
+type turns struct {
+	mu    sync.Mutex
+	given map[types.UID]string
+}
+
+// take gives a Database a turn, unless as many others as may have one have it. Then it returns the name of one of those.
+func (t *turns) take(db *v1.Database, all []v1.Database, limit int) (blocker string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	others := map[types.UID]string{}
+	for uid, name := range t.given {
+		others[uid] = name
+	}
+	for i := range all {
+		if all[i].Status.Release.RolloutTime != nil {
+			others[all[i].UID] = fmt.Sprintf("%s/%s", all[i].Namespace, all[i].Name)
+		}
+	}
+	delete(others, db.UID)
+	if len(others) >= limit {
+		for _, name := range others {
+			// The same one each time, for the same message.
+			if blocker == "" || name < blocker {
+				blocker = name
+			}
+		}
+		return blocker
+	}
+	if t.given == nil {
+		t.given = map[types.UID]string{}
+	}
+	t.given[db.UID] = fmt.Sprintf("%s/%s", db.Namespace, db.Name)
+	return ""
+}
+
+// end takes the turn back.
+func (t *turns) end(uid types.UID) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	delete(t.given, uid)
+}
+
+// blocker returns the name of a Database whose turn must end before db is upgraded, or nothing where db has its turn.
+func (r *Reconciler) blocker(ctx context.Context, db *v1.Database) (string, error) {
+	all := &v1.DatabaseList{}
+	// It is only read, and there may be many of them.
+	if err := r.Client.List(ctx, all, client.UnsafeDisableDeepCopy); err != nil {
+		return "", fmt.Errorf("list Databases: %w", err)
+	}
+	limit := r.MaxConcurrentRollouts
+	if limit == 0 {
+		limit = defaultRollouts
+	}
+	return r.turns.take(db, all.Items, limit), nil
+}

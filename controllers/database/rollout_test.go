@@ -1,0 +1,118 @@
+package database
+
+import (
+	"fmt"
+	"testing"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	v1 "example.com/cnat-operator/api/database/v1"
+)
+
+func TestIsRollout(t *testing.T) {
+	for _, test := range []struct {
+		name     string
+		state    state
+		observed int64
+		ready    metav1.ConditionStatus
+		want     bool
+	}{
+		{"a newer chart", stateOutdated, 2, metav1.ConditionTrue, true},
+		{"a changed spec", stateOutdated, 1, metav1.ConditionTrue, false},
+		{"a server that is not ready", stateOutdated, 2, metav1.ConditionFalse, false},
+		{"a release that failed", stateFailed, 2, metav1.ConditionTrue, false},
+	} {
+		db := &v1.Database{ObjectMeta: metav1.ObjectMeta{Generation: 2}}
+		db.Status.ObservedGeneration = test.observed
+		meta.SetStatusCondition(&db.Status.Conditions, metav1.Condition{Type: v1.ConditionReady, Status: test.ready})
+		if got := isRollout(db, situation{state: test.state}); got != test.want {
+			t.Errorf("%s: %t", test.name, got)
+		}
+	}
+}
+
+func TestTurns(t *testing.T) {
+	one, two, three := rolloutDatabase("one"), rolloutDatabase("two"), rolloutDatabase("three")
+	all := func() []v1.Database { return []v1.Database{*one, *two, *three} }
+	var given turns
+	take := func(db *v1.Database, limit int, want string) {
+		t.Helper()
+		if got := given.take(db, all(), limit); got != want {
+			t.Errorf("%s waits for %q, want %q", db.Name, got, want)
+		}
+	}
+	take(one, 1, "")
+	take(one, 1, "") // again, after its upgrade was cut short
+	take(two, 1, "ns/one")
+	take(two, 2, "")
+	take(three, 2, "ns/one")
+	given.end(one.UID)
+	take(three, 2, "")
+	given.end(two.UID)
+	given.end(three.UID)
+	// As a process before this one left it.
+	two.Status.Release.RolloutTime = &metav1.Time{}
+	take(one, 1, "ns/two")
+	take(two, 1, "")
+}
+
+func rolloutDatabase(name string) *v1.Database {
+	return &v1.Database{ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: name, UID: types.UID(name)}}
+}
+
+// A newer chart comes to one Database after another, and stops at the first that does not get ready by it.
+func TestRollout(t *testing.T) {
+	t.Parallel()
+	namespace := newNamespace(t)
+	old := startOperator(t, namespace, operatorOptions{})
+	names := []string{"a", "b", "c"}
+	for _, name := range names {
+		becomeReady(t, newDatabase(namespace, name).create(t))
+	}
+	old.stop()
+
+	startOperator(t, namespace, operatorOptions{chart: chartWith(t, "files/stop.sh", "exit 0\n")})
+	for left := len(names); left > 0; left-- {
+		upgraded := awaitUpgrades(t, namespace, names, len(names)-left+1)
+		becomeReady(t, upgraded)
+	}
+	for _, name := range names {
+		waitEvent(t, newDatabase(namespace, name).build(), "Upgraded")
+	}
+}
+
+// awaitUpgrades waits until so many of the Databases were upgraded, and the others say that they wait for the last of
+// those, which it returns.
+func awaitUpgrades(t *testing.T, namespace string, names []string, want int) *v1.Database {
+	t.Helper()
+	var last *v1.Database
+	eventually(t, "an upgrade, and the rest to wait for it", func() error {
+		var upgraded, waiting int
+		for _, name := range names {
+			db := newDatabase(namespace, name).build()
+			if err := get(t, db); err != nil {
+				return err
+			}
+			progressing := meta.FindStatusCondition(db.Status.Conditions, v1.ConditionProgressing)
+			switch {
+			case db.Status.Release.Revision == 1 && progressing.Reason == v1.ReasonWaitingForTurn:
+				waiting++
+			case db.Status.Release.Revision == 2:
+				upgraded++
+				if db.Status.Release.RolloutTime != nil {
+					last = db
+				}
+			}
+		}
+		if upgraded > want {
+			t.Fatalf("%d of %d were upgraded before the one in turn was ready", upgraded, want)
+		}
+		if upgraded != want || waiting != len(names)-want || last == nil {
+			return fmt.Errorf("%d were upgraded, %d wait", upgraded, waiting)
+		}
+		return nil
+	})
+	return last
+}

@@ -68,17 +68,13 @@ func (r *Reconciler) ensureCredentials(ctx context.Context, db *v1.Database) (cr
 		result.recheck = secretRecheck
 		return result, nil
 	}
-	var told event
 	if secret == nil {
-		secret, told, err = r.createSecret(ctx, db)
+		secret, err = r.createSecret(ctx, db)
 	} else {
-		told, err = r.updateSecret(ctx, db, secret)
+		err = r.updateSecret(ctx, db, secret)
 	}
 	if err != nil {
 		return result, err
-	}
-	if told.reason != "" {
-		result.events = append(result.events, told)
 	}
 	result.password = secret.Data[passwordKey]
 	result.recheck = untilRotation(db, secret, r.Clock.Now())
@@ -153,34 +149,35 @@ func belongs(secret *corev1.Secret, db *v1.Database) bool {
 	return secret.Labels[labelManagedBy] == partOf && secret.Labels[labelDatabase] == db.Name
 }
 
-func (r *Reconciler) createSecret(ctx context.Context, db *v1.Database) (*corev1.Secret, event, error) {
+func (r *Reconciler) createSecret(ctx context.Context, db *v1.Database) (*corev1.Secret, error) {
 	secret := &corev1.Secret{
 		ObjectMeta: metav1.ObjectMeta{Name: credentialsName(db), Namespace: db.Namespace},
 		Type:       corev1.SecretTypeBasicAuth,
 	}
 	completeSecret(secret, db, r.Clock.Now())
 	if err := r.Client.Create(ctx, secret); err != nil {
-		return nil, event{}, fmt.Errorf("create Secret %s: %w", secret.Name, err)
+		return nil, fmt.Errorf("create Secret %s: %w", secret.Name, err)
 	}
-	return secret, normal("CredentialsCreated", "Create",
-		fmt.Sprintf("Made Secret %s with the password of user %s", secret.Name, db.Spec.User)), nil
+	r.tell(db, normal("CredentialsCreated", "Create",
+		fmt.Sprintf("Made Secret %s with the password of user %s", secret.Name, db.Spec.User)))
+	return secret, nil
 }
 
-func (r *Reconciler) updateSecret(ctx context.Context, db *v1.Database, secret *corev1.Secret) (event, error) {
+func (r *Reconciler) updateSecret(ctx context.Context, db *v1.Database, secret *corev1.Secret) error {
 	before := secret.DeepCopy()
 	completeSecret(secret, db, r.Clock.Now())
 	if equality.Semantic.DeepEqual(before, secret) {
-		return event{}, nil
+		return nil
 	}
 	patch := client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})
 	if err := r.Client.Patch(ctx, secret, patch); err != nil {
-		return event{}, fmt.Errorf("patch Secret %s: %w", secret.Name, err)
+		return fmt.Errorf("patch Secret %s: %w", secret.Name, err)
 	}
-	if bytes.Equal(before.Data[passwordKey], secret.Data[passwordKey]) {
-		return event{}, nil
+	if !bytes.Equal(before.Data[passwordKey], secret.Data[passwordKey]) {
+		r.tell(db, normal("PasswordChanged", "Update",
+			fmt.Sprintf("Secret %s has a new password of user %s", secret.Name, db.Spec.User)))
 	}
-	return normal("PasswordChanged", "Update",
-		fmt.Sprintf("Secret %s has a new password of user %s", secret.Name, db.Spec.User)), nil
+	return nil
 }
 
 // completeSecret puts into the Secret what it must hold. A password that the spec does not give is generated, and stays
@@ -213,7 +210,7 @@ func withoutOwner(owners []metav1.OwnerReference, uid types.UID) []metav1.OwnerR
 
 // rotation is the age at which the password is replaced, and zero where it is not.
 func rotation(db *v1.Database) time.Duration {
-	if db.Spec.PasswordRotation == nil || db.Spec.PasswordRotation.Every == nil {
+	if db.Spec.PasswordRotation.Every == nil {
 		return 0
 	}
 	return db.Spec.PasswordRotation.Every.Duration

@@ -19,8 +19,8 @@ func quantity(text string) *resource.Quantity {
 	return &q
 }
 
-func every(age time.Duration) *v1.PasswordRotation {
-	return &v1.PasswordRotation{Every: &metav1.Duration{Duration: age}}
+func every(age time.Duration) v1.PasswordRotation {
+	return v1.PasswordRotation{Every: &metav1.Duration{Duration: age}}
 }
 
 // The API server refuses these, with no operator running.

@@ -99,7 +99,7 @@ type DatabaseSpec struct {
 	// passwordRotation has the operator make a new password from time to time. It is for the password that the operator
 	// generates: together with password or passwordSecretRef it is refused. Without it the password stays.
 	// +optional
-	PasswordRotation *PasswordRotation `json:"passwordRotation,omitzero"`
+	PasswordRotation PasswordRotation `json:"passwordRotation,omitzero"`
 
 	// resources are the CPU and memory requests and limits of the server's container. The default is a request of
 	// 50 millicores and 128 MiB without limits. They can be changed, which restarts the server. Requests that no node

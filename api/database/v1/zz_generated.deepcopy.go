@@ -77,11 +77,7 @@ func (in *DatabaseSpec) DeepCopyInto(out *DatabaseSpec) {
 	*out = *in
 	out.PasswordSecretRef = in.PasswordSecretRef
 	in.Storage.DeepCopyInto(&out.Storage)
-	if in.PasswordRotation != nil {
-		in, out := &in.PasswordRotation, &out.PasswordRotation
-		*out = new(PasswordRotation)
-		(*in).DeepCopyInto(*out)
-	}
+	in.PasswordRotation.DeepCopyInto(&out.PasswordRotation)
 	if in.Resources != nil {
 		in, out := &in.Resources, &out.Resources
 		*out = new(corev1.ResourceRequirements)

@@ -231,4 +231,7 @@ node-bin: bin/kube bin/kubectl bin/containerd bin/containerd-shim-runc-v2 bin/ru
 .PHONY: envtest-bin
 envtest-bin: bin/kubectl bin/kube-apiserver bin/etcd
 
+.PHONY: olm-bin
+olm-bin: $(OLM_BIN) bin/opm bin/operator-sdk bin/scorecard-test
+
 include hack/tools.mk

@@ -25,6 +25,18 @@ bin/opm: tools/opm/go.mod
 	@CGO_ENABLED=1 hack/tool tools/opm github.com/operator-framework/operator-registry/cmd/opm $@ -tags json1,$(CONTAINERS_TAGS) $(SMALL)
 bin/catalog: tools/opm/go.mod tools/opm/cmd/catalog/main.go
 	@CGO_ENABLED=1 hack/tool tools/opm ./cmd/catalog $@ -tags json1,$(CONTAINERS_TAGS) $(SMALL)
+bin/scorecard-test: tools/operator-sdk/go.mod
+	@hack/tool tools/operator-sdk github.com/operator-framework/operator-sdk/images/scorecard-test $@ $(SMALL)
+
+# The programs of OLM's image; opm, of the images of catalogs, wants to be static there.
+OLM_MODULE := github.com/operator-framework/operator-lifecycle-manager
+OLM_BIN    := $(addprefix bin/olm/,olm catalog package-server copy-content cpb grpc_health_probe)
+bin/olm/%: tools/olm/go.mod
+	@hack/tool tools/olm $(OLM_MODULE)/cmd/$* $@ $(SMALL)
+bin/olm/cpb: tools/olm/go.mod
+	@hack/tool tools/olm $(OLM_MODULE)/util/cpb $@ $(SMALL)
+bin/olm/grpc_health_probe: tools/olm/go.mod
+	@hack/tool tools/olm github.com/grpc-ecosystem/grpc-health-probe $@ $(SMALL)
 
 # The node of the local cluster; envtest uses its API server and etcd as well.
 KUBERNETES_VERSION := $(shell sed -n 's|.*k8s.io/kubernetes v|v|p' tools/node/go.mod)

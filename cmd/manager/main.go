@@ -17,6 +17,7 @@ import (
 	"example.com/cnat-operator/controllers/at"
 	"example.com/cnat-operator/controllers/database"
 	"example.com/cnat-operator/internal/helm"
+	"example.com/cnat-operator/internal/olm"
 )
 
 func main() {
@@ -86,6 +87,10 @@ func setup(mgr ctrl.Manager, opts options) error {
 	}
 	if err := databases.SetupWithManager(mgr); err != nil {
 		return fmt.Errorf("setting up the Database controller: %w", err)
+	}
+
+	if err := olm.Setup(mgr); err != nil {
+		return fmt.Errorf("setting up what OLM is told: %w", err)
 	}
 
 	clients, err := kubernetes.NewForConfigAndClient(mgr.GetConfig(), mgr.GetHTTPClient())

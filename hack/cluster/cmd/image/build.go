@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"flag"
 	"fmt"
 	"io/fs"
@@ -21,15 +22,18 @@ func (l *list) String() string     { return strings.Join(*l, ",") }
 func (l *list) Set(s string) error { *l = append(*l, s); return nil }
 
 type buildOptions struct {
-	output, name, rootfs, user, workdir              string
+	output, name, from, rootfs, user, workdir        string
 	files, platforms, entrypoint, cmd, env, labelSet list
+	registry                                         image.Registry
 }
 
-func build(args []string) error {
+func build(ctx context.Context, args []string) error {
 	var o buildOptions
 	flags := flag.NewFlagSet("image build", flag.ContinueOnError)
 	flags.StringVar(&o.output, "output", "", "the OCI archive to write")
 	flags.StringVar(&o.name, "name", "", "the image's name, kept in the archive")
+	flags.StringVar(&o.from, "from", "", "the image that the files are put on top of, of a registry (default: none)")
+	flags.StringVar(&o.registry.CAFile, "ca", "", "certificate of the authority of that registry (default: the machine's authorities)")
 	flags.StringVar(&o.rootfs, "rootfs", "", "a tar of the root folder, to which the files are added")
 	flags.StringVar(&o.user, "user", "", "user ID, or user:group")
 	flags.StringVar(&o.workdir, "workdir", "", "working directory")
@@ -54,7 +58,7 @@ func build(args []string) error {
 	}
 	var images []v1.Image
 	for _, p := range o.platforms {
-		img, err := o.buildFor(p, config)
+		img, err := o.buildFor(ctx, p, config)
 		if err != nil {
 			return fmt.Errorf("build %s for %s: %w", o.name, p, err)
 		}
@@ -78,7 +82,7 @@ func (o *buildOptions) config() (image.Config, error) {
 	return config, nil
 }
 
-func (o *buildOptions) buildFor(name string, config image.Config) (v1.Image, error) {
+func (o *buildOptions) buildFor(ctx context.Context, name string, config image.Config) (v1.Image, error) {
 	platform, err := v1.ParsePlatform(name)
 	if err != nil {
 		return nil, err
@@ -103,7 +107,14 @@ func (o *buildOptions) buildFor(name string, config image.Config) (v1.Image, err
 			return nil, err
 		}
 	}
-	return image.Build(tree, config, *platform)
+	if o.from == "" {
+		return image.Build(tree, config, *platform)
+	}
+	base, err := o.registry.Pull(ctx, o.from, *platform)
+	if err != nil {
+		return nil, err
+	}
+	return image.BuildOn(base, tree, config, *platform)
 }
 
 func forArch(name string, platform *v1.Platform) string {

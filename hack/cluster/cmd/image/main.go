@@ -1,7 +1,7 @@
 // Command image builds OCI images out of files and pushes them, with no
 // container engine:
 //
-//	image build --output IMAGE.tar --name REF [--file SRC:/dst[:mode]]... [--rootfs TAR] \
+//	image build --output IMAGE.tar --name REF [--file SRC:/dst[:mode]]... [--rootfs TAR] [--from REF [--ca FILE]] \
 //	    [--platform linux/amd64]... [--user 65532] [--entrypoint /manager]... [--cmd ARG]... \
 //	    [--env K=V]... [--label K=V]... [--workdir DIR]
 //	image push IMAGE.tar REF [--plain-http | --ca FILE]
@@ -33,7 +33,7 @@ func run(ctx context.Context, args []string) error {
 	if len(args) > 0 {
 		switch args[0] {
 		case "build":
-			return build(args[1:])
+			return build(ctx, args[1:])
 		case "push":
 			return push(ctx, args[1:])
 		}

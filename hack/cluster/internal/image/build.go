@@ -24,6 +24,13 @@ type Config struct {
 
 // Build makes an image of one layer out of a tree.
 func Build(tree Tree, config Config, platform v1.Platform) (v1.Image, error) {
+	base := mutate.ConfigMediaType(mutate.MediaType(empty.Image, types.OCIManifestSchema1), types.OCIConfigJSON)
+	return BuildOn(base, tree, config, platform)
+}
+
+// BuildOn puts a tree, as one layer, on top of another image. The other's
+// environment holds where the config names none, as with a Dockerfile's FROM.
+func BuildOn(base v1.Image, tree Tree, config Config, platform v1.Platform) (v1.Image, error) {
 	var layerTar bytes.Buffer
 	if err := tree.WriteTar(&layerTar); err != nil {
 		return nil, fmt.Errorf("make the layer: %w", err)
@@ -34,8 +41,7 @@ func Build(tree Tree, config Config, platform v1.Platform) (v1.Image, error) {
 	if err != nil {
 		return nil, fmt.Errorf("compress the layer: %w", err)
 	}
-	image := mutate.ConfigMediaType(mutate.MediaType(empty.Image, types.OCIManifestSchema1), types.OCIConfigJSON)
-	image, err = mutate.Append(image, mutate.Addendum{
+	image, err := mutate.Append(base, mutate.Addendum{
 		Layer:   layer,
 		History: v1.History{Created: v1.Time{Time: Epoch}, CreatedBy: "hack/cluster/cmd/image"},
 	})
@@ -49,6 +55,9 @@ func Build(tree Tree, config Config, platform v1.Platform) (v1.Image, error) {
 	file = file.DeepCopy()
 	file.Created = v1.Time{Time: Epoch}
 	file.OS, file.Architecture, file.Variant = platform.OS, platform.Architecture, platform.Variant
+	if len(config.Env) == 0 {
+		config.Env = file.Config.Env
+	}
 	file.Config = v1.Config{
 		User: config.User, Entrypoint: config.Entrypoint, Cmd: config.Cmd, Env: config.Env,
 		Labels: config.Labels, WorkingDir: config.WorkingDir,

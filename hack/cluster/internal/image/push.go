@@ -53,6 +53,23 @@ func (r Registry) Options(ctx context.Context) ([]remote.Option, error) {
 	return append(options, remote.WithTransport(transport)), nil
 }
 
+// Pull is the image of a name, for a platform. Its layers are read when they are needed.
+func (r Registry) Pull(ctx context.Context, image string, platform v1.Platform) (v1.Image, error) {
+	ref, err := r.Reference(image)
+	if err != nil {
+		return nil, err
+	}
+	options, err := r.Options(ctx)
+	if err != nil {
+		return nil, err
+	}
+	pulled, err := remote.Image(ref, append(options, remote.WithPlatform(platform))...)
+	if err != nil {
+		return nil, fmt.Errorf("pull %s: %w", ref, err)
+	}
+	return pulled, nil
+}
+
 // PushArchive pushes what an OCI archive holds under each of the names, and
 // returns its digest.
 func PushArchive(ctx context.Context, archive string, registry Registry, names ...string) (v1.Hash, error) {

@@ -41,6 +41,8 @@ export VERSION IMG SHELL_IMAGE POSTGRES_IMAGE
 # Go modules of this repository.
 MODULES := . hack/cluster $(patsubst %/go.mod,%,$(wildcard tools/*/go.mod))
 
+include hack/tools.mk
+
 ##@ General
 
 .PHONY: help
@@ -193,6 +195,16 @@ undeploy: bin/kustomize bin/kubectl ## Remove the operator, its CRDs, and with t
 	kustomize build config/crd | kubectl delete --ignore-not-found --timeout=300s -f -
 	kustomize build config/default | kubectl delete --ignore-not-found -f -
 
+##@ OLM
+
+.PHONY: olm-up
+olm-up: cluster $(OLM_BIN) bin/opm bin/image bin/helm bin/kubectl ## Install OLM in the cluster.
+	hack/olm up
+
+.PHONY: olm-down
+olm-down: bin/helm bin/kubectl ## Remove OLM, and all that it installed.
+	hack/olm down
+
 ##@ Tests
 
 .PHONY: fuzz
@@ -231,7 +243,3 @@ node-bin: bin/kube bin/kubectl bin/containerd bin/containerd-shim-runc-v2 bin/ru
 .PHONY: envtest-bin
 envtest-bin: bin/kubectl bin/kube-apiserver bin/etcd
 
-.PHONY: olm-bin
-olm-bin: $(OLM_BIN) bin/opm bin/operator-sdk bin/scorecard-test
-
-include hack/tools.mk

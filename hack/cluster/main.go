@@ -47,6 +47,8 @@ const usage = `usage: cluster COMMAND
   load IMAGE           copy an image into the local registry
   load ARCHIVE [NAME]  the same for an OCI or docker archive
   restart PROCESS      kill one of the node's processes, which is then started again
+  pause PROCESS        stop one of them as if the machine had no time for it
+  resume PROCESS       let it go on
   registry             print the local registry's address
   kubeconfig           print the kubeconfig's path
 `
@@ -138,6 +140,10 @@ func manage(ctx context.Context, checkout cluster.Checkout, command string, args
 			return fmt.Errorf("restart takes the name of a process that `status` shows")
 		}
 		return cluster.Restart(ctx, arg(0), out)
+	case "pause":
+		return cluster.Pause(arg(0), out)
+	case "resume":
+		return cluster.Resume(arg(0), out)
 	default:
 		return fmt.Errorf("no command %q\n%s", command, usage)
 	}

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"syscall"
 	"time"
 
@@ -111,6 +112,16 @@ func startNode(program string) (machine.Process, error) {
 		Env:    append(os.Environ(), "PATH="+os.Getenv("PATH")+":/usr/sbin:/sbin"),
 		Stdout: out, Stderr: out,
 		SysProcAttr: &syscall.SysProcAttr{Cloneflags: node.Namespaces, Setsid: true},
+	}
+	// What this command was started with, such as a lock of `flock`, is not the node's to keep.
+	files, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		return machine.Process{}, fmt.Errorf("list the open files: %w", err)
+	}
+	for _, file := range files {
+		if fd, err := strconv.Atoi(file.Name()); err == nil && fd > 2 {
+			syscall.CloseOnExec(fd)
+		}
 	}
 	if err := cmd.Start(); err != nil {
 		return machine.Process{}, fmt.Errorf("start the node's first process: %w", err)

@@ -14,11 +14,13 @@ type ServerOptions struct {
 	// +kubebuilder:validation:MinProperties=1
 	// +kubebuilder:validation:MaxProperties=64
 	// +optional
+	// +operator-sdk:csv:customresourcedefinitions:type=spec,displayName="Parameters",xDescriptors={"urn:alm:descriptor:com.tectonic.ui:text","urn:alm:descriptor:com.tectonic.ui:advanced"}
 	Parameters map[string]ParameterValue `json:"parameters,omitempty"`
 
 	// tls lets clients connect by TLS, with the certificate of a Secret. Without it the server has no TLS. It can be
 	// changed, which restarts the server; a certificate that is renewed in the Secret is taken up without a restart.
 	// +optional
+	// +operator-sdk:csv:customresourcedefinitions:type=spec,displayName="TLS",xDescriptors={"urn:alm:descriptor:com.tectonic.ui:fieldGroup:tls"}
 	TLS DatabaseTLS `json:"tls,omitzero"`
 }
 
@@ -31,12 +33,14 @@ type DatabaseTLS struct {
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
 	// +required
+	// +operator-sdk:csv:customresourcedefinitions:type=spec,displayName="Secret Name",xDescriptors={"urn:alm:descriptor:io.kubernetes:Secret"}
 	SecretName string `json:"secretName,omitempty"`
 
 	// mode says whether clients have to use TLS: with Required, the default, the server refuses connections without it,
 	// with Optional it takes both. PostgreSQL's own clients use TLS by themselves where the server has it.
 	// +default="Required"
 	// +optional
+	// +operator-sdk:csv:customresourcedefinitions:type=spec,displayName="Mode",xDescriptors={"urn:alm:descriptor:com.tectonic.ui:select:Required","urn:alm:descriptor:com.tectonic.ui:select:Optional"}
 	Mode TLSMode `json:"mode,omitempty"`
 }
 

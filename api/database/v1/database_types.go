@@ -94,11 +94,13 @@ type DatabaseSpec struct {
 	// either case. It can be changed at any time, also while the Database is being deleted. Any other value is refused.
 	// +default="Retain"
 	// +optional
+	// +operator-sdk:csv:customresourcedefinitions:type=spec,displayName="Deletion Policy",xDescriptors={"urn:alm:descriptor:com.tectonic.ui:select:Retain","urn:alm:descriptor:com.tectonic.ui:select:Delete"}
 	DeletionPolicy DeletionPolicy `json:"deletionPolicy,omitempty"`
 
 	// passwordRotation has the operator make a new password from time to time. It is for the password that the operator
 	// generates: together with password or passwordSecretRef it is refused. Without it the password stays.
 	// +optional
+	// +operator-sdk:csv:customresourcedefinitions:type=spec,displayName="Password Rotation",xDescriptors={"urn:alm:descriptor:com.tectonic.ui:fieldGroup:passwordRotation"}
 	PasswordRotation PasswordRotation `json:"passwordRotation,omitzero"`
 
 	// resources are the CPU and memory requests and limits of the server's container. The default is a request of
@@ -131,6 +133,7 @@ type PasswordRotation struct {
 	// +kubebuilder:validation:Type=string
 	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('1h') && duration(self) <= duration('87600h')",message="spec.passwordRotation.every must be a duration from 1h to 87600h: for example 720h"
 	// +required
+	// +operator-sdk:csv:customresourcedefinitions:type=spec,displayName="Every",xDescriptors={"urn:alm:descriptor:com.tectonic.ui:text"}
 	Every *metav1.Duration `json:"every,omitempty"`
 }
 
@@ -163,6 +166,7 @@ type SecretReference struct {
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
 	// +required
+	// +operator-sdk:csv:customresourcedefinitions:type=status,displayName="Name",xDescriptors={"urn:alm:descriptor:io.kubernetes:Secret"}
 	Name string `json:"name,omitempty"`
 }
 
@@ -238,12 +242,14 @@ type DatabaseStatus struct {
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=64
 	// +optional
+	// +operator-sdk:csv:customresourcedefinitions:type=status,displayName="Server Version",xDescriptors={"urn:alm:descriptor:com.tectonic.ui:text"}
 	ServerVersion string `json:"serverVersion,omitempty"`
 
 	// binding names the Secret with all that an application needs to connect: type, provider, host, port, database,
 	// username, password and uri. This makes the Database a Provisioned Service of the Service Binding Specification for
 	// Kubernetes.
 	// +optional
+	// +operator-sdk:csv:customresourcedefinitions:type=status,displayName="Binding",xDescriptors={"urn:alm:descriptor:com.tectonic.ui:fieldGroup:binding"}
 	Binding SecretReference `json:"binding,omitzero"`
 
 	// credentials names the Secret and the key in it that hold the user's password: the one that the spec names, or the
@@ -312,6 +318,7 @@ type ReleaseStatus struct {
 	// rolloutTime is when the operator last upgraded the release for a reason of its own, such as a new version of the
 	// chart, while the server has not been ready since. As long as it stands, other Databases wait for their turn.
 	// +optional
+	// +operator-sdk:csv:customresourcedefinitions:type=status,displayName="Rollout Time",xDescriptors={"urn:alm:descriptor:com.tectonic.ui:text"}
 	RolloutTime *metav1.Time `json:"rolloutTime,omitempty"`
 
 	// lastAttemptTime is when the operator last asked Helm to install or upgrade.

@@ -38,9 +38,9 @@ var (
 	nextDueDesc = prometheus.NewDesc("cnat_at_next_due_timestamp_seconds", "When the next At is due, in Unix time; not there if none is.", nil, nil)
 )
 
-// registerMetrics makes the metrics known. Those that count objects are
+// RegisterMetrics makes the metrics known. Those that count objects are
 // computed from the cache when they are asked for.
-func registerMetrics(reader client.Reader) error {
+func RegisterMetrics(reader client.Reader) error {
 	var errs []error
 	for _, collector := range []prometheus.Collector{jobLatency, containerLatency, runs, &atCollector{reader}} {
 		err := metrics.Registry.Register(collector)

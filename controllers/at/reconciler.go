@@ -72,7 +72,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 	if err := mgr.GetFieldIndexer().IndexField(context.Background(), &batchv1.Job{}, jobsOfAt, atOfJob); err != nil {
 		return fmt.Errorf("indexing Jobs by At: %w", err)
 	}
-	if err := registerMetrics(mgr.GetClient()); err != nil {
+	if err := RegisterMetrics(mgr.GetClient()); err != nil {
 		return err
 	}
 	steps := newClockWatch(r.Clock, mgr.GetClient())

@@ -216,6 +216,10 @@ FUZZTIME ?= 60s
 e2e: deploy ## Run the tests on a real cluster.
 	go test ./test/e2e -count=1 -timeout=20m -v -ginkgo.v
 
+.PHONY: e2e-rights
+e2e-rights: bin/kustomize ## Compare the rights that the operator has with those that it used in the local cluster.
+	kustomize build config/default | go run ./test/rights /var/lib/cnat-cluster/audit.log
+
 .PHONY: readme-test
 readme-test: deploy ## Run the README's commands, as far as the other tests don't.
 	test/readme

@@ -47,6 +47,7 @@ func apiServer() []string {
 		"--allow-privileged=true",
 		"--authorization-mode=Node,RBAC",
 		"--enable-admission-plugins=NodeRestriction",
+		"--audit-policy-file=" + config("audit.yaml"), "--audit-log-path=" + spec.State("audit.log"),
 		"--client-ca-file=" + pki("ca.crt"),
 		"--tls-cert-file=" + pki("server.crt"), "--tls-private-key-file=" + pki("server.key"),
 		"--kubelet-certificate-authority=" + pki("ca.crt"),

@@ -35,6 +35,7 @@ func configFiles(machine Machine) (map[string]string, error) {
 	}
 	// Where a file must lie depends on who looks for it.
 	places := map[string]string{
+		"audit.yaml":      "config/audit.yaml",
 		"containerd.toml": "config/containerd.toml",
 		"kubelet.yaml":    "config/kubelet.yaml",
 		"kube-proxy.yaml": "config/kube-proxy.yaml",

@@ -1,0 +1,103 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+
+	rbacv1 "k8s.io/api/rbac/v1"
+)
+
+// role is a Role or ClusterRole, as far as its rules go.
+type role struct {
+	Kind     string
+	Metadata struct{ Name string }
+	Rules    []rbacv1.PolicyRule
+}
+
+// right is one verb on one resource.
+type right struct {
+	group, resource, verb string
+}
+
+func (r right) String() string {
+	if r.group == "" {
+		return r.verb + " " + r.resource
+	}
+	return fmt.Sprintf("%s %s.%s", r.verb, r.resource, r.group)
+}
+
+func rightsOf(roles []role) map[right]bool {
+	rights := map[right]bool{}
+	for _, role := range roles {
+		for _, rule := range role.Rules {
+			for _, group := range rule.APIGroups {
+				for _, resource := range rule.Resources {
+					for _, verb := range rule.Verbs {
+						rights[right{group, resource, verb}] = true
+					}
+				}
+			}
+		}
+	}
+	return rights
+}
+
+// event is a line of the audit log.
+type event struct {
+	Verb       string
+	RequestURI string
+	ObjectRef  *struct{ APIGroup, Resource, Subresource string }
+	// Code 403 is also the answer of an admission plugin or a quota; the
+	// authorizer says forbid itself.
+	Annotations map[string]string
+}
+
+// readAudit reads which rights were used, and which requests were forbidden.
+func readAudit(log io.Reader) (used map[right]bool, forbidden []string, err error) {
+	used = map[right]bool{}
+	refused := map[string]bool{}
+	for decoder := json.NewDecoder(log); ; {
+		var e event
+		if err := decoder.Decode(&e); errors.Is(err, io.EOF) {
+			break
+		} else if err != nil {
+			return nil, nil, err
+		}
+		switch {
+		case e.ObjectRef == nil: // what every user may ask, such as /readyz
+		case e.Annotations["authorization.k8s.io/decision"] == "forbid":
+			refused[e.right().String()] = true
+		default:
+			used[e.right()] = true
+		}
+	}
+	return used, slices.Sorted(maps.Keys(refused)), nil
+}
+
+func (e *event) right() right {
+	resource := e.ObjectRef.Resource
+	if e.ObjectRef.Subresource != "" {
+		resource += "/" + e.ObjectRef.Subresource
+	}
+	return right{e.ObjectRef.APIGroup, resource, e.Verb}
+}
+
+// subtract is what is granted and was not used. An update of finalizers is
+// never a request: it is what the API server asks for where an object that is
+// made blocks the deletion of its owner (OwnerReferencesPermissionEnforcement).
+func subtract(granted, used map[right]bool) []string {
+	var unused []string
+	for right := range granted {
+		finalizers := strings.HasSuffix(right.resource, "/finalizers")
+		if !used[right] && !finalizers {
+			unused = append(unused, right.String())
+		}
+	}
+	slices.Sort(unused)
+	return unused
+}

@@ -80,11 +80,13 @@ func (r *Reconciler) start(ctx context.Context, at *cnatv1alpha1.At, seen *obser
 }
 
 // refused tells whether the API server said no to what was asked, as a quota,
-// a webhook or a namespace that is being deleted make it do; not that it was
-// too busy or could not be reached.
+// a policy, a webhook or a namespace that is being deleted make it do; not that
+// it was too busy or could not be reached. An internal error is what it gives
+// when a webhook that must be asked can't be.
 func refused(err error) bool {
 	return apierrors.IsInvalid(err) || apierrors.IsForbidden(err) || apierrors.IsBadRequest(err) ||
-		apierrors.IsNotFound(err) || apierrors.IsRequestEntityTooLargeError(err) || apierrors.IsNotAcceptable(err)
+		apierrors.IsNotFound(err) || apierrors.IsRequestEntityTooLargeError(err) || apierrors.IsNotAcceptable(err) ||
+		apierrors.IsInternalError(err)
 }
 
 // stop ends a Job as if its deadline had passed: its pods are ended gracefully

@@ -105,17 +105,20 @@ func runOperator(namespace string, change func(*Reconciler)) (stop func() error,
 	}, nil
 }
 
+// patience is far more than anything takes: the machine may be much slower.
+const patience = 2 * time.Minute
+
 // eventually waits until check holds.
 func eventually(t *testing.T, what string, check func() (bool, error)) {
 	t.Helper()
-	deadline := time.Now().Add(20 * time.Second)
+	deadline := time.Now().Add(patience)
 	for {
 		ok, err := check()
 		if ok && err == nil {
 			return
 		}
 		if time.Now().After(deadline) {
-			t.Fatalf("waited 20 s for %s; last error: %v", what, err)
+			t.Fatalf("waited %s for %s; last error: %v", patience, what, err)
 		}
 		time.Sleep(20 * time.Millisecond)
 	}

@@ -1,0 +1,177 @@
+package at
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	admissionv1 "k8s.io/api/admissionregistration/v1"
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
+)
+
+// refusals make the API server refuse each Job of a namespace. Deleting the
+// object that is returned clears the refusal.
+var refusals = map[string]struct {
+	refuse func(t *testing.T, namespace string) client.Object
+	words  string // of the API server
+}{
+	"a quota":                           {quotaOfNoJobs, "exceeded quota: none"},
+	"an admission policy":               {policyAgainstJobs, "no Jobs on Sundays"},
+	"a webhook that can't be reached":   {webhookNowhere, `failed calling webhook "nowhere.example.com"`},
+	"a namespace that is being deleted": {deletedNamespace, "because it is being terminated"},
+}
+
+func quotaOfNoJobs(t *testing.T, namespace string) client.Object {
+	t.Helper()
+	quota := &corev1.ResourceQuota{
+		ObjectMeta: metav1.ObjectMeta{Name: "none", Namespace: namespace},
+		Spec:       corev1.ResourceQuotaSpec{Hard: corev1.ResourceList{"count/jobs.batch": resource.MustParse("0")}},
+	}
+	create(t, quota)
+	playStatus(t, quota, func() { quota.Status.Hard, quota.Status.Used = quota.Spec.Hard, quota.Spec.Hard })
+	return quota
+}
+
+func policyAgainstJobs(t *testing.T, namespace string) client.Object {
+	t.Helper()
+	policy := &admissionv1.ValidatingAdmissionPolicy{
+		ObjectMeta: metav1.ObjectMeta{Name: namespace},
+		Spec: admissionv1.ValidatingAdmissionPolicySpec{
+			MatchConstraints: &admissionv1.MatchResources{ResourceRules: []admissionv1.NamedRuleWithOperations{
+				{RuleWithOperations: creationOfJobs},
+			}},
+			Validations: []admissionv1.Validation{{Expression: "false", Message: "no Jobs on Sundays"}},
+		},
+	}
+	binding := &admissionv1.ValidatingAdmissionPolicyBinding{
+		ObjectMeta: metav1.ObjectMeta{Name: namespace},
+		Spec: admissionv1.ValidatingAdmissionPolicyBindingSpec{
+			PolicyName:        policy.Name,
+			ValidationActions: []admissionv1.ValidationAction{admissionv1.Deny},
+			MatchResources:    &admissionv1.MatchResources{NamespaceSelector: only(namespace)},
+		},
+	}
+	create(t, policy)
+	create(t, binding)
+	return binding
+}
+
+func webhookNowhere(t *testing.T, namespace string) client.Object {
+	t.Helper()
+	webhook := &admissionv1.ValidatingWebhookConfiguration{
+		ObjectMeta: metav1.ObjectMeta{Name: namespace},
+		Webhooks: []admissionv1.ValidatingWebhook{{
+			Name:                    "nowhere.example.com",
+			ClientConfig:            admissionv1.WebhookClientConfig{URL: ptr.To("https://127.0.0.1:1/")}, // nobody listens there
+			Rules:                   []admissionv1.RuleWithOperations{creationOfJobs},
+			NamespaceSelector:       only(namespace),
+			FailurePolicy:           ptr.To(admissionv1.Fail),
+			SideEffects:             ptr.To(admissionv1.SideEffectClassNone),
+			AdmissionReviewVersions: []string{"v1"},
+		}},
+	}
+	create(t, webhook)
+	return webhook
+}
+
+// deletedNamespace stays, since no controller empties it here. Nothing clears this refusal.
+func deletedNamespace(t *testing.T, namespace string) client.Object {
+	t.Helper()
+	if err := api.Delete(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}}); err != nil {
+		t.Fatal(err)
+	}
+	return nil
+}
+
+var creationOfJobs = admissionv1.RuleWithOperations{
+	Operations: []admissionv1.OperationType{admissionv1.Create},
+	Rule:       admissionv1.Rule{APIGroups: []string{"batch"}, APIVersions: []string{"v1"}, Resources: []string{"jobs"}},
+}
+
+func only(namespace string) *metav1.LabelSelector {
+	return &metav1.LabelSelector{MatchLabels: map[string]string{corev1.LabelMetadataName: namespace}}
+}
+
+func create(t *testing.T, object client.Object) {
+	t.Helper()
+	if err := api.Create(t.Context(), object); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// awaitRefusal waits until the API server knows of what makes it refuse Jobs.
+func awaitRefusal(t *testing.T, at *cnatv1alpha1.At, words string) {
+	t.Helper()
+	eventually(t, "the API server to refuse Jobs", func() (bool, error) {
+		err := api.Create(t.Context(), newJob(at, "busybox", time.Now()), client.DryRunAll)
+		if err == nil {
+			return false, errors.New("a Job is accepted")
+		}
+		if !strings.Contains(err.Error(), words) {
+			return false, err
+		}
+		return true, nil
+	})
+}
+
+// What stands in the way of a Job is told in the API server's words, and once
+// it is gone, the Job is made.
+func TestRefusedJobIsMadeWhenItMay(t *testing.T) {
+	for name, test := range refusals {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			namespace := newNamespace(t)
+			at := createAt(t, namespace, time.Now())
+			obstacle := test.refuse(t, namespace)
+			awaitRefusal(t, at, test.words)
+			startOperator(t, namespace)
+			awaitAt(t, at, "JobRefused", isStalled(cnatv1alpha1.ReasonJobRefused))
+			if !strings.Contains(at.Status.Message, test.words) {
+				t.Errorf("the message does not have the API server's words: %q", at.Status.Message)
+			}
+			if obstacle == nil {
+				return
+			}
+			if err := api.Delete(t.Context(), obstacle); err != nil {
+				t.Fatal(err)
+			}
+			awaitAt(t, at, "the Job to be recorded", func(status *cnatv1alpha1.AtStatus) bool { return status.JobUID != "" })
+			if isStalled(cnatv1alpha1.ReasonJobRefused)(&at.Status) {
+				t.Errorf("still told to be refused: %+v", at.Status)
+			}
+		})
+	}
+}
+
+// Too late is never, also if it was refused until then; and the reason is told.
+func TestRefusedUntilTooLateIsMissed(t *testing.T) {
+	for name, test := range refusals {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			namespace := newNamespace(t)
+			at := createAt(t, namespace, time.Now().Add(time.Hour))
+			test.refuse(t, namespace)
+			awaitRefusal(t, at, test.words)
+			startOperator(t, namespace)
+			change(t, at, func() {
+				at.Spec.Schedule, at.Spec.StartingDeadlineSeconds = ptr.To(metav1.Now()), 5
+			})
+			awaitAt(t, at, "Missed", isPhase(cnatv1alpha1.AtMissed))
+			if !strings.Contains(at.Status.Message, test.words) {
+				t.Errorf("the message does not have the API server's words: %q", at.Status.Message)
+			}
+			jobs := &batchv1.JobList{}
+			if err := api.List(t.Context(), jobs, client.InNamespace(namespace)); err != nil || len(jobs.Items) > 0 {
+				t.Errorf("there are Jobs, or no telling: %v %v", jobs.Items, err)
+			}
+		})
+	}
+}

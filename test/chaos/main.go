@@ -143,9 +143,7 @@ func setup(ctx context.Context, image string) (*chaos, error) {
 func (c *chaos) cleanUp() error {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	return errors.Join(
-		c.client.Delete(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: c.namespace}}),
-		c.scaleOperator(ctx, 1))
+	return c.client.Delete(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: c.namespace}})
 }
 
 // last is when the last At is due.

@@ -3,12 +3,14 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/utils/ptr"
 
 	"example.com/cnat-operator/test/controlplane"
 )
@@ -25,17 +27,81 @@ func jobSpec() batchv1.JobSpec {
 	}}}
 }
 
+// rawJob is as the operator makes them, with as many labels, annotations and
+// finalizers, but nobody's: it is not the operator's to look after.
+func rawJob(i int) *batchv1.Job {
+	name := fmt.Sprintf("raw-%d", i)
+	labels := map[string]string{
+		"app.kubernetes.io/name": "raw", "app.kubernetes.io/instance": name, "app.kubernetes.io/component": "run",
+		"app.kubernetes.io/managed-by": "bench", "app.kubernetes.io/part-of": "bench",
+	}
+	spec := jobSpec()
+	spec.BackoffLimit = ptr.To[int32](0)
+	spec.Template.Labels, spec.Template.Annotations = labels, map[string]string{"example.com/raw": name}
+	spec.Template.Spec.Containers[0].TerminationMessagePolicy = corev1.TerminationMessageFallbackToLogsOnError
+	return &batchv1.Job{
+		ObjectMeta: metav1.ObjectMeta{
+			Name: name, Labels: labels,
+			Annotations: map[string]string{"example.com/started-at": time.Now().UTC().Format(time.RFC3339Nano)},
+			Finalizers:  []string{"example.com/run"},
+		},
+		Spec: spec,
+	}
+}
+
+// burst measures n Jobs that are created directly, and n Ats that are due at
+// one instant, several times in turn: the machine may be slower for a while.
+func (b *bench) burst(ctx context.Context, n, times int) (raw, ats rounds, err error) {
+	for round := range times {
+		progress("round %d: %d Jobs created directly by 32 clients", round, n)
+		one, err := b.rawBurst(ctx, fmt.Sprintf("raw-%d", round), n)
+		if err != nil {
+			return nil, nil, err
+		}
+		raw = append(raw, one)
+		progress("round %d: p99 %s; %d Ats due at one instant", round, one.percentile(99), n)
+		namespace := fmt.Sprintf("at-%d", round)
+		if one, err = b.atBurst(ctx, namespace, n); err != nil {
+			return nil, nil, err
+		}
+		ats = append(ats, one)
+		progress("round %d: p99 %s", round, one.percentile(99))
+		if err := b.released(ctx, namespace); err != nil {
+			return nil, nil, err
+		}
+	}
+	return raw, ats, nil
+}
+
+// released waits until the operator has recorded and released all Jobs of a
+// namespace: what it has to do for a burst is over then.
+func (b *bench) released(ctx context.Context, namespace string) error {
+	for {
+		jobs, err := b.clientset.BatchV1().Jobs(namespace).List(ctx, metav1.ListOptions{})
+		if err != nil {
+			return fmt.Errorf("listing Jobs: %w", err)
+		}
+		if !slices.ContainsFunc(jobs.Items, func(job batchv1.Job) bool { return len(job.Finalizers) > 0 }) {
+			return nil
+		}
+		select {
+		case <-time.After(time.Second):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
 // rawBurst is the limit: Jobs created as fast as the API server takes them.
-func (b *bench) rawBurst(ctx context.Context, n int) (distribution, error) {
-	jobs, err := b.prepare(ctx, "raw")
+func (b *bench) rawBurst(ctx context.Context, namespace string, n int) (distribution, error) {
+	jobs, err := b.prepare(ctx, namespace)
 	if err != nil {
 		return nil, err
 	}
 	defer jobs.stop()
 	due := time.Now()
 	err = controlplane.InParallel(n, func(i int) error {
-		job := &batchv1.Job{ObjectMeta: metav1.ObjectMeta{Name: fmt.Sprintf("raw-%d", i)}, Spec: jobSpec()}
-		_, err := b.clientset.BatchV1().Jobs("raw").Create(ctx, job, metav1.CreateOptions{})
+		_, err := b.clientset.BatchV1().Jobs(namespace).Create(ctx, rawJob(i), metav1.CreateOptions{})
 		return err
 	})
 	if err != nil {
@@ -48,14 +114,14 @@ func (b *bench) rawBurst(ctx context.Context, n int) (distribution, error) {
 }
 
 // atBurst makes Ats that are due at one instant.
-func (b *bench) atBurst(ctx context.Context, n int) (distribution, error) {
-	jobs, err := b.prepare(ctx, "burst")
+func (b *bench) atBurst(ctx context.Context, namespace string, n int) (distribution, error) {
+	jobs, err := b.prepare(ctx, namespace)
 	if err != nil {
 		return nil, err
 	}
 	defer jobs.stop()
 	due := time.Now().Add(settle).Truncate(time.Second)
-	if err := controlplane.InParallel(n, func(i int) error { return b.createAt(ctx, "burst", fmt.Sprintf("at-%d", i), due) }); err != nil {
+	if err := controlplane.InParallel(n, func(i int) error { return b.createAt(ctx, namespace, fmt.Sprintf("at-%d", i), due) }); err != nil {
 		return nil, err
 	}
 	if left := time.Until(due); left < 5*time.Second {
@@ -78,12 +144,6 @@ func (b *bench) singleAts(ctx context.Context, n int) (distribution, error) {
 		return nil, err
 	}
 	defer jobs.stop()
-	// What the burst before left to do must be over.
-	select {
-	case <-time.After(settle):
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
 	first := time.Now().Add(settle)
 	due := map[string]time.Time{}
 	for i := range n {
@@ -150,5 +210,5 @@ func (b *bench) prepare(ctx context.Context, namespace string) (*watcher, error)
 	if err := b.newNamespace(ctx, namespace); err != nil {
 		return nil, fmt.Errorf("creating namespace %s: %w", namespace, err)
 	}
-	return watchJobs(ctx, b.clientset, namespace)
+	return b.watchJobs(namespace)
 }

@@ -2,7 +2,6 @@ package database
 
 import (
 	"maps"
-	"reflect"
 	"strings"
 	"testing"
 
@@ -13,6 +12,11 @@ import (
 
 	v1 "example.com/cnat-operator/api/database/v1"
 )
+
+const podOptions = `nodeSelector: {disk: fast}, priorityClassName: high, ` +
+	`tolerations: [{key: dedicated, operator: Exists, effect: NoExecute, tolerationSeconds: 60}], ` +
+	`affinity: {nodeAffinity: {requiredDuringSchedulingIgnoredDuringExecution: {nodeSelectorTerms: [{matchExpressions: [{key: zone, operator: In, values: [a]}]}]}}}, ` +
+	`topologySpreadConstraints: [{maxSkew: 1, topologyKey: zone, whenUnsatisfiable: ScheduleAnyway, labelSelector: {matchLabels: {app.kubernetes.io/component: database}}}]`
 
 // What is asked for goes into the chart, and the chart takes it; what is not asked for is left out.
 func TestServerOptions(t *testing.T) {
@@ -25,10 +29,17 @@ func TestServerOptions(t *testing.T) {
 		{"TLS", `tls: {secretName: pair, mode: Required}`, `tls: {secretName: pair, required: true}`},
 		{"TLS, as stored before there was a default", `tls: {secretName: pair}`, `tls: {secretName: pair, required: true}`},
 		{"TLS for those who want it", `tls: {secretName: pair, mode: Optional}`, `tls: {secretName: pair, required: false}`},
+		{"evictions", `evictions: Refused`, `refuseEvictions: true`},
+		{"evictions, by default", `evictions: Allowed`, ``},
+		{
+			"peers", `allowFrom: [{namespaceSelector: {matchLabels: {a: b}}, podSelector: {}}, {ipBlock: {cidr: 10.0.0.0/8}}]`,
+			`allowFrom: [{namespaceSelector: {matchLabels: {a: b}}, podSelector: {}}, {ipBlock: {cidr: 10.0.0.0/8}}]`,
+		},
+		{"the pod's fields", podOptions, "pod: {" + podOptions + "}"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			db := newDatabase("ns", "x").build()
-			if err := yaml.UnmarshalStrict([]byte(test.spec), &db.Spec); err != nil {
+			if err := yaml.UnmarshalStrict([]byte(flow(test.spec)), &db.Spec); err != nil {
 				t.Fatal(err)
 			}
 			got, err := valuesFor(db, v1.SecretKeyReference{Name: "s", Key: "k"}, defaultSize, "image")
@@ -36,11 +47,12 @@ func TestServerOptions(t *testing.T) {
 				t.Fatal(err)
 			}
 			want := maps.Clone(plain)
-			if err := yaml.Unmarshal([]byte(test.values), &want); err != nil {
+			if err := yaml.Unmarshal([]byte(flow(test.values)), &want); err != nil {
 				t.Fatal(err)
 			}
-			if !reflect.DeepEqual(got, want) {
-				t.Errorf("got %v\nwant %v", got, want)
+			// As JSON, since YAML has other numbers than Go.
+			if got, want := encoded(t, got), encoded(t, want); got != want {
+				t.Errorf("got %s\nwant %s", got, want)
 			}
 			if _, err := newEngine(t, apiConfig, chartDir).Render("x-database", "ns", got); err != nil {
 				t.Errorf("the chart: %v", err)
@@ -48,6 +60,9 @@ func TestServerOptions(t *testing.T) {
 		})
 	}
 }
+
+// flow is fields in one line as YAML.
+func flow(fields string) string { return "{" + fields + "}" }
 
 // The API server refuses these, with no operator running.
 func TestRefusedOptions(t *testing.T) {
@@ -74,10 +89,20 @@ func TestRefusedOptions(t *testing.T) {
 		{"TLS", `tls: {secretName: pair}`, nil},
 		{"TLS without a Secret", `tls: {mode: Required}`, []string{"spec.tls.secretName", "Required"}},
 		{"TLS in a mode that there is not", `tls: {secretName: pair, mode: Maybe}`, []string{"spec.tls.mode", `"Required"`, `"Optional"`}},
+		{"the pod's fields", podOptions, nil},
+		{"a toleration of no shape", `tolerations: [dedicated]`, []string{"spec.tolerations[0]", "object"}},
+		{"an affinity that pods don't know", `affinity: {nodes: {}}`, []string{`unknown field "spec.affinity.nodes"`}},
+		{"evictions", `evictions: Refused`, nil},
+		{"evictions in other words", `evictions: Never`, []string{"spec.evictions", `"Allowed"`, `"Refused"`}},
+		{"peers", `allowFrom: [{namespaceSelector: {}, podSelector: {}}, {podSelector: {}}, {ipBlock: {cidr: "2001:db8::/32"}}]`, nil},
+		{"no peer", `allowFrom: []`, []string{"spec.allowFrom", "at least 1"}},
+		{"a peer that is nobody", `allowFrom: [{}]`, []string{"spec.allowFrom[0]", "at least 1"}},
+		{"addresses that are none", `allowFrom: [{ipBlock: {cidr: 10.0.0.0}}]`, []string{"spec.allowFrom[0].ipBlock.cidr", "10.0.0.0/8"}},
+		{"addresses of pods", `allowFrom: [{ipBlock: {cidr: 10.0.0.0/8}, podSelector: {}}]`, []string{"spec.allowFrom[0]", "two peers"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			var spec map[string]any
-			if err := yaml.Unmarshal([]byte(test.spec), &spec); err != nil {
+			if err := yaml.Unmarshal([]byte(flow(test.spec)), &spec); err != nil {
 				t.Fatal(err)
 			}
 			object, err := runtime.DefaultUnstructuredConverter.ToUnstructured(newDatabase(namespace, "wordpress").build())
@@ -88,7 +113,7 @@ func TestRefusedOptions(t *testing.T) {
 			object["spec"] = spec
 			db := &unstructured.Unstructured{Object: object}
 			db.SetGroupVersionKind(v1.GroupVersion.WithKind("Database"))
-			err = api.Create(t.Context(), db, client.DryRunAll)
+			err = api.Create(t.Context(), db, client.DryRunAll, client.FieldValidation("Strict"))
 			if (err != nil) != (test.wants != nil) {
 				t.Fatalf("accepted: %t, %v", err == nil, err)
 			}

@@ -8,6 +8,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
+	policyv1 "k8s.io/api/policy/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/util/workqueue"
@@ -43,6 +44,7 @@ func ownedKinds() []client.Object {
 		&corev1.Service{},
 		&corev1.ServiceAccount{},
 		&networkingv1.NetworkPolicy{},
+		&policyv1.PodDisruptionBudget{},
 	}
 }
 

@@ -53,6 +53,8 @@ func valuesFor(
 		"resources":    resources,
 		"labels":       map[string]any{labelDatabase: db.Name},
 	}
-	addServerOptions(values, &db.Spec.ServerOptions)
+	if err := addServerOptions(values, &db.Spec.ServerOptions); err != nil {
+		return nil, err
+	}
 	return values, nil
 }

@@ -23,7 +23,12 @@ import (
 )
 
 var (
-	undescribed = []string{"spec.containers", "spec.template"}
+	// Items of a list have its path and a dot more.
+	undescribed = []string{
+		"spec.containers", "spec.template", "spec.resources",
+		"spec.affinity", "spec.tolerations", "spec.topologySpreadConstraints",
+		"spec.allowFrom..namespaceSelector", "spec.allowFrom..podSelector",
+	}
 	unformatted = []string{"spec.schedule", "spec.after"}
 	maxLength   = int64(64) // more than any time or duration needs
 )

@@ -90,6 +90,12 @@ func describe(namespace string) {
 }
 
 // operatorLog is the log of all replicas.
+// kubectl runs kubectl in a namespace, and gives what it says.
+func kubectl(ctx SpecContext, namespace string, args ...string) (string, error) {
+	output, err := exec.CommandContext(ctx, "kubectl", append([]string{"--namespace=" + namespace}, args...)...).CombinedOutput()
+	return strings.TrimSpace(string(output)), err
+}
+
 func operatorLog() string {
 	output, err := exec.Command("kubectl", "--namespace="+operatorNamespace, "logs", "--selector=control-plane=controller-manager", "--tail=-1", "--prefix").CombinedOutput()
 	Expect(err).NotTo(HaveOccurred(), string(output))

@@ -1,5 +1,9 @@
 package v1
 
+import (
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
 // ServerOptions are what the user may ask of the server beside its database.
 type ServerOptions struct {
 	// parameters are settings of the server, as in postgresql.conf: names in lower case, and values as texts without
@@ -22,6 +26,54 @@ type ServerOptions struct {
 	// +optional
 	// +operator-sdk:csv:customresourcedefinitions:type=spec,displayName="TLS",xDescriptors={"urn:alm:descriptor:com.tectonic.ui:fieldGroup:tls"}
 	TLS DatabaseTLS `json:"tls,omitzero"`
+
+	// allowFrom are peers that the NetworkPolicy lets in to the server, beside the pods of its own namespace, where the
+	// cluster enforces policies. Without it there are no others. It can be changed at any time, without a restart. At
+	// most 32.
+	// +listType=atomic
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=32
+	// +optional
+	AllowFrom []NetworkPeer `json:"allowFrom,omitempty"`
+
+	// evictions says what becomes of the server when its node is drained. With Allowed, the default, it is stopped in good
+	// order and starts on another node, and is away for that time. With Refused a PodDisruptionBudget makes the drain wait
+	// until this is set to Allowed, or the pod is deleted: choose it only in agreement with those who look after the
+	// nodes. A pod that is not ready is evicted in any case. It can be changed at any time, without a restart.
+	// +default="Allowed"
+	// +optional
+	Evictions EvictionPolicy `json:"evictions,omitempty"`
+
+	PodOptions `json:",inline"`
+}
+
+// NetworkPeer is one of those who may connect: pods by their labels, or addresses.
+//
+// +kubebuilder:validation:MinProperties=1
+// +kubebuilder:validation:XValidation:rule="!has(self.ipBlock) || !has(self.podSelector) && !has(self.namespaceSelector)",message="a peer of spec.allowFrom has ipBlock and a selector: make two peers of them"
+type NetworkPeer struct {
+	// namespaceSelector selects namespaces by their labels; an empty one selects all. Without it, podSelector is about
+	// pods of the Database's own namespace.
+	// +optional
+	NamespaceSelector *metav1.LabelSelector `json:"namespaceSelector,omitempty"`
+
+	// podSelector selects pods by their labels, in the namespaces that are selected; without it, all of them.
+	// +optional
+	PodSelector *metav1.LabelSelector `json:"podSelector,omitempty"`
+
+	// ipBlock is a range of addresses, and goes with no selector.
+	// +optional
+	IPBlock IPBlock `json:"ipBlock,omitzero"`
+}
+
+// IPBlock is a range of addresses.
+type IPBlock struct {
+	// cidr is the range, for example 10.0.0.0/8 or 2001:db8::/32.
+	// +kubebuilder:validation:XValidation:rule="isCIDR(self)",message="ipBlock.cidr is no range of addresses: write it as 10.0.0.0/8 or 2001:db8::/32"
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=64
+	// +required
+	CIDR string `json:"cidr,omitempty"`
 }
 
 // DatabaseTLS says with which certificate the server serves TLS, and to whom.

@@ -1,0 +1,52 @@
+package v1
+
+import (
+	corev1 "k8s.io/api/core/v1"
+)
+
+// PodOptions are fields of the server's pod, which mean what they mean in any pod. Each can be changed, which restarts
+// the server. What the API server refuses in a pod makes the Database Stalled with its message, and a pod that no node
+// takes with the scheduler's; the server that runs goes on in the first case.
+type PodOptions struct {
+	// nodeSelector are labels that the node must have. Without it any node will do. At most 64.
+	// +kubebuilder:validation:MaxProperties=64
+	// +optional
+	NodeSelector map[string]string `json:"nodeSelector,omitempty"`
+
+	// affinity says which nodes, and the neighbourhood of which pods, the scheduler prefers or needs. Without it there is
+	// no preference.
+	// +optional
+	Affinity *corev1.Affinity `json:"affinity,omitempty"`
+
+	// tolerations let the pod run on nodes with taints. Without them it runs on nodes without. At most 64.
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=64
+	// +optional
+	Tolerations []corev1.Toleration `json:"tolerations,omitempty"`
+
+	// topologySpreadConstraints spread pods over zones or nodes. A Database has one pod: use a selector that takes in those
+	// of several Databases, by a label of theirs such as app.kubernetes.io/component: database. At most 16.
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=16
+	// +optional
+	TopologySpreadConstraints []corev1.TopologySpreadConstraint `json:"topologySpreadConstraints,omitempty"`
+
+	// priorityClassName names the PriorityClass of the pod, which says whom it may displace and who may displace it. The
+	// default is the cluster's. It has at most 253 characters. With a class that is not there no pod is made.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	// +optional
+	PriorityClassName string `json:"priorityClassName,omitempty"`
+}
+
+// EvictionPolicy says whether the server's pod may be evicted, as when a node is drained.
+//
+// +kubebuilder:validation:Enum=Allowed;Refused
+type EvictionPolicy string
+
+const (
+	// EvictionsAllowed lets a drain of the node stop the server, which starts again on another node.
+	EvictionsAllowed EvictionPolicy = "Allowed"
+	// EvictionsRefused lets a drain of the node wait until a person lets the server go.
+	EvictionsRefused EvictionPolicy = "Refused"
+)

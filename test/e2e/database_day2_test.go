@@ -82,7 +82,7 @@ var _ = Describe("Database, day 2", func() {
 		db := awaitDatabase(ctx, namespace, "safe", databasev1.ConditionReady, "")
 		login := func(mode string) (string, error) {
 			return kubectl(ctx, namespace, "exec", "safe-database-0", "--", "sh", "-c",
-				`PGPASSWORD=$(cat /run/credentials/password) PGSSLROOTCERT=/run/tls/tls.crt PGSSLMODE=`+mode+
+				`PGPASSWORD=$(cat /run/credentials/password) PGHOSTADDR=127.0.0.1 PGSSLROOTCERT=/run/tls/tls.crt PGSSLMODE=`+mode+
 					` psql -XAtU wp -h safe-database -d safe -c "SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()"`)
 		}
 		answer, err := login("verify-full")

@@ -34,7 +34,7 @@ type ServerOptions struct {
 	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=32
 	// +optional
-	AllowFrom []NetworkPeer `json:"allowFrom,omitempty"`
+	AllowFrom []NetworkPeer `json:"allowFrom,omitempty"` //nolint:kubeapilinter // A NetworkPolicy's peer has no required field either.
 
 	// evictions says what becomes of the server when its node is drained. With Allowed, the default, it is stopped in good
 	// order and starts on another node, and is away for that time. With Refused a PodDisruptionBudget makes the drain wait

@@ -34,6 +34,7 @@ type ServerOptions struct {
 	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=32
 	// +optional
+	// +operator-sdk:csv:customresourcedefinitions:type=spec,displayName="Allow From",xDescriptors={"urn:alm:descriptor:com.tectonic.ui:arrayFieldGroup:allowFrom","urn:alm:descriptor:com.tectonic.ui:advanced"}
 	AllowFrom []NetworkPeer `json:"allowFrom,omitempty"` //nolint:kubeapilinter // A NetworkPolicy's peer has no required field either.
 
 	// evictions says what becomes of the server when its node is drained. With Allowed, the default, it is stopped in good
@@ -42,6 +43,7 @@ type ServerOptions struct {
 	// nodes. A pod that is not ready is evicted in any case. It can be changed at any time, without a restart.
 	// +default="Allowed"
 	// +optional
+	// +operator-sdk:csv:customresourcedefinitions:type=spec,displayName="Evictions",xDescriptors={"urn:alm:descriptor:com.tectonic.ui:select:Allowed","urn:alm:descriptor:com.tectonic.ui:select:Refused","urn:alm:descriptor:com.tectonic.ui:advanced"}
 	Evictions EvictionPolicy `json:"evictions,omitempty"`
 
 	PodOptions `json:",inline"`
@@ -55,14 +57,17 @@ type NetworkPeer struct {
 	// namespaceSelector selects namespaces by their labels; an empty one selects all. Without it, podSelector is about
 	// pods of the Database's own namespace.
 	// +optional
+	// +operator-sdk:csv:customresourcedefinitions:type=spec,displayName="Namespace Selector",xDescriptors={"urn:alm:descriptor:com.tectonic.ui:selector:core:v1:Namespace","urn:alm:descriptor:com.tectonic.ui:advanced"}
 	NamespaceSelector *metav1.LabelSelector `json:"namespaceSelector,omitempty"`
 
 	// podSelector selects pods by their labels, in the namespaces that are selected; without it, all of them.
 	// +optional
+	// +operator-sdk:csv:customresourcedefinitions:type=spec,displayName="Pod Selector",xDescriptors={"urn:alm:descriptor:com.tectonic.ui:selector:core:v1:Pod","urn:alm:descriptor:com.tectonic.ui:advanced"}
 	PodSelector *metav1.LabelSelector `json:"podSelector,omitempty"`
 
 	// ipBlock is a range of addresses, and goes with no selector.
 	// +optional
+	// +operator-sdk:csv:customresourcedefinitions:type=spec,displayName="IP Block",xDescriptors={"urn:alm:descriptor:com.tectonic.ui:fieldGroup:allowFrom.ipBlock","urn:alm:descriptor:com.tectonic.ui:advanced"}
 	IPBlock IPBlock `json:"ipBlock,omitzero"`
 }
 
@@ -73,6 +78,7 @@ type IPBlock struct {
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=64
 	// +required
+	// +operator-sdk:csv:customresourcedefinitions:type=spec,displayName="CIDR",xDescriptors={"urn:alm:descriptor:com.tectonic.ui:text","urn:alm:descriptor:com.tectonic.ui:advanced"}
 	CIDR string `json:"cidr,omitempty"`
 }
 

@@ -9,14 +9,23 @@ import (
 	"sigs.k8s.io/crdify/pkg/validations"
 )
 
+// newRules are properties that got a CEL rule, which crdify can't judge, and so
+// OLM v1 refuses unless its check is turned off for this upgrade
+// (docs/admin-guide.md). A rule belongs here only if every object of before
+// passes it.
+var newRules = map[string]string{
+	"databases.example.com v1 ^.spec": "passwordRotation, which is new itself, goes with neither password nor passwordSecretRef",
+}
+
 // OLM v1 asks crdify whether an upgrade of a CRD is safe, with these settings.
-// A rule that is added is no business of crdify's: whether objects of before
-// still pass is what the API server tests ask.
 func TestCRDsAreSafeToUpgradeTo(t *testing.T) {
 	checks, err := runner.New(&config.Config{
 		Conversion:           config.ConversionPolicyIgnore,
-		UnhandledEnforcement: config.EnforcementPolicyNone,
-		Validations:          []config.ValidationConfig{{Name: "description", Enforcement: config.EnforcementPolicyNone}},
+		UnhandledEnforcement: config.EnforcementPolicyError,
+		Validations: []config.ValidationConfig{
+			{Name: "description", Enforcement: config.EnforcementPolicyNone},
+			{Name: "enum", Enforcement: config.EnforcementPolicyError, Configuration: map[string]any{"additionPolicy": "Allow"}},
+		},
 	}, runner.DefaultRegistry())
 	if err != nil {
 		t.Fatal(err)
@@ -50,6 +59,9 @@ func TestCRDsAreSafeToUpgradeTo(t *testing.T) {
 func report(t *testing.T, where string, results []validations.ComparisonResult) {
 	t.Helper()
 	for _, result := range results {
+		if result.Name == "unhandled" && newRules[where] != "" {
+			continue
+		}
 		for _, err := range result.Errors {
 			t.Errorf("%s: %s: %s", where, result.Name, err)
 		}

@@ -236,6 +236,10 @@ bench-handover: deploy ## Measure how late an At is that is due when the lead ch
 bench-at: build envtest-bin ## Measure how late Ats start, beside CronJobs and the API server's limit.
 	go run ./test/bench
 
+.PHONY: bench-database
+bench-database: build envtest-bin bin/kwok bin/helm-operator ## Measure what Databases cost, beside helm-operator-plugins' own operator.
+	go run ./test/benchdb
+
 .PHONY: ci
 ci: verify test e2e ## Run what CI runs.
 

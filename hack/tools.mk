@@ -12,6 +12,10 @@ bin/helm: tools/helm/go.mod
 	@hack/tool tools/helm helm.sh/helm/v3/cmd/helm $@ $(SMALL)
 bin/helm-unittest: tools/helm/go.mod
 	@hack/tool tools/helm github.com/helm-unittest/helm-unittest/cmd/helm-unittest $@ $(SMALL)
+bin/kwok: tools/kwok/go.mod
+	@hack/tool tools/kwok sigs.k8s.io/kwok/cmd/kwok $@ $(SMALL)
+bin/helm-operator: tools/helm-operator/go.mod
+	@hack/tool tools/helm-operator github.com/operator-framework/helm-operator-plugins $@ $(SMALL)
 bin/golangci-lint: tools/golangci-lint/go.mod tools/golangci-lint/main.go
 	@hack/tool tools/golangci-lint . $@ $(SMALL)
 

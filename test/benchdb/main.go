@@ -1,0 +1,100 @@
+// Command benchdb measures what Databases cost, beside helm-operator-plugins' own operator with the same chart, in one
+// run, and prints name=value lines:
+//
+//	make bench-database
+//
+// Each operator gets a control plane of its own on loopback, with a node that kwok simulates. Requests are counted in
+// the API server's audit log, and memory is read from /proc.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"github.com/go-logr/logr"
+	"sigs.k8s.io/controller-runtime/pkg/log"
+)
+
+func main() {
+	n := flag.Int("n", 300, "How many Databases.")
+	secrets := flag.Int("secrets", 5000, "How many foreign Secrets.")
+	workers := flag.Int("workers", 4, "How many objects each operator works on at once; 0: what each does by default.")
+	plot := flag.String("plot", "docs/benchmarks/databases.svg", "Where the plot goes.")
+	flag.Parse()
+	log.SetLogger(logr.Discard())
+
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := run(ctx, *n, *secrets, *workers, *plot)
+	stop()
+	if err != nil {
+		fmt.Fprintf(os.Stderr, "benchdb: %v\n", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, n, secrets, workers int, plot string) error {
+	bin, err := filepath.Abs("bin")
+	if err != nil {
+		return err
+	}
+	our, err := measure(ctx, bin, ours(n, workers), secrets)
+	if err != nil {
+		return err
+	}
+	our.print()
+	watches, err := writeWatches()
+	if err != nil {
+		return err
+	}
+	their, err := measure(ctx, bin, peer(our.releases, watches, workers), secrets)
+	if err != nil {
+		return err
+	}
+	their.print()
+	fmt.Printf("ours/peer_install_time=%.2f\n", our.installTime().Seconds()/their.installTime().Seconds())
+	fmt.Printf("ours/peer_install_requests=%.2f\n", our.installRequests/their.installRequests)
+	fmt.Printf("ours/peer_rss_peak=%.2f\n", float64(our.peak)/float64(their.peak))
+	return writePlot(plot, []*result{our, their})
+}
+
+// writeWatches writes the peer's configuration.
+func writeWatches() (string, error) {
+	chart, err := filepath.Abs(filepath.Join("helm-charts", "database"))
+	if err != nil {
+		return "", err
+	}
+	folder, err := os.MkdirTemp("", "bench-database-")
+	if err != nil {
+		return "", err
+	}
+	file := filepath.Join(folder, "watches.yaml")
+	return file, os.WriteFile(file, fmt.Appendf(nil, peerWatches, chart), 0o600)
+}
+
+// print prints the result as name=value lines.
+func (r *result) print() {
+	line := func(name, format string, value float64) { fmt.Printf("%s_%s="+format+"\n", r.name, name, value) }
+	const mib = 1 << 20
+	line("n", "%.0f", float64(len(r.installed)))
+	line("install_seconds", "%.1f", r.installTime().Seconds())
+	line("install_requests_per_database", "%.1f", r.installRequests)
+	line("noop_requests_per_database", "%.2f", r.noopRequests)
+	line("restart_requests_per_database", "%.2f", r.restartRequests)
+	line("rss_peak_mib", "%.0f", float64(r.peak)/mib)
+	line("rss_restarted_mib", "%.0f", float64(r.restarted)/mib)
+	line("rss_foreign_secrets_mib", "%.0f", float64(r.crowded)/mib)
+	line("rss_foreign_secrets_change_percent", "%+.1f", 100*(float64(r.crowded)/float64(r.restarted)-1))
+}
+
+var began = time.Now()
+
+// progress goes to standard error; only results go to standard output.
+func progress(format string, args ...any) {
+	fmt.Fprintf(os.Stderr, "[%5.1f s] %s\n", time.Since(began).Seconds(), fmt.Sprintf(format, args...))
+}

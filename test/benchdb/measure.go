@@ -1,0 +1,252 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"example.com/cnat-operator/test/controlplane"
+)
+
+const (
+	// installLimit is how long an operator may take for all of its objects.
+	installLimit = 20 * time.Minute
+	// settle is for how long what an operator still has to do after an install or a start is waited for.
+	settle = 10 * time.Second
+	// window is for how long a resync is watched at least: the peer makes one every minute.
+	window = 65 * time.Second
+	// foreignSize is how many bytes a foreign Secret holds.
+	foreignSize = 10 << 10
+)
+
+// result is what was measured of one operator.
+type result struct {
+	name      string
+	installed []time.Duration // when each object was done, since all were asked for
+	// Requests, for each object: to install it; for a resync that changes nothing; and for a restart of the operator.
+	installRequests, noopRequests, restartRequests float64
+	// Memory in bytes: the most of all until the resync was over; and the most after a restart, without and with the
+	// foreign Secrets.
+	peak, restarted, crowded int64
+	releases                 []storedRelease
+}
+
+func (r *result) installTime() time.Duration { return r.installed[len(r.installed)-1] }
+
+// bench is one subject in a cluster of its own.
+type bench struct {
+	subject
+	*cluster
+	folder   string
+	bin      string
+	operator *controlplane.Process
+	metrics  string
+}
+
+// measure takes all measurements of one subject.
+func measure(ctx context.Context, bin string, s subject, secrets int) (found *result, err error) {
+	b := &bench{subject: s, bin: bin}
+	if b.folder, err = os.MkdirTemp("", "bench-database-"+s.name+"-"); err != nil {
+		return nil, err
+	}
+	progress("%s: starting a cluster; logs are in %s", s.name, b.folder)
+	defer func() {
+		b.operator.Stop()
+		err = errors.Join(err, b.stop())
+	}()
+	if b.cluster, err = startCluster(ctx, bin, b.folder); err != nil {
+		return nil, err
+	}
+	if err := b.startOperator(ctx, 0); err != nil {
+		return nil, err
+	}
+	found = &result{name: s.name}
+	for _, step := range []func(context.Context, *result) error{b.install, b.resync, b.restart} {
+		if err := step(ctx, found); err != nil {
+			return nil, err
+		}
+	}
+	return found, b.crowd(ctx, found, secrets)
+}
+
+// startOperator starts the operator and waits until it has reconciled so often.
+func (b *bench) startOperator(ctx context.Context, times int) error {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	b.metrics = listener.Addr().String()
+	if err := listener.Close(); err != nil {
+		return err
+	}
+	if err := os.Setenv("KUBECONFIG", b.operatorConfig); err != nil {
+		return err
+	}
+	b.operator, err = controlplane.StartProcess(filepath.Join(b.folder, b.program+".log"), filepath.Join(b.bin, b.program),
+		append(b.args, "--metrics-bind-address="+b.metrics, "--health-probe-bind-address=0")...)
+	if err != nil {
+		return err
+	}
+	err = poll(ctx, "the operator to start", 5*time.Minute, func() (bool, error) {
+		n, err := reconciles(b.metrics, b.controller)
+		if err != nil { // it does not serve yet, or it has ended
+			_, _, err = b.operator.Memory()
+		}
+		return n >= times && err == nil, err
+	})
+	if err != nil {
+		return fmt.Errorf("%w; the log is %s", err, b.operator.Log)
+	}
+	return sleep(ctx, settle)
+}
+
+// install asks for all objects at once, and waits for the last one to be done.
+func (b *bench) install(ctx context.Context, found *result) error {
+	for _, one := range b.objects {
+		for _, object := range one.before {
+			if err := b.client.Create(ctx, object); err != nil {
+				return err
+			}
+		}
+	}
+	watchCtx, stop := context.WithCancel(ctx)
+	defer stop()
+	seen, err := watch(watchCtx, b.plane.Config, b.resource, b.condition)
+	if err != nil {
+		return err
+	}
+	if _, err := b.audit.since(); err != nil {
+		return err
+	}
+	progress("%s: installing %d", b.name, len(b.objects))
+	began := time.Now()
+	err = controlplane.InParallel(len(b.objects), func(i int) error { return b.client.Create(ctx, b.objects[i].object) })
+	if err != nil {
+		return err
+	}
+	err = poll(ctx, "all to be installed", installLimit, func() (bool, error) {
+		return len(seen.since(began)) == len(b.objects), nil
+	})
+	if err != nil {
+		return fmt.Errorf("%w: %d of %d are; the log is %s", err, len(seen.since(began)), len(b.objects), b.operator.Log)
+	}
+	found.installed = seen.since(began)
+	made, err := b.requests("install")
+	if err != nil {
+		return err
+	}
+	found.installRequests = float64(made.total()) / float64(len(b.objects))
+	found.releases, err = storedReleases(ctx, b.client)
+	return err
+}
+
+// resync has the operator look at each object while there is nothing to do: it touches one of the objects of each
+// release, and waits for as long as the peer's period is.
+func (b *bench) resync(ctx context.Context, found *result) error {
+	if err := sleep(ctx, settle); err != nil {
+		return err
+	}
+	if _, err := b.audit.since(); err != nil {
+		return err
+	}
+	before, err := reconciles(b.metrics, b.controller)
+	if err != nil {
+		return err
+	}
+	progress("%s: a resync with nothing to do", b.name)
+	deadline := time.Now().Add(window)
+	touch := client.RawPatch("application/merge-patch+json", []byte(`{"metadata":{"annotations":{"bench.example.com/touched":"yes"}}}`))
+	for _, release := range found.releases {
+		config := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: databases, Name: release.Name + "-config"}}
+		if err := b.client.Patch(ctx, config, touch); err != nil {
+			return err
+		}
+	}
+	var after int
+	err = poll(ctx, "a resync of all", installLimit, func() (bool, error) {
+		after, err = reconciles(b.metrics, b.controller)
+		return after-before >= len(b.objects) && time.Now().After(deadline), err
+	})
+	if err != nil {
+		return err
+	}
+	made, err := b.requests("resync")
+	if err != nil {
+		return err
+	}
+	found.noopRequests = float64(made.total()) / float64(after-before)
+	_, found.peak, err = b.operator.Memory()
+	return err
+}
+
+// restart starts the operator anew, which then looks at each object.
+func (b *bench) restart(ctx context.Context, found *result) error {
+	progress("%s: a restart", b.name)
+	made, memory, err := b.again(ctx)
+	if err != nil {
+		return err
+	}
+	found.restartRequests, found.restarted = float64(made.total())/float64(len(b.objects)), memory
+	return nil
+}
+
+// crowd starts the operator once more, in a cluster with Secrets that are not for it.
+func (b *bench) crowd(ctx context.Context, found *result, secrets int) error {
+	progress("%s: a restart with %d foreign Secrets", b.name, secrets)
+	err := controlplane.InParallel(secrets, func(i int) error {
+		data := make([]byte, foreignSize)
+		rand.Read(data)
+		return b.client.Create(ctx, &corev1.Secret{
+			ObjectMeta: metav1.ObjectMeta{Namespace: foreign, Name: fmt.Sprintf("foreign-%d", i)},
+			Data:       map[string][]byte{"data": data},
+		})
+	})
+	if err != nil {
+		return err
+	}
+	_, found.crowded, err = b.again(ctx)
+	return err
+}
+
+// again restarts the operator, and returns what it asked for and its peak memory once it has looked at each object.
+func (b *bench) again(ctx context.Context) (requests, int64, error) {
+	b.operator.Stop()
+	if _, err := b.audit.since(); err != nil {
+		return nil, 0, err
+	}
+	if err := b.startOperator(ctx, len(b.objects)); err != nil {
+		return nil, 0, err
+	}
+	made, err := b.requests("restart")
+	if err != nil {
+		return nil, 0, err
+	}
+	now, peak, err := b.operator.Memory()
+	progress("%s: restart: rss %d MiB, peak %d MiB", b.name, now>>20, peak>>20)
+	return made, peak, err
+}
+
+// requests reads what the operator asked for since the last time, and tells it in short.
+func (b *bench) requests(step string) (requests, error) {
+	made, err := b.audit.since()
+	progress("%s: %s: requests: %v", b.name, step, map[string]int(made))
+	return made, err
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	select {
+	case <-time.After(d):
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

@@ -1,0 +1,134 @@
+package main
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+)
+
+const (
+	databases = "databases" // the namespace of what is installed
+	foreign   = "foreign"   // the namespace of Secrets that are none of the operator's business
+)
+
+// subject is an operator that is measured.
+type subject struct {
+	// name begins the names of what is printed.
+	name     string
+	resource schema.GroupVersionResource
+	// controller is its name in the operator's metrics.
+	controller string
+	// condition is True once the operator has nothing left to do for an object.
+	condition string
+	program   string
+	args      []string
+	// objects are what the operator is given, each with what must be there before.
+	objects []installation
+}
+
+type installation struct {
+	object *unstructured.Unstructured
+	before []client.Object
+}
+
+// ours is this operator. Each Database says no more than it must.
+func ours(n, workers int) subject {
+	s := subject{
+		name:       "ours",
+		resource:   schema.GroupVersionResource{Group: "example.com", Version: "v1", Resource: "databases"},
+		controller: "database",
+		condition:  "Ready",
+		program:    "manager",
+		args:       []string{"--database-chart=helm-charts/database", "--metrics-secure=false"},
+	}
+	if workers > 0 {
+		s.args = append(s.args, fmt.Sprintf("--database-workers=%d", workers))
+	}
+	for i := range n {
+		s.objects = append(s.objects, installation{object: newObject("example.com/v1", "Database",
+			fmt.Sprintf("db-%03d", i), map[string]any{"user": "app"})})
+	}
+	return s
+}
+
+// peer is helm-operator-plugins' own operator, as `helm-operator run` sets it up, with the same releases: of the same
+// names, the same chart and the values that our operator computed. The credentials are there beforehand.
+func peer(releases []storedRelease, watches string, workers int) subject {
+	s := subject{
+		name:       "peer",
+		resource:   schema.GroupVersionResource{Group: "bench.example.com", Version: "v1", Resource: "peerdatabases"},
+		controller: "peerdatabase-controller",
+		condition:  "Deployed",
+		program:    "helm-operator",
+		args:       []string{"run", "--watches-file=" + watches},
+	}
+	if workers > 0 {
+		s.args = append(s.args, fmt.Sprintf("--max-concurrent-reconciles=%d", workers))
+	}
+	for _, release := range releases {
+		name, _, _ := unstructured.NestedString(release.Config, "credentials", "secretName")
+		s.objects = append(s.objects, installation{
+			object: newObject("bench.example.com/v1", "PeerDatabase", release.Name, release.Config),
+			before: []client.Object{&corev1.Secret{
+				ObjectMeta: metav1.ObjectMeta{Namespace: databases, Name: name},
+				Data:       map[string][]byte{"username": []byte("app"), "password": []byte("secret")},
+			}},
+		})
+	}
+	return s
+}
+
+// peerWatches tells the peer which chart belongs to which kind.
+const peerWatches = `- group: bench.example.com
+  version: v1
+  kind: PeerDatabase
+  chart: %s
+`
+
+func newObject(apiVersion, kind, name string, spec map[string]any) *unstructured.Unstructured {
+	return &unstructured.Unstructured{Object: map[string]any{
+		"apiVersion": apiVersion,
+		"kind":       kind,
+		"metadata":   map[string]any{"namespace": databases, "name": name},
+		"spec":       spec,
+	}}
+}
+
+// storedRelease is what is needed of a release that Helm stored.
+type storedRelease struct {
+	Name   string
+	Config map[string]any // the values
+}
+
+// storedReleases reads the releases from Helm's Secrets.
+func storedReleases(ctx context.Context, reader client.Reader) ([]storedRelease, error) {
+	secrets := &corev1.SecretList{}
+	if err := reader.List(ctx, secrets, client.InNamespace(databases), client.MatchingLabels{"owner": "helm"}); err != nil {
+		return nil, fmt.Errorf("listing releases: %w", err)
+	}
+	releases := make([]storedRelease, len(secrets.Items))
+	for i, secret := range secrets.Items {
+		if err := releases[i].read(secret.Data["release"]); err != nil {
+			return nil, fmt.Errorf("reading release %s: %w", secret.Name, err)
+		}
+	}
+	return releases, nil
+}
+
+// read takes Helm's own encoding: JSON, gzip, base64.
+func (r *storedRelease) read(data []byte) error {
+	unzipped, err := gzip.NewReader(base64.NewDecoder(base64.StdEncoding, bytes.NewReader(data)))
+	if err != nil {
+		return err
+	}
+	return json.NewDecoder(unzipped).Decode(r)
+}

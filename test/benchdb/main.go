@@ -58,6 +58,7 @@ func run(ctx context.Context, n, secrets, workers int, plot string) error {
 	}
 	their.print()
 	fmt.Printf("ours/peer_install_time=%.2f\n", our.installTime().Seconds()/their.installTime().Seconds())
+	fmt.Printf("ours/peer_install_cpu=%.2f\n", our.cpu.Seconds()/their.cpu.Seconds())
 	fmt.Printf("ours/peer_install_requests=%.2f\n", our.installRequests/their.installRequests)
 	fmt.Printf("ours/peer_rss_peak=%.2f\n", float64(our.peak)/float64(their.peak))
 	return writePlot(plot, []*result{our, their})
@@ -83,6 +84,7 @@ func (r *result) print() {
 	const mib = 1 << 20
 	line("n", "%.0f", float64(len(r.installed)))
 	line("install_seconds", "%.1f", r.installTime().Seconds())
+	line("install_cpu_seconds", "%.1f", r.cpu.Seconds())
 	line("install_requests_per_database", "%.1f", r.installRequests)
 	line("noop_requests_per_database", "%.2f", r.noopRequests)
 	line("restart_requests_per_database", "%.2f", r.restartRequests)

@@ -5,9 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"net"
 	"os"
-	"path/filepath"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -32,6 +30,7 @@ const (
 type result struct {
 	name      string
 	installed []time.Duration // when each object was done, since all were asked for
+	cpu       time.Duration   // the operator's own until then
 	// Requests, for each object: to install it; for a resync that changes nothing; and for a restart of the operator.
 	installRequests, noopRequests, restartRequests float64
 	// Memory in bytes: the most of all until the resync was over; and the most after a restart, without and with the
@@ -41,16 +40,6 @@ type result struct {
 }
 
 func (r *result) installTime() time.Duration { return r.installed[len(r.installed)-1] }
-
-// bench is one subject in a cluster of its own.
-type bench struct {
-	subject
-	*cluster
-	folder   string
-	bin      string
-	operator *controlplane.Process
-	metrics  string
-}
 
 // measure takes all measurements of one subject.
 func measure(ctx context.Context, bin string, s subject, secrets int) (found *result, err error) {
@@ -78,37 +67,6 @@ func measure(ctx context.Context, bin string, s subject, secrets int) (found *re
 	return found, b.crowd(ctx, found, secrets)
 }
 
-// startOperator starts the operator and waits until it has reconciled so often.
-func (b *bench) startOperator(ctx context.Context, times int) error {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return err
-	}
-	b.metrics = listener.Addr().String()
-	if err := listener.Close(); err != nil {
-		return err
-	}
-	if err := os.Setenv("KUBECONFIG", b.operatorConfig); err != nil {
-		return err
-	}
-	b.operator, err = controlplane.StartProcess(filepath.Join(b.folder, b.program+".log"), filepath.Join(b.bin, b.program),
-		append(b.args, "--metrics-bind-address="+b.metrics, "--health-probe-bind-address=0")...)
-	if err != nil {
-		return err
-	}
-	err = poll(ctx, "the operator to start", 5*time.Minute, func() (bool, error) {
-		n, err := reconciles(b.metrics, b.controller)
-		if err != nil { // it does not serve yet, or it has ended
-			_, _, err = b.operator.Memory()
-		}
-		return n >= times && err == nil, err
-	})
-	if err != nil {
-		return fmt.Errorf("%w; the log is %s", err, b.operator.Log)
-	}
-	return sleep(ctx, settle)
-}
-
 // install asks for all objects at once, and waits for the last one to be done.
 func (b *bench) install(ctx context.Context, found *result) error {
 	for _, one := range b.objects {
@@ -128,6 +86,10 @@ func (b *bench) install(ctx context.Context, found *result) error {
 		return err
 	}
 	progress("%s: installing %d", b.name, len(b.objects))
+	worked, err := b.operator.CPUTime()
+	if err != nil {
+		return err
+	}
 	began := time.Now()
 	err = controlplane.InParallel(len(b.objects), func(i int) error { return b.client.Create(ctx, b.objects[i].object) })
 	if err != nil {
@@ -140,6 +102,10 @@ func (b *bench) install(ctx context.Context, found *result) error {
 		return fmt.Errorf("%w: %d of %d are; the log is %s", err, len(seen.since(began)), len(b.objects), b.operator.Log)
 	}
 	found.installed = seen.since(began)
+	if found.cpu, err = b.operator.CPUTime(); err != nil {
+		return err
+	}
+	found.cpu -= worked
 	made, err := b.requests("install")
 	if err != nil {
 		return err
@@ -215,38 +181,4 @@ func (b *bench) crowd(ctx context.Context, found *result, secrets int) error {
 	}
 	_, found.crowded, err = b.again(ctx)
 	return err
-}
-
-// again restarts the operator, and returns what it asked for and its peak memory once it has looked at each object.
-func (b *bench) again(ctx context.Context) (requests, int64, error) {
-	b.operator.Stop()
-	if _, err := b.audit.since(); err != nil {
-		return nil, 0, err
-	}
-	if err := b.startOperator(ctx, len(b.objects)); err != nil {
-		return nil, 0, err
-	}
-	made, err := b.requests("restart")
-	if err != nil {
-		return nil, 0, err
-	}
-	now, peak, err := b.operator.Memory()
-	progress("%s: restart: rss %d MiB, peak %d MiB", b.name, now>>20, peak>>20)
-	return made, peak, err
-}
-
-// requests reads what the operator asked for since the last time, and tells it in short.
-func (b *bench) requests(step string) (requests, error) {
-	made, err := b.audit.since()
-	progress("%s: %s: requests: %v", b.name, step, map[string]int(made))
-	return made, err
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	select {
-	case <-time.After(d):
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }

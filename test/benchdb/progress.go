@@ -88,3 +88,12 @@ func poll(ctx context.Context, what string, limit time.Duration, ask func() (boo
 		}
 	}
 }
+
+func sleep(ctx context.Context, d time.Duration) error {
+	select {
+	case <-time.After(d):
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

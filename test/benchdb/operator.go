@@ -1,0 +1,78 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"time"
+
+	"example.com/cnat-operator/test/controlplane"
+)
+
+// bench is one subject in a cluster of its own.
+type bench struct {
+	subject
+	*cluster
+	folder   string
+	bin      string
+	operator *controlplane.Process
+	metrics  string
+}
+
+// startOperator starts the operator and waits until it has reconciled so often.
+func (b *bench) startOperator(ctx context.Context, times int) error {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	b.metrics = listener.Addr().String()
+	if err := listener.Close(); err != nil {
+		return err
+	}
+	if err := os.Setenv("KUBECONFIG", b.operatorConfig); err != nil {
+		return err
+	}
+	b.operator, err = controlplane.StartProcess(filepath.Join(b.folder, b.program+".log"), filepath.Join(b.bin, b.program),
+		append(b.args, "--metrics-bind-address="+b.metrics, "--health-probe-bind-address=0")...)
+	if err != nil {
+		return err
+	}
+	err = poll(ctx, "the operator to start", 5*time.Minute, func() (bool, error) {
+		n, err := reconciles(b.metrics, b.controller)
+		if err != nil { // it does not serve yet, or it has ended
+			_, _, err = b.operator.Memory()
+		}
+		return n >= times && err == nil, err
+	})
+	if err != nil {
+		return fmt.Errorf("%w; the log is %s", err, b.operator.Log)
+	}
+	return sleep(ctx, settle)
+}
+
+// again restarts the operator, and returns what it asked for and its peak memory once it has looked at each object.
+func (b *bench) again(ctx context.Context) (requests, int64, error) {
+	b.operator.Stop()
+	if _, err := b.audit.since(); err != nil {
+		return nil, 0, err
+	}
+	if err := b.startOperator(ctx, len(b.objects)); err != nil {
+		return nil, 0, err
+	}
+	made, err := b.requests("restart")
+	if err != nil {
+		return nil, 0, err
+	}
+	now, peak, err := b.operator.Memory()
+	progress("%s: restart: rss %d MiB, peak %d MiB", b.name, now>>20, peak>>20)
+	return made, peak, err
+}
+
+// requests reads what the operator asked for since the last time, and tells it in short.
+func (b *bench) requests(step string) (requests, error) {
+	made, err := b.audit.since()
+	progress("%s: %s: requests: %v", b.name, step, map[string]int(made))
+	return made, err
+}

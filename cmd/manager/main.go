@@ -7,6 +7,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"runtime/debug"
 
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/utils/clock"
@@ -20,6 +21,10 @@ import (
 	"example.com/cnat-operator/internal/olm"
 )
 
+// gcPercent is by how much the heap may grow until garbage is collected, where the environment's GOGC does not say:
+// half of Go's own. What lives is small, and a little CPU time saves a third of the heap.
+const gcPercent = 50
+
 func main() {
 	var opts options
 	opts.bind(flag.CommandLine)
@@ -27,6 +32,9 @@ func main() {
 	logging.BindFlags(flag.CommandLine)
 	flag.Parse()
 	ctrl.SetLogger(zap.New(zap.UseFlagOptions(&logging)))
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(gcPercent)
+	}
 
 	if err := run(opts); err != nil {
 		ctrl.Log.Error(err, "The operator stops")

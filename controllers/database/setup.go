@@ -9,13 +9,11 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	policyv1 "k8s.io/api/policy/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/util/workqueue"
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
-	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
@@ -46,20 +44,6 @@ func ownedKinds() []client.Object {
 		&networkingv1.NetworkPolicy{},
 		&policyv1.PodDisruptionBudget{},
 	}
-}
-
-// CachedObjects says what of each kind the manager's cache must hold: only what is this operator's, and of that not who
-// wrote which field. The label is the whole operator's, so that other controllers may use the same entries.
-func CachedObjects() map[client.Object]cache.ByObject {
-	selector, err := metav1.LabelSelectorAsSelector(&ownedSelector)
-	if err != nil {
-		panic(err) // The selector is a constant.
-	}
-	objects := map[client.Object]cache.ByObject{}
-	for _, kind := range ownedKinds() {
-		objects[kind] = cache.ByObject{Label: selector, Transform: cache.TransformStripManagedFields()}
-	}
-	return objects
 }
 
 // SetupWithManager registers the reconciler and what it watches.

@@ -16,7 +16,7 @@ import (
 )
 
 const (
-	// installLimit is how long an operator may take for all of its objects.
+	// installLimit is how long an operator may take for all of its objects, in each of the measurements.
 	installLimit = 20 * time.Minute
 	// settle is for how long what an operator still has to do after an install or a start is waited for.
 	settle = 10 * time.Second

@@ -39,7 +39,7 @@ func (b *bench) startOperator(ctx context.Context, times int) error {
 	if err != nil {
 		return err
 	}
-	err = poll(ctx, "the operator to start", 5*time.Minute, func() (bool, error) {
+	err = poll(ctx, "the operator to start", installLimit, func() (bool, error) {
 		n, err := reconciles(b.metrics, b.controller)
 		if err != nil { // it does not serve yet, or it has ended
 			_, _, err = b.operator.Memory()

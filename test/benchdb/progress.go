@@ -84,7 +84,7 @@ func poll(ctx context.Context, what string, limit time.Duration, ask func() (boo
 		select {
 		case <-ctx.Done():
 			return context.Cause(ctx)
-		case <-time.After(100 * time.Millisecond):
+		case <-time.After(500 * time.Millisecond):
 		}
 	}
 }

@@ -228,6 +228,10 @@ readme-test: deploy ## Run the README's commands, as far as the other tests don'
 e2e-chaos: deploy ## Prove that Ats run once while operators, runs and the API server are killed.
 	go run ./test/chaos
 
+.PHONY: e2e-chaos-database
+e2e-chaos-database: deploy ## Prove that Databases recover when the operator is killed at any step of a release.
+	go run ./test/chaos -databases
+
 .PHONY: bench-handover
 bench-handover: deploy ## Measure how late an At is that is due when the lead changes hands.
 	go run ./test/chaos -handover

@@ -10,6 +10,9 @@
 //
 // With -handover it measures instead how late an At starts that is due in the
 // moment when the leader ends gracefully, and when it is killed.
+//
+// With -databases it kills the leader at each step of installs and upgrades of
+// Databases instead, and proves that all recover and no row is lost.
 package main
 
 import (
@@ -33,6 +36,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
+	databasev1 "example.com/cnat-operator/api/database/v1"
 )
 
 const (
@@ -56,10 +60,18 @@ func main() {
 	image := flag.String("image", os.Getenv("SHELL_IMAGE"), "An image with sh, date and cat.")
 	restart := flag.String("restart-apiserver", "bin/cluster restart kube-apiserver", "The command that kills the API server; empty for none.")
 	handover := flag.Bool("handover", false, "Measure how late an At is that is due when the lead changes hands, and nothing else.")
+	databases := flag.Bool("databases", false, "Kill the leader at each step of installs and upgrades of Databases, and nothing else.")
 	flag.Parse()
+	act := func(ctx context.Context, c *chaos) error { return c.provokeChaos(ctx, *restart) }
+	switch {
+	case *handover:
+		act = func(ctx context.Context, c *chaos) error { return c.measureHandovers(ctx) }
+	case *databases:
+		act = func(ctx context.Context, c *chaos) error { return c.breakReleases(ctx) }
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	ctrl.SetLogger(logr.Discard())
-	err := run(ctx, *image, *restart, *handover)
+	err := run(ctx, *image, act)
 	stop()
 	if err != nil {
 		fmt.Fprintf(os.Stderr, "chaos: %v\n", err)
@@ -67,7 +79,7 @@ func main() {
 	}
 }
 
-func run(ctx context.Context, image, restart string, handover bool) (err error) {
+func run(ctx context.Context, image string, act func(context.Context, *chaos) error) (err error) {
 	c, err := setup(ctx, image)
 	if err != nil {
 		return err
@@ -76,10 +88,7 @@ func run(ctx context.Context, image, restart string, handover bool) (err error) 
 	if err := c.scaleOperator(ctx, 2); err != nil {
 		return err
 	}
-	if handover {
-		return c.measureHandovers(ctx)
-	}
-	return c.provokeChaos(ctx, restart)
+	return act(ctx, c)
 }
 
 func (c *chaos) provokeChaos(ctx context.Context, restart string) error {
@@ -123,6 +132,7 @@ func setup(ctx context.Context, image string) (*chaos, error) {
 	scheme := runtime.NewScheme()
 	utilruntime.Must(clientgoscheme.AddToScheme(scheme))
 	utilruntime.Must(cnatv1alpha1.AddToScheme(scheme))
+	utilruntime.Must(databasev1.AddToScheme(scheme))
 	config, err := ctrl.GetConfig()
 	if err != nil {
 		return nil, err

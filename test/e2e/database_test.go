@@ -109,13 +109,16 @@ var _ = Describe("Database", func() {
 		Expect(create(ctx, namespace, databaseManifest("shop", "user: shop, encoding: Latin-1, passwordSecretRef: {name: shop-password}"))).To(Succeed())
 		awaitDatabase(ctx, namespace, "shop", databasev1.ConditionStalled, databasev1.ReasonSecretMissing)
 
-		password := `it's "q\uoted" $HOME; -- ü` // all that shells, SQL and files of passwords treat apart
+		// All that shells, SQL, URIs and files of passwords treat apart.
+		password := "it's \"q\\uoted\" $HOME `id` %41@:/?#'; DROP ROLE shop; -- ü\n\tend"
 		Expect(k8s.Create(ctx, &corev1.Secret{
 			ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "shop-password"},
 			StringData: map[string]string{"password": password},
 		})).To(Succeed())
 		db := awaitDatabase(ctx, namespace, "shop", databasev1.ConditionReady, "")
 		Expect(query(ctx, db, "ask", whoAndWhat)).To(Equal("shop|shop|LATIN1"))
+		Expect(k8s.Create(ctx, psqlWith(db, "bound", "", whoAndWhat))).To(Succeed())
+		Expect(logOf(ctx, awaitAt(ctx, namespace, "bound", inPhase(cnatv1alpha1.AtSucceeded)))).To(Equal("shop|shop|LATIN1"))
 		expectNoSecretShown(ctx, db, password)
 	})
 
@@ -135,6 +138,8 @@ var _ = Describe("Database", func() {
 		},
 		Entry("no user", "encoding: UTF8", "spec.user"),
 		Entry("a reserved user", "user: postgres", "spec.user"),
+		Entry("SQL in the user", `user: "app\"; DROP ROLE postgres; --"`, "spec.user"),
+		Entry("SQL in the database", `user: app, databaseName: "x; DROP DATABASE postgres"`, "spec.databaseName"),
 		Entry("an unknown encoding", "user: wp, encoding: klingon", "spec.encoding"),
 		Entry("both passwords", "user: wp, password: a, passwordSecretRef: {name: b}", "password"),
 	)
@@ -163,6 +168,7 @@ func expectNoSecretShown(ctx SpecContext, db *databasev1.Database, password stri
 			Expect(event.Note).NotTo(holds, "event %s", event.Reason)
 		}
 	}
+	Expect(operatorLog()).NotTo(holds, "the operator's log")
 	Expect(podLog(ctx, db.Namespace, "app.kubernetes.io/instance="+db.Name+"-database")).NotTo(holds, "the server's log")
 
 	pod := &corev1.Pod{}

@@ -1,0 +1,236 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os/exec"
+	"strings"
+	"syscall"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	databasev1 "example.com/cnat-operator/api/database/v1"
+)
+
+const (
+	// batch is how many Databases are at work when the leader is killed: more than the operator has workers, so that
+	// some are before the step, some after it, and some in the middle.
+	batch = 5
+
+	// recoveryLimit is how long a Database may take from the kill to Ready.
+	recoveryLimit = 60 * time.Second
+
+	rows = 1000
+)
+
+// A step is reached when one of the release Secrets, which the kill then leaves behind, is like that.
+var steps = []struct{ action, status string }{
+	{"install", "pending-install"},
+	{"install", "deployed"},
+	{"upgrade", "pending-upgrade"},
+	{"upgrade", "superseded"},
+}
+
+// breakReleases kills the leader in each step of installs and upgrades, and prints how many Databases recovered, how
+// long the slowest took, and how many rows are lost.
+func (c *chaos) breakReleases(ctx context.Context) error {
+	var databases []*databasev1.Database
+	var recovered, broken int
+	var slowest time.Duration
+	for i, step := range steps {
+		touched := databases
+		var start func() error
+		if step.action == "install" {
+			touched = newDatabases(c.namespace, fmt.Sprintf("step-%d", i))
+			databases = append(databases, touched...)
+			start = func() error { return c.createDatabases(ctx, touched) }
+		} else {
+			start = func() error { return c.changeDatabases(ctx, touched, i) }
+		}
+		took, ready, err := c.killAt(ctx, step.action, step.status, touched, start)
+		if err != nil {
+			return err
+		}
+		recovered, broken, slowest = recovered+ready, broken+len(touched), max(slowest, took)
+		if step.action == "install" {
+			if err := fill(ctx, touched); err != nil {
+				return err
+			}
+		}
+	}
+	left, err := count(ctx, databases)
+	if err != nil {
+		return err
+	}
+	lost := rows*len(databases) - left
+	fmt.Printf("recovered=%d of=%d slowest_seconds=%.1f rows_lost=%d\n", recovered, broken, slowest.Seconds(), lost)
+	if recovered < broken || lost > 0 {
+		return fmt.Errorf("not all were ready again within %s, with all rows", recoveryLimit)
+	}
+	return nil
+}
+
+func newDatabases(namespace, prefix string) []*databasev1.Database {
+	databases := make([]*databasev1.Database, batch)
+	for i := range databases {
+		databases[i] = &databasev1.Database{
+			ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: fmt.Sprintf("%s-%d", prefix, i)},
+			Spec:       databasev1.DatabaseSpec{User: "app"},
+		}
+	}
+	return databases
+}
+
+func (c *chaos) createDatabases(ctx context.Context, databases []*databasev1.Database) error {
+	for _, db := range databases {
+		if err := c.client.Create(ctx, db); err != nil {
+			return fmt.Errorf("creating Database %s: %w", db.Name, err)
+		}
+	}
+	return nil
+}
+
+// changeDatabases has the releases upgraded, and the servers restarted.
+func (c *chaos) changeDatabases(ctx context.Context, databases []*databasev1.Database, round int) error {
+	patch := fmt.Appendf(nil, `{"spec":{"resources":{"requests":{"cpu":"%dm"}}}}`, 10+round)
+	for _, db := range databases {
+		if err := c.client.Patch(ctx, db, client.RawPatch("application/merge-patch+json", patch)); err != nil {
+			return fmt.Errorf("changing Database %s: %w", db.Name, err)
+		}
+	}
+	return nil
+}
+
+// killAt starts an action on Databases, kills the leader when a release gets to that status, and tells how many were
+// ready within the limit, and how long the slowest of those took.
+func (c *chaos) killAt(
+	ctx context.Context, action, status string, databases []*databasev1.Database, start func() error,
+) (slowest time.Duration, ready int, err error) {
+	leader, err := c.awaitLeader(ctx)
+	if err != nil {
+		return 0, 0, err
+	}
+	before, err := c.releases(ctx, status)
+	if err != nil {
+		return 0, 0, err
+	}
+	if err := start(); err != nil {
+		return 0, 0, err
+	}
+	for begun := time.Now(); ; sleep(ctx, 5*time.Millisecond) {
+		now, err := c.releases(ctx, status)
+		if err != nil {
+			return 0, 0, err
+		}
+		if now > before {
+			break
+		}
+		if time.Since(begun) > recoveryLimit || ctx.Err() != nil {
+			return 0, 0, fmt.Errorf("no release got %s", status)
+		}
+	}
+	if !signalLeader(leader, syscall.SIGKILL) {
+		return 0, 0, fmt.Errorf("the leader, %s, has no process on this machine", leader.Name)
+	}
+	killed := time.Now()
+	progress("%s: killed the leader when a release was %s", action, status)
+	for ; time.Since(killed) < recoveryLimit && ready < len(databases) && ctx.Err() == nil; sleep(ctx, 200*time.Millisecond) {
+		if ready, err = c.ready(ctx, databases); err != nil {
+			return 0, 0, err
+		}
+		slowest = time.Since(killed)
+	}
+	progress("%s: %d of %d Databases were ready %.1f s after that", action, ready, len(databases), slowest.Seconds())
+	return slowest, ready, nil
+}
+
+// awaitLeader waits until a leader runs: one that was killed is the leader until its lease ends.
+func (c *chaos) awaitLeader(ctx context.Context) (*corev1.Pod, error) {
+	for begun := time.Now(); ; sleep(ctx, time.Second) {
+		pod, err := c.leader(ctx)
+		if err == nil && managerOf(string(pod.UID)) != 0 && isReady(pod) {
+			return pod, nil
+		}
+		if time.Since(begun) > recoveryLimit || ctx.Err() != nil {
+			return nil, errors.Join(errors.New("no leader runs"), err)
+		}
+	}
+}
+
+func isReady(pod *corev1.Pod) bool {
+	for _, condition := range pod.Status.Conditions {
+		if condition.Type == corev1.PodReady {
+			return condition.Status == corev1.ConditionTrue
+		}
+	}
+	return false
+}
+
+// releases counts the release Secrets of a status.
+func (c *chaos) releases(ctx context.Context, status string) (int, error) {
+	secrets := &metav1.PartialObjectMetadataList{}
+	secrets.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("SecretList"))
+	err := c.client.List(ctx, secrets, client.InNamespace(c.namespace), client.MatchingLabels{"owner": "helm", "status": status})
+	if err != nil {
+		return 0, fmt.Errorf("listing releases: %w", err)
+	}
+	return len(secrets.Items), nil
+}
+
+// ready counts the Databases that are ready on their newest generation.
+func (c *chaos) ready(ctx context.Context, databases []*databasev1.Database) (int, error) {
+	var ready int
+	for _, db := range databases {
+		if err := c.client.Get(ctx, client.ObjectKeyFromObject(db), db); err != nil {
+			return 0, fmt.Errorf("reading Database %s: %w", db.Name, err)
+		}
+		condition := meta.FindStatusCondition(db.Status.Conditions, databasev1.ConditionReady)
+		if condition != nil && condition.Status == metav1.ConditionTrue && condition.ObservedGeneration == db.Generation {
+			ready++
+		}
+	}
+	return ready, nil
+}
+
+// fill writes rows into Databases.
+func fill(ctx context.Context, databases []*databasev1.Database) error {
+	for _, db := range databases {
+		if _, err := sql(ctx, db, fmt.Sprintf("CREATE TABLE kept AS SELECT generate_series(1, %d) AS id", rows)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// count gives how many rows are there in all.
+func count(ctx context.Context, databases []*databasev1.Database) (int, error) {
+	var all int
+	for _, db := range databases {
+		answer, err := sql(ctx, db, "SELECT count(*) FROM kept")
+		if err != nil {
+			return 0, err
+		}
+		var n int
+		if _, err := fmt.Sscan(answer, &n); err != nil {
+			return 0, fmt.Errorf("Database %s: %q: %w", db.Name, answer, err)
+		}
+		all += n
+	}
+	return all, nil
+}
+
+// sql asks a Database as the superuser, in its pod.
+func sql(ctx context.Context, db *databasev1.Database, statement string) (string, error) {
+	command := exec.CommandContext(ctx, "kubectl", "--namespace="+db.Namespace, "exec", db.Name+"-database-0", "--container=postgres", "--",
+		"psql", "--no-psqlrc", "--quiet", "--tuples-only", "--no-align", "--username=postgres", "--dbname="+db.Status.DatabaseName, "--command="+statement)
+	output, err := command.CombinedOutput()
+	if err != nil {
+		return "", fmt.Errorf("asking Database %s: %w: %s", db.Name, err, output)
+	}
+	return strings.TrimSpace(string(output)), nil
+}

@@ -107,7 +107,8 @@ func (r *Reconciler) ensure(ctx context.Context, db *v1.Database) (*observation,
 	if seen.storage, err = r.storageFor(ctx, db); err != nil {
 		return seen, err
 	}
-	values, err := valuesFor(db, seen.credentials.ref, seen.storage.size, r.DefaultImage)
+	seen.image, seen.imageProblem = imageFor(db, r.DefaultImage)
+	values, err := valuesFor(db, seen.credentials.ref, seen.storage.size, seen.image)
 	if err != nil {
 		return seen, err
 	}
@@ -142,7 +143,9 @@ func (r *Reconciler) server(ctx context.Context, db *v1.Database, found owned) (
 	if err != nil {
 		return serverState{}, fmt.Errorf("list pods: %w", err)
 	}
-	return serverStateOf(found.statefulSet, pods.Items, r.Clock.Now()), nil
+	state := serverStateOf(found.statefulSet, pods.Items, r.Clock.Now())
+	state.version = serverVersion(pods.Items)
+	return state, nil
 }
 
 // recheck is after what time to look again, besides when something changes.

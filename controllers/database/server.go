@@ -19,6 +19,8 @@ type serverState struct {
 	ready   bool
 	waiting string
 	problem *problem
+	// version is that of PostgreSQL, where the pod tells.
+	version string
 	// recheck is when a wait turns into a problem.
 	recheck time.Duration
 }

@@ -18,15 +18,18 @@ type observation struct {
 	credentials credentials
 	binding     *problem
 	certificate certificate
-	storage     storage
-	release     releaseResult
-	server      serverState
+	// image is what the server is to run, and imageProblem why that is not what the spec asks for.
+	image        string
+	imageProblem *problem
+	storage      storage
+	release      releaseResult
+	server       serverState
 }
 
 // problem is the first thing that a person must mend, or nil. Those that the server suffers from stand first.
 func (o *observation) problem() *problem {
 	for _, found := range []*problem{
-		o.release.problem, o.server.problem, o.credentials.problem, o.certificate.problem, o.binding, o.storage.problem,
+		o.release.problem, o.server.problem, o.credentials.problem, o.certificate.problem, o.imageProblem, o.binding, o.storage.problem,
 	} {
 		if found != nil {
 			return found
@@ -60,6 +63,9 @@ func statusFor(db *v1.Database, seen *observation) v1.DatabaseStatus {
 		// What the readiness probe compares the server's encoding with.
 		status.Encoding, _ = canonicalEncoding(db.Spec.Encoding)
 		status.Release.RolloutTime = nil
+		if seen.server.version != "" {
+			status.ServerVersion, status.Image = seen.server.version, seen.image
+		}
 	}
 	for _, condition := range []metav1.Condition{ready, progressing, stalled} {
 		condition.ObservedGeneration = db.Generation

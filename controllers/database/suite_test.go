@@ -151,7 +151,7 @@ func startOperator(t *testing.T, namespace string, options operatorOptions) *ope
 // eventually waits until check returns no error.
 func eventually(t *testing.T, what string, check func() error) {
 	t.Helper()
-	deadline := time.Now().Add(30 * time.Second)
+	deadline := time.Now().Add(2 * time.Minute) // a machine may be slow
 	for {
 		err := check()
 		if err == nil {

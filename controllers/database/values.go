@@ -21,15 +21,11 @@ var (
 
 // valuesFor makes the chart's values. Of the password it knows no more than where it is, since Helm stores the values.
 func valuesFor(
-	db *v1.Database, credentials v1.SecretKeyReference, size resource.Quantity, defaultImage string,
+	db *v1.Database, credentials v1.SecretKeyReference, size resource.Quantity, image string,
 ) (map[string]any, error) {
 	encoding, known := canonicalEncoding(db.Spec.Encoding)
 	if !known {
 		return nil, fmt.Errorf("spec.encoding %q is not an encoding that a PostgreSQL server takes", db.Spec.Encoding)
-	}
-	image := db.Spec.Image
-	if image == "" {
-		image = defaultImage
 	}
 	requirements := defaultResources
 	if db.Spec.Resources != nil {

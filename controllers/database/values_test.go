@@ -122,7 +122,8 @@ func TestValues(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			db := newDatabase("ns", "word-press").spec(test.edit).build()
-			got, err := valuesFor(db, ref, wantedSize(db), "default")
+			image, _ := imageFor(db, "default")
+			got, err := valuesFor(db, ref, wantedSize(db), image)
 			if err != nil || !reflect.DeepEqual(got, test.want) {
 				t.Errorf("got %v, %v\nwant %v", got, err, test.want)
 			}

@@ -73,9 +73,10 @@ type DatabaseSpec struct {
 
 	// image is the container image of the PostgreSQL server: the official postgres image based on Debian, or another
 	// with PostgreSQL 15 or newer and its client programs on PATH, for user 999. The default is the operator's own
-	// setting. It can be changed to another minor version, which restarts the server; a server of another major version
-	// refuses to start on the old data, and the Database is Stalled until it is set back. An image that can't be pulled
-	// makes the Database Stalled with the kubelet's message.
+	// setting. It can be changed to another minor version, which restarts the server. One whose tag begins with another
+	// major version is refused with the condition Stalled, while the server goes on with the image that it has; where the
+	// tag does not tell, the new server refuses to start on the old data, and the Database is Stalled until the image is
+	// set back. An image that can't be pulled makes the Database Stalled with the kubelet's message.
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=1024
 	// +optional
@@ -244,6 +245,13 @@ type DatabaseStatus struct {
 	// +optional
 	// +operator-sdk:csv:customresourcedefinitions:type=status,displayName="Server Version",xDescriptors={"urn:alm:descriptor:com.tectonic.ui:text"}
 	ServerVersion string `json:"serverVersion,omitempty"`
+
+	// image is the server's image, of which serverVersion is.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=1024
+	// +optional
+	// +operator-sdk:csv:customresourcedefinitions:type=status,displayName="Image",xDescriptors={"urn:alm:descriptor:com.tectonic.ui:text"}
+	Image string `json:"image,omitempty"`
 
 	// binding names the Secret with all that an application needs to connect: type, provider, host, port, database,
 	// username, password and uri. This makes the Database a Provisioned Service of the Service Binding Specification for

@@ -90,14 +90,22 @@ func (e *event) right() right {
 // subtract is what is granted and was not used. An update of finalizers is
 // never a request: it is what the API server asks for where an object that is
 // made blocks the deletion of its owner (OwnerReferencesPermissionEnforcement).
+// A watch that begins with what is there needs no list, but client-go falls
+// back to one where the API server can't do that.
 func subtract(granted, used map[right]bool) []string {
 	var unused []string
 	for right := range granted {
 		finalizers := strings.HasSuffix(right.resource, "/finalizers")
-		if !used[right] && !finalizers {
+		watched := right.verb == "list" && used[watchOf(right)]
+		if !used[right] && !finalizers && !watched {
 			unused = append(unused, right.String())
 		}
 	}
 	slices.Sort(unused)
 	return unused
+}
+
+func watchOf(r right) right {
+	r.verb = "watch"
+	return r
 }

@@ -10,7 +10,7 @@ const manifests = `
 kind: ClusterRole
 metadata: {name: manager}
 rules:
-- {apiGroups: [batch], resources: [jobs], verbs: [create, delete]}
+- {apiGroups: [batch], resources: [jobs], verbs: [create, delete, list, watch]}
 - {apiGroups: [example.com], resources: [databases/finalizers], verbs: [update]}
 ---
 kind: ClusterRole
@@ -25,6 +25,7 @@ subjects:
 `
 
 const audit = `{"verb":"create","objectRef":{"apiGroup":"batch","resource":"jobs"},"annotations":{"authorization.k8s.io/decision":"allow"}}
+{"verb":"watch","objectRef":{"apiGroup":"batch","resource":"jobs"},"annotations":{"authorization.k8s.io/decision":"allow"}}
 {"verb":"get","requestURI":"/readyz","annotations":{"authorization.k8s.io/decision":"allow"}}
 {"verb":"list","objectRef":{"resource":"secrets"},"annotations":{"authorization.k8s.io/decision":"forbid"}}
 {"verb":"list","objectRef":{"resource":"secrets"},"annotations":{"authorization.k8s.io/decision":"forbid"}}

@@ -138,6 +138,18 @@ bundle: bin/kustomize bin/operator-sdk ## Generate the bundle in bundle/, and va
 catalog: bin/opm bin/catalog ## Generate the file-based catalog in catalog/, and validate it.
 	hack/catalog
 
+.PHONY: olm-up
+olm-up: cluster $(OLM_BIN) bin/opm bin/image bin/helm bin/kubectl ## Install OLM in the cluster.
+	hack/olm up
+
+.PHONY: olm-down
+olm-down: bin/helm bin/kubectl ## Remove OLM, and all that it installed.
+	hack/olm down
+
+.PHONY: olm-images
+olm-images: olm-up push ## Push all that OLM installs the operator from to the local cluster's registry.
+	hack/olm-images
+
 ##@ Cluster
 
 .PHONY: cluster-deps
@@ -195,16 +207,6 @@ undeploy: bin/kustomize bin/kubectl ## Remove the operator, its CRDs, and with t
 	kustomize build config/crd | kubectl delete --ignore-not-found --timeout=300s -f -
 	kustomize build config/default | kubectl delete --ignore-not-found -f -
 
-##@ OLM
-
-.PHONY: olm-up
-olm-up: cluster $(OLM_BIN) bin/opm bin/image bin/helm bin/kubectl ## Install OLM in the cluster.
-	hack/olm up
-
-.PHONY: olm-down
-olm-down: bin/helm bin/kubectl ## Remove OLM, and all that it installed.
-	hack/olm down
-
 ##@ Tests
 
 .PHONY: fuzz
@@ -219,6 +221,15 @@ e2e: deploy ## Run the tests on a real cluster.
 .PHONY: e2e-rights
 e2e-rights: bin/kustomize ## Compare the rights that the operator has with those that it used in the local cluster.
 	kustomize build config/default | go run ./test/rights /var/lib/cnat-cluster/audit.log
+
+.PHONY: e2e-olm
+e2e-olm: olm-images bin/operator-sdk bin/kustomize ## Install, upgrade, break and remove the operator with OLM on the local cluster.
+	@$(MAKE) --no-print-directory undeploy > /dev/null
+	go test ./test/e2e-olm -count=1 -timeout=40m -v
+
+.PHONY: scorecard
+scorecard: olm-images deploy bin/operator-sdk bin/scorecard-test ## Run operator-sdk's scorecard, with this project's own tests, on the local cluster.
+	hack/scorecard
 
 .PHONY: readme-test
 readme-test: deploy ## Run the README's commands, as far as the other tests don't.

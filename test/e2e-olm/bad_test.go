@@ -1,0 +1,152 @@
+package e2eolm
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	"github.com/operator-framework/api/pkg/operators/v1alpha1"
+	corev1 "k8s.io/api/core/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+)
+
+// What a user sees of each mistake is in docs/runbooks.md, with the mend.
+
+// beWithoutGroup: a Subscription in a namespace that has no OperatorGroup, and one in a namespace that has two.
+func beWithoutGroup(ctx SpecContext) {
+	groups := map[string][]string{"e2e-olm-no-group": nil, "e2e-olm-two-groups": {"one", "two"}}
+	for namespace, names := range groups {
+		makeNamespace(ctx, namespace)
+		for _, name := range names {
+			watchOver(ctx, namespace, name, namespace)
+		}
+		subscribe(ctx, namespace, catalogName, v1alpha1.ApprovalAutomatic, "")
+	}
+	for namespace, message := range map[string]string{
+		"e2e-olm-no-group":   "no operator group found that is managing this namespace",
+		"e2e-olm-two-groups": "more than one operator group(s) are managing this namespace",
+	} {
+		plan := awaitPlan(ctx, namespace, now)
+		Eventually(ctx, func(g Gomega) {
+			g.Expect(k8s.Get(ctx, client.ObjectKeyFromObject(plan), plan)).To(Succeed())
+			g.Expect(plan.Status.Message).To(ContainSubstring(message))
+		}).Should(Succeed())
+		tell("%s: install plan %s: %s", namespace, plan.Status.Phase, plan.Status.Message)
+		Expect(k8s.Delete(ctx, &v1alpha1.Subscription{ObjectMeta: objectMeta(namespace, packageName)})).To(Succeed())
+	}
+}
+
+// missImage: a version whose operator image is not there.
+func missImage(ctx SpecContext) {
+	text := strings.ReplaceAll(readCatalog(), "image: example.com/cnat-operator:0.2.0", "image: example.com/cnat-operator:none")
+	Expect(text).To(ContainSubstring("cnat-operator:none"))
+	bundle := copyOf(ctx, "bundle")
+	csv := filepath.Join(bundle, "manifests", "cnat-operator.clusterserviceversion.yaml")
+	manifest, err := os.ReadFile(csv)
+	Expect(err).NotTo(HaveOccurred())
+	Expect(os.WriteFile(csv, []byte(strings.ReplaceAll(string(manifest), "image: example.com/cnat-operator:0.2.0", "image: example.com/cnat-operator:none")), 0o600)).To(Succeed())
+	pushBundle(ctx, "none", bundle)
+	text = strings.ReplaceAll(text, "cnat-operator-bundle:v0.2.0", "cnat-operator-bundle:vnone")
+	pushCatalog(ctx, "e2e-no-image", text)
+	serveCatalog(ctx, "e2e-no-image", registry+"/e2e-no-image:latest")
+	awaitCatalog(ctx, "e2e-no-image")
+
+	const namespace = "e2e-olm-no-image"
+	makeNamespace(ctx, namespace)
+	watchOver(ctx, namespace, "own", namespace)
+	subscribe(ctx, namespace, "e2e-no-image", v1alpha1.ApprovalAutomatic, "")
+	Eventually(ctx, func(g Gomega) {
+		csv := &v1alpha1.ClusterServiceVersion{}
+		g.Expect(k8s.Get(ctx, client.ObjectKey{Namespace: namespace, Name: now}, csv)).To(Succeed())
+		g.Expect(csv.Status.Phase).To(Equal(v1alpha1.CSVPhaseInstalling), csv.Status.Message)
+		pods := &corev1.PodList{}
+		g.Expect(k8s.List(ctx, pods, client.InNamespace(namespace))).To(Succeed())
+		g.Expect(pods.Items).NotTo(BeEmpty())
+		g.Expect(pods.Items[0].Status.ContainerStatuses).NotTo(BeEmpty())
+		waiting := pods.Items[0].Status.ContainerStatuses[0].State.Waiting
+		g.Expect(waiting).NotTo(BeNil())
+		g.Expect(waiting.Reason).To(BeElementOf("ErrImagePull", "ImagePullBackOff"))
+		g.Expect(waiting.Message).To(ContainSubstring("not found"))
+		tell("%s: %s, %s", csv.Status.Phase, csv.Status.Reason, csv.Status.Message)
+		tell("pod: %s: %s", waiting.Reason, waiting.Message)
+	}).Should(Succeed())
+	uninstall(ctx, namespace)
+}
+
+// beWrongCatalogs: what opm says of them, which no catalog is built without, and what OLM shows of one that is built nevertheless.
+func beWrongCatalogs(ctx SpecContext) {
+	text := readCatalog()
+	twice := text + text[strings.LastIndex(text, "---\nimage:"):]
+	tell("a version that exists: %s", refused(ctx, "e2e-twice", twice, "duplicate"))
+
+	// 0.1.0 replaces 0.2.0, which replaces 0.1.0.
+	headless := strings.ReplaceAll(text, "- name: cnat-operator.v0.1.0\n", "- name: cnat-operator.v0.1.0\n  replaces: cnat-operator.v0.2.0\n")
+	Expect(headless).NotTo(Equal(text))
+	tell("a channel without a head: %s", refused(ctx, "e2e-no-head", headless, "no channel head found in graph"))
+
+	pushCatalog(ctx, "e2e-no-head", headless)
+	serveCatalog(ctx, "e2e-no-head", registry+"/e2e-no-head:latest")
+	Eventually(ctx, func(g Gomega) {
+		pods := &corev1.PodList{}
+		g.Expect(k8s.List(ctx, pods, client.InNamespace(olmNamespace), client.MatchingLabels{"olm.catalogSource": "e2e-no-head"})).To(Succeed())
+		g.Expect(pods.Items).NotTo(BeEmpty())
+		g.Expect(pods.Items[0].Status.ContainerStatuses).NotTo(BeEmpty())
+		ended := pods.Items[0].Status.ContainerStatuses[0].LastTerminationState.Terminated
+		g.Expect(ended).NotTo(BeNil())
+		g.Expect(ended.Message).To(ContainSubstring("no channel head found in graph"))
+		tell("catalog pod: %s", lastLine(ended.Message))
+	}).Should(Succeed())
+}
+
+// refused is what opm validate says of a catalog.
+func refused(ctx SpecContext, name, text, want string) string {
+	GinkgoHelper()
+	output, err := run(ctx, "opm", "validate", writeCatalog(name, text))
+	Expect(err).To(HaveOccurred())
+	Expect(output).To(ContainSubstring(want))
+	return lastLine(output)
+}
+
+func lastLine(text string) string {
+	lines := strings.Split(strings.TrimSpace(text), "\n")
+	return lines[len(lines)-1]
+}
+
+func readCatalog() string {
+	GinkgoHelper()
+	text, err := os.ReadFile(filepath.Join(root, "catalog", "catalog.yaml"))
+	Expect(err).NotTo(HaveOccurred())
+	return string(text)
+}
+
+// writeCatalog writes a catalog to a folder of its own, and gives that.
+func writeCatalog(name, text string) string {
+	GinkgoHelper()
+	folder := filepath.Join(absolute(root), "dist", name)
+	Expect(os.MkdirAll(folder, 0o755)).To(Succeed())
+	Expect(os.WriteFile(filepath.Join(folder, "catalog.yaml"), []byte(text), 0o600)).To(Succeed())
+	return folder
+}
+
+func pushCatalog(ctx SpecContext, name, text string) {
+	GinkgoHelper()
+	output, err := run(ctx, "hack/olm-images", "catalog", name, writeCatalog(name, text))
+	Expect(err).NotTo(HaveOccurred(), output)
+}
+
+func pushBundle(ctx SpecContext, version, folder string) {
+	GinkgoHelper()
+	output, err := run(ctx, "hack/olm-images", "bundle", version, folder)
+	Expect(err).NotTo(HaveOccurred(), output)
+}
+
+func copyOf(ctx SpecContext, folder string) string {
+	GinkgoHelper()
+	target := filepath.Join(absolute(root), "dist", "e2e-"+folder)
+	Expect(os.RemoveAll(target)).To(Succeed())
+	output, err := run(ctx, "cp", "-r", folder, target)
+	Expect(err).NotTo(HaveOccurred(), output)
+	return target
+}

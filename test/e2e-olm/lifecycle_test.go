@@ -1,0 +1,177 @@
+package e2eolm
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	"github.com/operator-framework/api/pkg/operators/v1alpha1"
+	operatorsv2 "github.com/operator-framework/api/pkg/operators/v2"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
+	databasev1 "example.com/cnat-operator/api/database/v1"
+)
+
+const (
+	operatorNamespace = "e2e-olm"
+	workNamespace     = "e2e-olm-work"
+
+	rowsKept = 10000
+
+	// handoverLimit is how late an At may be that is due while one leader gives the lead to the next, pods being
+	// replaced and, with the new version, a CRD and releases too, on a machine that is busy with other things.
+	handoverLimit = 20 * time.Second
+)
+
+var _ = Describe("From the catalog to the removal", Ordered, func() {
+	It("installs 0.1.0, by an install plan that a person approves, and the samples work", func(ctx SpecContext) {
+		makeNamespace(ctx, operatorNamespace)
+		makeNamespace(ctx, workNamespace)
+		watchOver(ctx, operatorNamespace, "all-namespaces")
+		subscribe(ctx, operatorNamespace, catalogName, v1alpha1.ApprovalManual, before)
+		plan := awaitPlan(ctx, operatorNamespace, before)
+		tell("install plan %s waits for approval: %s", plan.Name, plan.Status.Phase)
+		Expect(k8s.Get(ctx, client.ObjectKey{Namespace: operatorNamespace, Name: before}, &v1alpha1.ClusterServiceVersion{})).
+			To(Satisfy(apierrors.IsNotFound), "nothing is installed before that")
+		approve(ctx, plan)
+		awaitInstalled(ctx, operatorNamespace, before)
+
+		for _, file := range []string{"cnat_v1alpha1_at.yaml", "cnat_v1alpha1_at_command.yaml", "example_v1_database.yaml"} {
+			createSample(ctx, workNamespace, file)
+		}
+		awaitPhase(ctx, workNamespace, "cnrex", cnatv1alpha1.AtSucceeded)
+		awaitPhase(ctx, workNamespace, "yay", cnatv1alpha1.AtSucceeded)
+		awaitReady(ctx, workNamespace, "wordpress")
+	})
+
+	It("upgrades to 0.2.0 by the channel, while one At waits, one runs and one is due, and loses nothing", func(ctx SpecContext) {
+		db := awaitReady(ctx, workNamespace, "wordpress")
+		startClient(ctx, db)
+		query(ctx, workNamespace, "CREATE TABLE runs (at text, time timestamptz DEFAULT now())")
+		query(ctx, workNamespace, fmt.Sprintf("CREATE TABLE kept AS SELECT generate_series(1, %d) AS n", rowsKept))
+		plan := awaitPlan(ctx, operatorNamespace, now)
+
+		Expect(k8s.Create(ctx, recordingAt(db, "running", time.Now(), 20*time.Second))).To(Succeed())
+		awaitPhase(ctx, workNamespace, "running", cnatv1alpha1.AtRunning)
+		approve(ctx, plan)
+		approved := time.Now()
+		// As soon as OLM replaces the old version the new one's pods take over: some Ats are due in each of these seconds.
+		names := []string{"running"}
+		for second := range 12 {
+			name := fmt.Sprintf("due-%d", second)
+			names = append(names, name)
+			Expect(k8s.Create(ctx, recordingAt(db, name, approved.Add(time.Duration(second+1)*2*time.Second), 0))).To(Succeed())
+		}
+		names = append(names, "pending")
+		Expect(k8s.Create(ctx, recordingAt(db, "pending", approved.Add(60*time.Second), 0))).To(Succeed())
+		awaitInstalled(ctx, operatorNamespace, now)
+		tell("0.2.0 is installed %.1f s after the approval", time.Since(approved).Seconds())
+
+		latest := time.Duration(0)
+		for _, name := range names {
+			at := awaitPhase(ctx, workNamespace, name, cnatv1alpha1.AtSucceeded)
+			latest = max(latest, at.Status.StartLatency.Duration)
+		}
+		awaitReady(ctx, workNamespace, "wordpress")
+		lost, twice := 0, 0
+		runs := map[string]int{}
+		for at := range strings.FieldsSeq(query(ctx, workNamespace, "SELECT at FROM runs")) {
+			runs[at]++
+		}
+		for _, name := range names {
+			switch {
+			case runs[name] == 0:
+				lost++
+			case runs[name] > 1:
+				twice++
+			}
+		}
+		kept, err := strconv.Atoi(query(ctx, workNamespace, "SELECT count(DISTINCT n) FROM kept"))
+		Expect(err).NotTo(HaveOccurred())
+		tell("ats=%d latest_seconds=%.3f", len(names), latest.Seconds())
+		tell("lost=%d twice=%d rows_lost=%d", lost, twice, rowsKept-kept)
+		Expect([]int{lost, twice, rowsKept - kept}).To(Equal([]int{0, 0, 0}))
+		Expect(latest).To(BeNumerically("<", handoverLimit))
+	})
+
+	It("tells OLM not to upgrade while a release is being installed", func(ctx SpecContext) {
+		says := func(g Gomega, status metav1.ConditionStatus) *metav1.Condition {
+			condition := &operatorsv2.OperatorCondition{}
+			g.Expect(k8s.Get(ctx, client.ObjectKey{Namespace: operatorNamespace, Name: now}, condition)).To(Succeed())
+			upgradeable := meta.FindStatusCondition(condition.Status.Conditions, operatorsv2.Upgradeable)
+			g.Expect(upgradeable).NotTo(BeNil())
+			g.Expect(upgradeable.Status).To(Equal(status), upgradeable.Message)
+			return upgradeable
+		}
+		Eventually(ctx, func(g Gomega) { says(g, metav1.ConditionTrue) }).Should(Succeed())
+		db := &databasev1.Database{ObjectMeta: metav1.ObjectMeta{Namespace: workNamespace, Name: "another"}}
+		db.Spec.User = "another"
+		Expect(k8s.Create(ctx, db)).To(Succeed())
+		Eventually(ctx, func(g Gomega) {
+			busy := says(g, metav1.ConditionFalse)
+			g.Expect(busy.Message).To(ContainSubstring(workNamespace + "/another"))
+			tell("Upgradeable=False %s: %s", busy.Reason, busy.Message)
+		}).WithPolling(50 * time.Millisecond).Should(Succeed())
+		awaitReady(ctx, workNamespace, "another")
+		Eventually(ctx, func(g Gomega) {
+			idle := says(g, metav1.ConditionTrue)
+			tell("Upgradeable=True %s: %s", idle.Reason, idle.Message)
+		}).Should(Succeed())
+		Expect(k8s.Delete(ctx, db)).To(Succeed())
+		Eventually(ctx, func() error { return k8s.Get(ctx, client.ObjectKeyFromObject(db), db) }).Should(Satisfy(apierrors.IsNotFound))
+	})
+
+	It("hands the lead over: gracefully, after a kill, and after the API server was away", handOver)
+
+	It("leaves custom resources and data when it is uninstalled, and takes them up again when it is back", func(ctx SpecContext) {
+		db := awaitReady(ctx, workNamespace, "wordpress")
+		uninstall(ctx, operatorNamespace)
+		Expect(k8s.Create(ctx, recordingAt(db, "due-without-operator", time.Now(), 0))).To(Succeed())
+		Expect(k8s.Get(ctx, client.ObjectKeyFromObject(db), db)).To(Succeed())
+		Expect(query(ctx, workNamespace, "SELECT count(*) FROM kept")).To(Equal(strconv.Itoa(rowsKept)))
+		finished := &cnatv1alpha1.At{}
+		Expect(k8s.Get(ctx, client.ObjectKey{Namespace: workNamespace, Name: "running"}, finished)).To(Succeed())
+
+		subscribe(ctx, operatorNamespace, catalogName, v1alpha1.ApprovalAutomatic, "")
+		awaitInstalled(ctx, operatorNamespace, now)
+		awaitPhase(ctx, workNamespace, "due-without-operator", cnatv1alpha1.AtSucceeded)
+		patch := client.MergeFrom(db.DeepCopy())
+		db.Annotations = map[string]string{"example.com/seen-again": "yes"}
+		Expect(k8s.Patch(ctx, db, patch)).To(Succeed())
+		awaitReady(ctx, workNamespace, "wordpress")
+		Expect(query(ctx, workNamespace, "SELECT count(*) FROM runs WHERE at = 'running'")).To(Equal("1"), "what was done is not done again")
+		Expect(query(ctx, workNamespace, "SELECT count(*) FROM kept")).To(Equal(strconv.Itoa(rowsKept)))
+	})
+
+	It("watches what its OperatorGroup names: all four install modes", func(ctx SpecContext) {
+		removeWork(ctx)
+		watchTheirTargets(ctx)
+	})
+
+	It("shows what is wrong with OperatorGroups", beWithoutGroup)
+	It("shows that the operator's image is not there", missImage)
+	It("shows what is wrong with a catalog", beWrongCatalogs)
+	It("is run, upgraded and cleaned up by operator-sdk", typeCommands)
+})
+
+// removeWork deletes all custom resources while the operator is there to take them down, and then the operator.
+func removeWork(ctx SpecContext) {
+	GinkgoHelper()
+	for _, kind := range []client.Object{&cnatv1alpha1.At{}, &databasev1.Database{}} {
+		Expect(k8s.DeleteAllOf(ctx, kind, client.InNamespace(workNamespace))).To(Succeed())
+	}
+	Eventually(ctx, func(g Gomega) {
+		for _, list := range []client.ObjectList{&cnatv1alpha1.AtList{}, &databasev1.DatabaseList{}} {
+			g.Expect(k8s.List(ctx, list, client.InNamespace(workNamespace))).To(Succeed())
+			g.Expect(list).To(HaveField("Items", BeEmpty()))
+		}
+	}).Should(Succeed())
+	uninstall(ctx, operatorNamespace)
+}

@@ -11,6 +11,8 @@ import (
 	"github.com/operator-framework/api/pkg/manifests"
 	corev1 "k8s.io/api/core/v1"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	"sigs.k8s.io/crdify/pkg/config"
+	"sigs.k8s.io/crdify/pkg/runner"
 )
 
 // relatedImages: they are exactly the images that the operator is given by its RELATED_IMAGE_ variables, so that a mirror
@@ -61,61 +63,32 @@ func (s *scorecard) containers() []corev1.Container {
 	return containers
 }
 
-// crdsUpgradeSafe: what is stored by the version before can be read by this one, and what was right is right.
+// crdsUpgradeSafe: what is stored by the version before can be read by this one, as OLM v1 asks crdify.
 func crdsUpgradeSafe(_ context.Context, s *scorecard, _ string) error {
 	released, err := manifests.GetBundleFromDir(releasedFolder)
 	if err != nil {
 		return fmt.Errorf("reading the version before: %w", err)
 	}
+	checks, err := runner.New(&config.Config{
+		Conversion:           config.ConversionPolicyIgnore,
+		UnhandledEnforcement: config.EnforcementPolicyNone,
+		Validations:          []config.ValidationConfig{{Name: "description", Enforcement: config.EnforcementPolicyNone}},
+	}, runner.DefaultRegistry())
+	if err != nil {
+		return fmt.Errorf("setting crdify up: %w", err)
+	}
 	now := map[string]*apiextensionsv1.CustomResourceDefinition{}
 	for _, crd := range s.bundle.V1CRDs {
 		now[crd.Name] = crd
 	}
-	var problems []error
 	for _, before := range released.V1CRDs {
 		if now[before.Name] == nil {
-			problems = append(problems, fmt.Errorf("CRD %s is gone", before.Name))
-			continue
+			return fmt.Errorf("CRD %s is gone", before.Name)
 		}
-		for _, version := range before.Spec.Versions {
-			problems = append(problems, versionIsSafe(before.Name, version, now[before.Name].Spec.Versions)...)
-		}
-	}
-	return errors.Join(problems...)
-}
-
-func versionIsSafe(crd string, before apiextensionsv1.CustomResourceDefinitionVersion, now []apiextensionsv1.CustomResourceDefinitionVersion) []error {
-	for _, version := range now {
-		if version.Name == before.Name {
-			return compare(crd+" "+version.Name, before.Schema.OpenAPIV3Schema, version.Schema.OpenAPIV3Schema)
+		if results := checks.Run(before, now[before.Name]); results.HasFailures() {
+			said, err := results.RenderYAML()
+			return errors.Join(fmt.Errorf("CRD %s is not safe to upgrade to: %s", before.Name, said), err)
 		}
 	}
-	return []error{fmt.Errorf("CRD %s: version %s is gone", crd, before.Name)}
-}
-
-// compare gives what of a schema was taken away, newly required, or given another type or default.
-func compare(path string, before, now *apiextensionsv1.JSONSchemaProps) []error {
-	var problems []error
-	if before.Type != now.Type {
-		problems = append(problems, fmt.Errorf("%s: the type was %q, and is %q", path, before.Type, now.Type))
-	}
-	if before.Default != nil && (now.Default == nil || string(before.Default.Raw) != string(now.Default.Raw)) {
-		problems = append(problems, fmt.Errorf("%s: the default has changed", path))
-	}
-	for _, name := range now.Required {
-		if _, there := before.Properties[name]; there && !slices.Contains(before.Required, name) {
-			problems = append(problems, fmt.Errorf("%s.%s: it was optional, and is required", path, name))
-		}
-	}
-	for name, property := range before.Properties {
-		if other, there := now.Properties[name]; there {
-			problems = append(problems, compare(path+"."+name, &property, &other)...)
-		} else {
-			problems = append(problems, fmt.Errorf("%s.%s: it is gone", path, name))
-		}
-	}
-	if before.Items != nil && before.Items.Schema != nil && now.Items != nil && now.Items.Schema != nil {
-		problems = append(problems, compare(path+"[]", before.Items.Schema, now.Items.Schema)...)
-	}
-	return problems
+	return nil
 }

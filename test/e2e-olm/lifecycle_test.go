@@ -10,6 +10,7 @@ import (
 	. "github.com/onsi/gomega"
 	"github.com/operator-framework/api/pkg/operators/v1alpha1"
 	operatorsv2 "github.com/operator-framework/api/pkg/operators/v2"
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -142,9 +143,10 @@ var _ = Describe("From the catalog to the removal", Ordered, func() {
 		subscribe(ctx, operatorNamespace, catalogName, v1alpha1.ApprovalAutomatic, "")
 		awaitInstalled(ctx, operatorNamespace, now)
 		awaitPhase(ctx, workNamespace, "due-without-operator", cnatv1alpha1.AtSucceeded)
-		patch := client.MergeFrom(db.DeepCopy())
-		db.Annotations = map[string]string{"example.com/seen-again": "yes"}
-		Expect(k8s.Patch(ctx, db, patch)).To(Succeed())
+		By("seeing that the Database is looked after again")
+		service := &corev1.Service{ObjectMeta: objectMeta(workNamespace, "wordpress-database")}
+		Expect(k8s.Delete(ctx, service)).To(Succeed())
+		Eventually(ctx, func() error { return k8s.Get(ctx, client.ObjectKeyFromObject(service), service) }).Should(Succeed())
 		awaitReady(ctx, workNamespace, "wordpress")
 		Expect(query(ctx, workNamespace, "SELECT count(*) FROM runs WHERE at = 'running'")).To(Equal("1"), "what was done is not done again")
 		Expect(query(ctx, workNamespace, "SELECT count(*) FROM kept")).To(Equal(strconv.Itoa(rowsKept)))

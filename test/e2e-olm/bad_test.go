@@ -4,11 +4,15 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	operatorsv1 "github.com/operator-framework/api/pkg/operators/v1"
 	"github.com/operator-framework/api/pkg/operators/v1alpha1"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
@@ -24,16 +28,30 @@ func beWithoutGroup(ctx SpecContext) {
 		}
 		subscribe(ctx, namespace, catalogName, v1alpha1.ApprovalAutomatic, "")
 	}
+	// Neither gets an install plan. OLM's log says why of both, and an OperatorGroup that is not alone says so itself.
 	for namespace, message := range map[string]string{
-		"e2e-olm-no-group":   "no operator group found that is managing this namespace",
-		"e2e-olm-two-groups": "more than one operator group(s) are managing this namespace",
+		"e2e-olm-no-group":   "found 0 operatorGroups, expected 1",
+		"e2e-olm-two-groups": "found 2 operatorGroups, expected 1",
 	} {
-		plan := awaitPlan(ctx, namespace, now)
 		Eventually(ctx, func(g Gomega) {
-			g.Expect(k8s.Get(ctx, client.ObjectKeyFromObject(plan), plan)).To(Succeed())
-			g.Expect(plan.Status.Message).To(ContainSubstring(message))
-		}).Should(Succeed())
-		tell("%s: install plan %s: %s", namespace, plan.Status.Phase, plan.Status.Message)
+			log, err := run(ctx, "kubectl", "--namespace="+olmNamespace, "logs", "deployment/catalog-operator", "--since=10m")
+			g.Expect(err).NotTo(HaveOccurred(), log)
+			g.Expect(log).To(MatchRegexp(namespace + ".* failed: " + message))
+		}).WithPolling(time.Second).Should(Succeed())
+		plans := &v1alpha1.InstallPlanList{}
+		Expect(k8s.List(ctx, plans, client.InNamespace(namespace))).To(Succeed())
+		Expect(plans.Items).To(BeEmpty())
+		tell("%s: no install plan; the log of catalog-operator: %s", namespace, message)
+	}
+	Eventually(ctx, func(g Gomega) {
+		group := &operatorsv1.OperatorGroup{}
+		g.Expect(k8s.Get(ctx, client.ObjectKey{Namespace: "e2e-olm-two-groups", Name: "one"}, group)).To(Succeed())
+		multiple := meta.FindStatusCondition(group.Status.Conditions, operatorsv1.MutlipleOperatorGroupCondition)
+		g.Expect(multiple).NotTo(BeNil())
+		g.Expect(multiple.Status).To(Equal(metav1.ConditionTrue))
+		tell("OperatorGroup: %s: %s", multiple.Reason, multiple.Message)
+	}).Should(Succeed())
+	for namespace := range groups {
 		Expect(k8s.Delete(ctx, &v1alpha1.Subscription{ObjectMeta: objectMeta(namespace, packageName)})).To(Succeed())
 	}
 }

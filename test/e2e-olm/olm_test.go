@@ -103,14 +103,19 @@ func approve(ctx SpecContext, plan *v1alpha1.InstallPlan) {
 	Expect(k8s.Patch(ctx, plan, patch)).To(Succeed())
 }
 
-// awaitInstalled waits until a version is installed and its two replicas are ready.
+// awaitInstalled waits until a version is installed.
 func awaitInstalled(ctx SpecContext, namespace, version string) {
 	GinkgoHelper()
-	Eventually(ctx, func(g Gomega) {
-		csv := &v1alpha1.ClusterServiceVersion{}
-		g.Expect(k8s.Get(ctx, client.ObjectKey{Namespace: namespace, Name: version}, csv)).To(Succeed())
-		g.Expect(csv.Status.Phase).To(Equal(v1alpha1.CSVPhaseSucceeded), "%s: %s", csv.Status.Reason, csv.Status.Message)
-	}).Should(Succeed())
+	Eventually(ctx, func() v1alpha1.ClusterServiceVersionPhase { return phaseOf(ctx, namespace, version) }).
+		Should(Equal(v1alpha1.CSVPhaseSucceeded))
+}
+
+// phaseOf is how far the installation of a version is; empty where it has not begun.
+func phaseOf(ctx SpecContext, namespace, version string) v1alpha1.ClusterServiceVersionPhase {
+	GinkgoHelper()
+	csv := &v1alpha1.ClusterServiceVersion{}
+	Expect(client.IgnoreNotFound(k8s.Get(ctx, client.ObjectKey{Namespace: namespace, Name: version}, csv))).To(Succeed())
+	return csv.Status.Phase
 }
 
 // uninstall removes what OLM's documentation says: the subscription, and the version that it installed.

@@ -11,6 +11,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -56,7 +57,7 @@ var tests = map[string]test{
 }
 
 func main() {
-	args := append(os.Args[1:], "", "")
+	args := slices.Concat(os.Args[1:], []string{"", ""})
 	result := v1alpha3.TestResult{Name: strings.Trim(args[0]+"-"+args[1], "-"), State: v1alpha3.PassState}
 	if err := run(args[0], args[1]); err != nil {
 		result.State = v1alpha3.FailState

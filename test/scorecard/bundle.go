@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/operator-framework/api/pkg/manifests"
 	corev1 "k8s.io/api/core/v1"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	"sigs.k8s.io/crdify/pkg/config"
@@ -65,10 +64,6 @@ func (s *scorecard) containers() []corev1.Container {
 
 // crdsUpgradeSafe: what is stored by the version before can be read by this one, as OLM v1 asks crdify.
 func crdsUpgradeSafe(_ context.Context, s *scorecard, _ string) error {
-	released, err := manifests.GetBundleFromDir(releasedFolder)
-	if err != nil {
-		return fmt.Errorf("reading the version before: %w", err)
-	}
 	checks, err := runner.New(&config.Config{
 		Conversion:           config.ConversionPolicyIgnore,
 		UnhandledEnforcement: config.EnforcementPolicyNone,
@@ -81,7 +76,7 @@ func crdsUpgradeSafe(_ context.Context, s *scorecard, _ string) error {
 	for _, crd := range s.bundle.V1CRDs {
 		now[crd.Name] = crd
 	}
-	for _, before := range released.V1CRDs {
+	for _, before := range s.released.V1CRDs {
 		if now[before.Name] == nil {
 			return fmt.Errorf("CRD %s is gone", before.Name)
 		}

@@ -17,9 +17,6 @@ import (
 
 	"github.com/operator-framework/api/pkg/apis/scorecard/v1alpha3"
 	"github.com/operator-framework/api/pkg/manifests"
-	operatorsv1alpha1 "github.com/operator-framework/api/pkg/operators/v1alpha1"
-	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
-	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -37,6 +34,7 @@ const (
 // scorecard is what a test has at hand.
 type scorecard struct {
 	bundle    *manifests.Bundle
+	released  *manifests.Bundle
 	config    *rest.Config
 	k8s       client.Client
 	namespace string
@@ -79,22 +77,20 @@ func run(name, argument string) error {
 	if err != nil {
 		return fmt.Errorf("reading the bundle: %w", err)
 	}
+	released, err := manifests.GetBundleFromDir(releasedFolder)
+	if err != nil {
+		return fmt.Errorf("reading the version before: %w", err)
+	}
 	config, err := ctrl.GetConfig()
 	if err != nil {
 		return fmt.Errorf("finding the cluster: %w", err)
 	}
-	scheme := clientgoscheme.Scheme
-	if err := apiextensionsv1.AddToScheme(scheme); err != nil {
-		return err
-	}
-	if err := operatorsv1alpha1.AddToScheme(scheme); err != nil {
-		return err
-	}
-	k8s, err := client.New(config, client.Options{Scheme: scheme})
+	k8s, err := client.New(config, client.Options{})
 	if err != nil {
 		return fmt.Errorf("making a client: %w", err)
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
-	return run(ctx, &scorecard{bundle: bundle, config: config, k8s: k8s, namespace: os.Getenv("SCORECARD_NAMESPACE")}, argument)
+	s := &scorecard{bundle: bundle, released: released, config: config, k8s: k8s, namespace: os.Getenv("SCORECARD_NAMESPACE")}
+	return run(ctx, s, argument)
 }

@@ -217,7 +217,7 @@ func count(ctx context.Context, databases []*databasev1.Database) (int, error) {
 		}
 		var n int
 		if _, err := fmt.Sscan(answer, &n); err != nil {
-			return 0, fmt.Errorf("Database %s: %q: %w", db.Name, answer, err)
+			return 0, fmt.Errorf("counting the rows of Database %s: %q: %w", db.Name, answer, err)
 		}
 		all += n
 	}

@@ -36,6 +36,10 @@ func newBinding(db *v1.Database, password []byte) *corev1.Secret {
 		Host:   endpoint(db),
 		Path:   "/" + databaseName(db),
 	}
+	if tlsEnabled(db) && db.Spec.TLS.Mode != v1.TLSOptional {
+		// Drivers whose default is to go without TLS would be refused.
+		uri.RawQuery = "sslmode=require"
+	}
 	return &corev1.Secret{
 		ObjectMeta: metav1.ObjectMeta{
 			Name:            bindingName(db),

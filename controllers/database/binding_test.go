@@ -38,6 +38,13 @@ func TestNewBinding(t *testing.T) {
 		uri.Host != "shop-database.ns.svc:5432" || uri.Path != "/shop" {
 		t.Errorf("uri is %s", uri)
 	}
+	if strings.Contains(uri.RawQuery, "sslmode") {
+		t.Errorf("uri asks for TLS that is not there: %s", uri)
+	}
+	db.Spec.TLS = v1.DatabaseTLS{SecretName: "pair"}
+	if uri := string(newBinding(db, []byte("x")).Data["uri"]); !strings.HasSuffix(uri, "/shop?sslmode=require") {
+		t.Errorf("uri does not ask for TLS: %s", uri)
+	}
 	if secret.Type != "servicebinding.io/postgresql" {
 		t.Errorf("type is %s", secret.Type)
 	}

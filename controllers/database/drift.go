@@ -10,6 +10,7 @@ import (
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
+	batchv1 "k8s.io/api/batch/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -22,6 +23,8 @@ import (
 // owned is what the chart's objects are found to be.
 type owned struct {
 	statefulSet *appsv1.StatefulSet
+	// cronJob makes backups; nil: there are none.
+	cronJob *batchv1.CronJob
 	// drift names each object that is missing or not as the chart made it, with its version where it has one.
 	drift []string
 }
@@ -44,8 +47,11 @@ func (r *Reconciler) inspect(ctx context.Context, objects helm.Objects) (owned, 
 		if err != nil {
 			return found, fmt.Errorf("get %s: %w", name, err)
 		}
-		if statefulSet, ok := live.(*appsv1.StatefulSet); ok {
-			found.statefulSet = statefulSet
+		switch live := live.(type) {
+		case *appsv1.StatefulSet:
+			found.statefulSet = live
+		case *batchv1.CronJob:
+			found.cronJob = live
 		}
 		same, err := holds(live, want)
 		if err != nil {

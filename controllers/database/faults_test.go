@@ -241,7 +241,7 @@ func TestDriftThatCantBeRepaired(t *testing.T) {
 	// Its own passes see no drift, and would forget this one.
 	op.stop()
 	drift := []string{"Service odd-database (changed, version 1)"}
-	values, err := valuesFor(db, db.Status.Credentials, wantedSize(db), "example.com/postgres:18")
+	values, err := valuesFor(db, db.Status.Credentials, wantedSize(db.Spec.Storage), "example.com/postgres:18")
 	if err != nil {
 		t.Fatal(err)
 	}

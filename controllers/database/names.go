@@ -24,6 +24,11 @@ const (
 	// labelRetained is on the volume claim and the Secret of a Database that was deleted and left them behind.
 	labelRetained = "example.com/retained"
 
+	// labelComponent tells the server's pods from those of backups.
+	labelComponent    = "app.kubernetes.io/component"
+	componentDatabase = "database"
+	componentBackup   = "backup"
+
 	serverPort = 5432
 )
 
@@ -31,6 +36,12 @@ const (
 func releaseName(db *v1.Database) string { return db.Name + "-database" }
 
 func claimName(db *v1.Database) string { return releaseName(db) + "-data" }
+
+// backupName is the name of the CronJob, and of the volume claim with the dumps, of the Database of a name. The release's
+// name and a suffix would be too long for a CronJob.
+func backupName(database string) string { return database + "-backup" }
+
+func backupClaimName(db *v1.Database) string { return backupName(db.Name) }
 
 func credentialsName(db *v1.Database) string { return releaseName(db) + "-credentials" }
 
@@ -57,12 +68,12 @@ func databaseName(db *v1.Database) string {
 // ownLabels are on the objects that the operator makes itself. Those of the chart have the same and Helm's.
 func ownLabels(db *v1.Database) map[string]string {
 	return map[string]string{
-		"app.kubernetes.io/name":      "postgresql",
-		"app.kubernetes.io/instance":  releaseName(db),
-		"app.kubernetes.io/component": "database",
-		labelManagedBy:                partOf,
-		labelPartOf:                   partOf,
-		labelDatabase:                 db.Name,
+		"app.kubernetes.io/name":     "postgresql",
+		"app.kubernetes.io/instance": releaseName(db),
+		labelComponent:               componentDatabase,
+		labelManagedBy:               partOf,
+		labelPartOf:                  partOf,
+		labelDatabase:                db.Name,
 	}
 }
 

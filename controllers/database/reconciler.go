@@ -4,11 +4,13 @@ package database
 import (
 	"context"
 	"fmt"
+	"maps"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/tools/events"
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -104,7 +106,11 @@ func (r *Reconciler) ensure(ctx context.Context, db *v1.Database) (*observation,
 	if seen.certificate, err = r.checkCertificate(ctx, db); err != nil || seen.certificate.problem != nil {
 		return seen, err
 	}
-	if seen.storage, err = r.storageFor(ctx, db); err != nil {
+	dataClaim := client.ObjectKey{Namespace: db.Namespace, Name: claimName(db)}
+	if seen.storage, err = r.storageFor(ctx, dataClaim, db.Spec.Storage); err != nil {
+		return seen, err
+	}
+	if seen.backupStorage, err = r.backupStorageFor(ctx, db); err != nil {
 		return seen, err
 	}
 	seen.image, seen.imageProblem = imageFor(db, r.DefaultImage)
@@ -112,6 +118,7 @@ func (r *Reconciler) ensure(ctx context.Context, db *v1.Database) (*observation,
 	if err != nil {
 		return seen, err
 	}
+	maps.Copy(values, backupValues(db, seen.backupStorage))
 	objects, err := r.Releases.Render(releaseName(db), db.Namespace, values)
 	if err != nil {
 		// Nothing was asked of the API server: a chart that can't be rendered fails the same way each time.
@@ -128,18 +135,33 @@ func (r *Reconciler) ensure(ctx context.Context, db *v1.Database) (*observation,
 	if seen.release, err = r.ensureRelease(ctx, db, values, found.drift); err != nil {
 		return seen, err
 	}
+	return seen, r.watchServer(ctx, db, seen, found)
+}
+
+// watchServer sees how the server is, and what hangs on that.
+func (r *Reconciler) watchServer(ctx context.Context, db *v1.Database, seen *observation, found owned) error {
 	if seen.release.changed {
 		seen.server = serverState{waiting: fmt.Sprintf("StatefulSet %s to be seen as it was made", releaseName(db))}
-		return seen, nil
+		return nil
 	}
-	seen.server, err = r.server(ctx, db, found)
-	return seen, err
+	var err error
+	if seen.server, err = r.server(ctx, db, found); err != nil {
+		return err
+	}
+	if restoring(db) && seen.release.current && seen.server.ready {
+		seen.restored = &metav1.Time{Time: r.Clock.Now()}
+		seen.server = serverState{waiting: "the server to restart without the volume of the dumps", recheck: staleRetry}
+	}
+	seen.backups, err = r.ensureBackups(ctx, db, found.cronJob, seen.release.current && seen.server.ready)
+	return err
 }
 
 // server reads the state of the StatefulSet and its pods.
 func (r *Reconciler) server(ctx context.Context, db *v1.Database, found owned) (serverState, error) {
 	pods := &corev1.PodList{}
-	err := r.Client.List(ctx, pods, client.InNamespace(db.Namespace), client.MatchingLabels{labelDatabase: db.Name})
+	err := r.Client.List(ctx, pods, client.InNamespace(db.Namespace), client.MatchingLabels{
+		labelDatabase: db.Name, labelComponent: componentDatabase,
+	})
 	if err != nil {
 		return serverState{}, fmt.Errorf("list pods: %w", err)
 	}
@@ -150,7 +172,11 @@ func (r *Reconciler) server(ctx context.Context, db *v1.Database, found owned) (
 
 // recheck is after what time to look again, besides when something changes.
 func (o *observation) recheck() time.Duration {
-	return sooner(sooner(sooner(o.credentials.recheck, o.certificate.recheck), o.storage.recheck), sooner(o.release.recheck, o.server.recheck))
+	wait := sooner(sooner(sooner(o.credentials.recheck, o.certificate.recheck), o.storage.recheck), sooner(o.release.recheck, o.server.recheck))
+	if o.backups != nil {
+		wait = sooner(wait, o.backups.recheck)
+	}
+	return sooner(wait, o.backupStorage.recheck)
 }
 
 func (r *Reconciler) addFinalizer(ctx context.Context, db *v1.Database) error {

@@ -86,6 +86,11 @@ func podState(pod *corev1.Pod, now time.Time) serverState {
 			}
 		}
 	}
+	for i := range pod.Status.InitContainerStatuses {
+		if status := &pod.Status.InitContainerStatuses[i]; status.State.Running != nil {
+			return serverState{waiting: fmt.Sprintf("container %s of pod %s to do its work", status.Name, pod.Name)}
+		}
+	}
 	for i := range pod.Status.ContainerStatuses {
 		if pod.Status.ContainerStatuses[i].State.Running != nil {
 			return serverState{waiting: fmt.Sprintf("the server in pod %s to take a login", pod.Name)}

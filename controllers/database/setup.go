@@ -6,6 +6,7 @@ import (
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
+	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	policyv1 "k8s.io/api/policy/v1"
@@ -43,6 +44,8 @@ func ownedKinds() []client.Object {
 		&corev1.ServiceAccount{},
 		&networkingv1.NetworkPolicy{},
 		&policyv1.PodDisruptionBudget{},
+		&batchv1.CronJob{},
+		&batchv1.Job{},
 	}
 }
 
@@ -57,8 +60,10 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 	}
 	build := ctrl.NewControllerManagedBy(mgr).
 		Named("database").
-		// The status is our own: a write of it is no reason to look again.
-		For(&v1.Database{}, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
+		// The status is our own: a write of it is no reason to look again. An annotation asks for a backup.
+		For(&v1.Database{}, builder.WithPredicates(predicate.Or[client.Object](
+			predicate.GenerationChangedPredicate{}, predicate.AnnotationChangedPredicate{},
+		))).
 		WithOptions(controller.Options{
 			MaxConcurrentReconciles: concurrency,
 			RateLimiter: workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](

@@ -24,12 +24,18 @@ type observation struct {
 	storage      storage
 	release      releaseResult
 	server       serverState
+	// restored is when the server was first seen with the data of the dump, in this pass.
+	restored      *metav1.Time
+	backupStorage storage
+	// backups is nil where the pass did not come that far: what the status says of them stays.
+	backups *backups
 }
 
 // problem is the first thing that a person must mend, or nil. Those that the server suffers from stand first.
 func (o *observation) problem() *problem {
 	for _, found := range []*problem{
 		o.release.problem, o.server.problem, o.credentials.problem, o.certificate.problem, o.imageProblem, o.binding, o.storage.problem,
+		o.backupStorage.problem,
 	} {
 		if found != nil {
 			return found
@@ -40,7 +46,14 @@ func (o *observation) problem() *problem {
 
 // events are those of the pass, in the order in which things were done.
 func (o *observation) events() []event {
-	return append(o.credentials.events, o.release.events...)
+	events := append(o.credentials.events, o.release.events...)
+	if o.restored != nil {
+		events = append(events, normal("Restored", "Restore", "The server runs with the data of the dump"))
+	}
+	if o.backups != nil {
+		events = append(events, o.backups.events...)
+	}
+	return events
 }
 
 // statusFor computes the whole status from what was observed.
@@ -57,6 +70,12 @@ func statusFor(db *v1.Database, seen *observation) v1.DatabaseStatus {
 	}
 	if seen.release.status.Name != "" {
 		status.Release = *seen.release.status.DeepCopy()
+	}
+	if seen.backups != nil {
+		seen.backups.into(&status, db.Generation)
+	}
+	if seen.restored != nil {
+		status.RestoreTime = seen.restored
 	}
 	ready, progressing, stalled := conditionsFor(db, seen)
 	if ready.Status == metav1.ConditionTrue {

@@ -24,10 +24,10 @@ type storage struct {
 // classRecheck is how often a storage class that does not let volumes grow is looked at again. Classes are not watched.
 const classRecheck = time.Minute
 
-// claim returns the volume claim, or nil.
-func (r *Reconciler) claim(ctx context.Context, db *v1.Database) (*corev1.PersistentVolumeClaim, error) {
+// claim returns a volume claim, or nil.
+func (r *Reconciler) claim(ctx context.Context, key client.ObjectKey) (*corev1.PersistentVolumeClaim, error) {
 	claim := &corev1.PersistentVolumeClaim{}
-	err := r.Client.Get(ctx, client.ObjectKey{Namespace: db.Namespace, Name: claimName(db)}, claim)
+	err := r.Client.Get(ctx, key, claim)
 	if apierrors.IsNotFound(err) {
 		return nil, nil
 	}
@@ -37,9 +37,9 @@ func (r *Reconciler) claim(ctx context.Context, db *v1.Database) (*corev1.Persis
 	return claim, nil
 }
 
-// storageFor finds out how large the volume claim is to be. The storage class is asked for only where that is in doubt.
-func (r *Reconciler) storageFor(ctx context.Context, db *v1.Database) (storage, error) {
-	claim, err := r.claim(ctx, db)
+// storageFor finds out how large a volume claim is to be. The storage class is asked for only where that is in doubt.
+func (r *Reconciler) storageFor(ctx context.Context, key client.ObjectKey, spec v1.DatabaseStorage) (storage, error) {
+	claim, err := r.claim(ctx, key)
 	if err != nil {
 		return storage{}, err
 	}
@@ -48,7 +48,7 @@ func (r *Reconciler) storageFor(ctx context.Context, db *v1.Database) (storage, 
 			return storage{}, err
 		}
 	}
-	want := wantedSize(db)
+	want := wantedSize(spec)
 	if !mustGrow(want, claim) || claim.Spec.StorageClassName == nil || *claim.Spec.StorageClassName == "" {
 		return sizeFor(want, claim, nil), nil
 	}
@@ -63,11 +63,11 @@ func (r *Reconciler) storageFor(ctx context.Context, db *v1.Database) (storage, 
 	return sizeFor(want, claim, class), nil
 }
 
-func wantedSize(db *v1.Database) resource.Quantity {
-	if db.Spec.Storage.Size == nil {
+func wantedSize(spec v1.DatabaseStorage) resource.Quantity {
+	if spec.Size == nil {
 		return defaultSize
 	}
-	return *db.Spec.Storage.Size
+	return *spec.Size
 }
 
 // mustGrow tells whether a claim that can grow is smaller than it should be. One that is not bound can't yet.

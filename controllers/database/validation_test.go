@@ -146,24 +146,24 @@ func TestChanges(t *testing.T) {
 			func(s *v1.DatabaseSpec) { s.DatabaseName = "two" }, "spec.databaseName can't be changed",
 		},
 		{"the default database, by name", nil, func(s *v1.DatabaseSpec) { s.DatabaseName = "wordpress" }, ""},
-		{"a smaller volume", nil, func(s *v1.DatabaseSpec) { s.Storage.Size = quantity("1000Mi") }, "spec.storage.size can't shrink"},
+		{"a smaller volume", nil, func(s *v1.DatabaseSpec) { s.Storage.Size = quantity("1000Mi") }, "storage.size can't shrink"},
 		{
 			"the default volume, which is smaller", func(s *v1.DatabaseSpec) { s.Storage.Size = quantity("2Gi") },
-			func(s *v1.DatabaseSpec) { s.Storage = v1.DatabaseStorage{} }, "spec.storage.size can't shrink",
+			func(s *v1.DatabaseSpec) { s.Storage = v1.DatabaseStorage{} }, "storage.size can't shrink",
 		},
 		{"a larger volume", nil, func(s *v1.DatabaseSpec) { s.Storage.Size = quantity("1500Mi") }, ""},
 		{"the same size in other words", nil, func(s *v1.DatabaseSpec) { s.Storage.Size = quantity("1024Mi") }, ""},
 		{
 			"a class where there was none", nil, func(s *v1.DatabaseSpec) { s.Storage.StorageClassName = "fast" },
-			"spec.storage.storageClassName can't be changed",
+			"storage.storageClassName can't be changed",
 		},
 		{
 			"another class", func(s *v1.DatabaseSpec) { s.Storage.StorageClassName = "slow" },
-			func(s *v1.DatabaseSpec) { s.Storage.StorageClassName = "fast" }, "spec.storage.storageClassName can't be changed",
+			func(s *v1.DatabaseSpec) { s.Storage.StorageClassName = "fast" }, "storage.storageClassName can't be changed",
 		},
 		{
 			"no class", func(s *v1.DatabaseSpec) { s.Storage.StorageClassName = "slow" },
-			func(s *v1.DatabaseSpec) { s.Storage.StorageClassName = "" }, "spec.storage.storageClassName can't be changed",
+			func(s *v1.DatabaseSpec) { s.Storage.StorageClassName = "" }, "storage.storageClassName can't be changed",
 		},
 		{
 			"another password", func(s *v1.DatabaseSpec) { s.Password = "a" },

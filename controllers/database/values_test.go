@@ -123,7 +123,7 @@ func TestValues(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			db := newDatabase("ns", "word-press").spec(test.edit).build()
 			image, _ := imageFor(db, "default")
-			got, err := valuesFor(db, ref, wantedSize(db), image)
+			got, err := valuesFor(db, ref, wantedSize(db.Spec.Storage), image)
 			if err != nil || !reflect.DeepEqual(got, test.want) {
 				t.Errorf("got %v, %v\nwant %v", got, err, test.want)
 			}

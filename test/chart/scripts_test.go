@@ -68,22 +68,28 @@ func newServer(t *testing.T, encoding string) *server {
 			t.Error(err)
 		}
 	})
-	if err := os.CopyFS(filepath.Join(dir, "config"), os.DirFS("../../helm-charts/database/files")); err != nil {
+	s.prepare(t)
+	return s
+}
+
+// prepare makes the volume and what is mounted beside it.
+func (s *server) prepare(t *testing.T) {
+	t.Helper()
+	if err := os.CopyFS(filepath.Join(s.dir, "config"), os.DirFS("../../helm-charts/database/files")); err != nil {
 		t.Fatal(err)
 	}
 	for _, name := range []string{"volume", "run", "tmp"} {
-		if err := os.Mkdir(filepath.Join(dir, name), 0o700); err != nil {
+		if err := os.Mkdir(filepath.Join(s.dir, name), 0o700); err != nil {
 			t.Fatal(err)
 		}
 	}
 	for _, name := range []string{"", "volume", "run", "tmp"} {
 		if os.Getuid() == 0 {
-			if err := os.Chown(filepath.Join(dir, name), nobody, nobody); err != nil {
+			if err := os.Chown(filepath.Join(s.dir, name), nobody, nobody); err != nil {
 				t.Fatal(err)
 			}
 		}
 	}
-	return s
 }
 
 func freePort(t *testing.T) string {

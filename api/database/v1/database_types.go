@@ -10,6 +10,7 @@ import (
 //
 // +kubebuilder:validation:XValidation:rule="!(has(self.password) && has(self.passwordSecretRef))",message="spec.password and spec.passwordSecretRef are both set: keep passwordSecretRef and remove password"
 // +kubebuilder:validation:XValidation:rule="!has(self.passwordRotation) || !(has(self.password) || has(self.passwordSecretRef))",message="spec.passwordRotation is for the password that the operator generates: remove it, or remove spec.password and spec.passwordSecretRef"
+// +kubebuilder:validation:XValidation:rule="!has(self.restoreFrom) || has(oldSelf.restoreFrom) && self.restoreFrom == oldSelf.restoreFrom",message="spec.restoreFrom can't be set or changed later, since it acts only when the data are made: set it back or remove it, or make a new Database"
 type DatabaseSpec struct {
 	// user is the PostgreSQL role that owns the database and may log in. It is not a superuser.
 	// It starts with a lower-case letter or an underscore, goes on with lower-case letters, digits and underscores, and
@@ -111,6 +112,21 @@ type DatabaseSpec struct {
 	// +operator-sdk:csv:customresourcedefinitions:type=spec,displayName="Resources",xDescriptors={"urn:alm:descriptor:com.tectonic.ui:resourceRequirements","urn:alm:descriptor:com.tectonic.ui:advanced"}
 	Resources *corev1.ResourceRequirements `json:"resources,omitempty"`
 
+	// backup lets the database be dumped into a volume of its own, on a schedule and when it is asked for. The default is
+	// no backup. It can be changed and removed; the volume with the dumps stays. How the newest backup went is in
+	// status.backup and the condition BackupHealthy; one that fails does not make the Database unready.
+	// +optional
+	// +operator-sdk:csv:customresourcedefinitions:type=spec,displayName="Backup",xDescriptors={"urn:alm:descriptor:com.tectonic.ui:fieldGroup:backup"}
+	Backup *DatabaseBackup `json:"backup,omitempty"`
+
+	// restoreFrom lets a new Database begin with a dump of another, or of an earlier one of its own name. The user and the
+	// name of the database may be others than in the dump, and the encoding one that its text can be converted to.
+	// It acts only when the data are made: it can't be set or changed later, which the API server refuses, and can be
+	// removed. A volume that holds data of something else already makes the Database Stalled, and is left as it is.
+	// +optional
+	// +operator-sdk:csv:customresourcedefinitions:type=spec,displayName="Restore from",xDescriptors={"urn:alm:descriptor:com.tectonic.ui:fieldGroup:restoreFrom"}
+	RestoreFrom DatabaseRestore `json:"restoreFrom,omitzero"`
+
 	ServerOptions `json:",inline"`
 }
 
@@ -171,16 +187,16 @@ type SecretReference struct {
 	Name string `json:"name,omitempty"`
 }
 
-// DatabaseStorage is the volume that holds the data.
+// DatabaseStorage is a volume.
 //
-// +kubebuilder:validation:XValidation:rule="has(self.storageClassName) == has(oldSelf.storageClassName) && (!has(self.storageClassName) || self.storageClassName == oldSelf.storageClassName)",message="spec.storage.storageClassName can't be changed, since a volume stays in its class: set it back, or make a new Database"
+// +kubebuilder:validation:XValidation:rule="has(self.storageClassName) == has(oldSelf.storageClassName) && (!has(self.storageClassName) || self.storageClassName == oldSelf.storageClassName)",message="storage.storageClassName can't be changed, since a volume stays in its class: set it back, or make a new Database"
 // +kubebuilder:validation:MinProperties=1
 type DatabaseStorage struct {
 	// size is how much the volume holds, as a Kubernetes quantity of bytes, of 256Mi or more. The default is 1Gi.
 	// It can grow, and can't shrink: a smaller size is refused by the API server. Where the storage class does not let
 	// volumes grow, the condition Stalled says so, and the server goes on with the size it has.
-	// +kubebuilder:validation:XValidation:rule="isQuantity(string(self)) && quantity(string(self)).compareTo(quantity('256Mi')) >= 0",message="spec.storage.size must be a quantity of 256Mi or more: for example 1Gi"
-	// +kubebuilder:validation:XValidation:rule="!isQuantity(string(self)) || quantity(string(self)).compareTo(quantity(string(oldSelf))) >= 0",message="spec.storage.size can't shrink, since a volume can't: set it to the old size or more"
+	// +kubebuilder:validation:XValidation:rule="isQuantity(string(self)) && quantity(string(self)).compareTo(quantity('256Mi')) >= 0",message="storage.size must be a quantity of 256Mi or more: for example 1Gi"
+	// +kubebuilder:validation:XValidation:rule="!isQuantity(string(self)) || quantity(string(self)).compareTo(quantity(string(oldSelf))) >= 0",message="storage.size can't shrink, since a volume can't: set it to the old size or more"
 	// +default="1Gi"
 	// +optional
 	// +operator-sdk:csv:customresourcedefinitions:type=spec,displayName="Size",xDescriptors={"urn:alm:descriptor:com.tectonic.ui:text"}
@@ -270,6 +286,17 @@ type DatabaseStatus struct {
 	// +optional
 	// +operator-sdk:csv:customresourcedefinitions:type=status,displayName="Release",xDescriptors={"urn:alm:descriptor:com.tectonic.ui:fieldGroup:release"}
 	Release ReleaseStatus `json:"release,omitzero"`
+
+	// backup tells of the newest backups.
+	// +optional
+	// +operator-sdk:csv:customresourcedefinitions:type=status,displayName="Backup",xDescriptors={"urn:alm:descriptor:com.tectonic.ui:fieldGroup:backup"}
+	Backup BackupStatus `json:"backup,omitzero"`
+
+	// restoreTime is when the operator first saw the server with the data of spec.restoreFrom. From then on the volume
+	// with the dumps is no longer mounted.
+	// +optional
+	// +operator-sdk:csv:customresourcedefinitions:type=status,displayName="Restored at",xDescriptors={"urn:alm:descriptor:com.tectonic.ui:text"}
+	RestoreTime *metav1.Time `json:"restoreTime,omitempty"`
 }
 
 // ReleaseStatus tells of a Helm release, as Helm stored it.
@@ -350,6 +377,7 @@ type ReleaseStatus struct {
 // +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
 // +kubebuilder:printcolumn:name="Endpoint",type=string,JSONPath=`.status.endpoint`
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
+// +kubebuilder:printcolumn:name="Backup",type=date,JSONPath=`.status.backup.lastSuccessTime`,priority=1
 // +kubebuilder:printcolumn:name="Reason",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].reason`,priority=1
 // +kubebuilder:printcolumn:name="Message",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].message`,priority=1
 // +kubebuilder:validation:XValidation:rule="self.metadata.name.size() <= 40",message="metadata.name is too long: the names of the Helm release, the pods and their labels are made from it, so it may have at most 40 characters"

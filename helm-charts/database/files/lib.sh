@@ -6,9 +6,11 @@ tls_dir=${DATABASE_TLS_DIR:-/run/tls}
 socket_dir=${DATABASE_SOCKET_DIR:-/var/run/postgresql}
 config_dir=${DATABASE_CONFIG_DIR:-/etc/database}
 port=${DATABASE_PORT:-5432}
+# The server's own pod, unless it is another's.
+host=${DATABASE_HOST:-127.0.0.1}
 
 # The Database's settings that the server runs with. On the volume, so that they are there when newer ones are refused.
-settings=$PGDATA.settings
+settings=${PGDATA:-}.settings
 
 # A password is bytes to us, as it is to PostgreSQL's clients: nothing on the way may convert it.
 export PGCLIENTENCODING=SQL_ASCII PGCONNECT_TIMEOUT=5
@@ -40,7 +42,17 @@ unlogged='-c log_statement=none -c log_min_error_statement=panic -c log_min_dura
 # login makes the connection that a client would make, and prints the server's encoding.
 login() {
   PGPASSWORD=$DATABASE_PASSWORD PGOPTIONS='' \
-    psql -X -q -w -A -t -h 127.0.0.1 -p "$port" -U "$DATABASE_USER" -d "$DATABASE_NAME" -c 'SHOW server_encoding'
+    psql -X -q -w -A -t -h "$host" -p "$port" -U "$DATABASE_USER" -d "$DATABASE_NAME" -c 'SHOW server_encoding'
+}
+
+# dumps DIRECTORY NAME lists the complete dumps of the Database NAME in DIRECTORY. By name is by age.
+dumps() {
+  ls "$1" 2>/dev/null | grep -E "^$2-[0-9]{8}T[0-9]{6}Z\.dump$"
+}
+
+# errors FILE prints the last errors in a program's output. Not the lines beside them, which can show rows.
+errors() {
+  grep -i 'error:' "$1" | tail -n 3 | grep . || tail -n 3 "$1"
 }
 
 # configuration prints the server's: what the operator needs, and after it the settings in a file, if there is one.

@@ -1,4 +1,5 @@
-# Starts the server, and makes its data first where there are none.
+# Starts the server, and makes its data first where there are none. With the argument "restore" it makes them of a dump and
+# leaves the server to another container: no probe puts an end to that one, however long it takes.
 #
 # The data are made in a folder beside their place and moved there, in one step, when they are complete. So a folder in
 # that place is always good, is never removed, and an attempt that was cut short is made again from the beginning.
@@ -11,9 +12,12 @@ trap 'exit 143' TERM INT
 new=$PGDATA.new
 log=${TMPDIR:-/tmp}/bootstrap.log
 identity="user=$DATABASE_USER database=$DATABASE_NAME encoding=$DATABASE_ENCODING"
+restore=${1:-}
+[ -z "$restore" ] || . "$config_dir/restore.sh"
 
 initialise() {
   read_password || fail "the password in the Secret is empty, has a NUL byte, or can't be read"
+  [ -z "$restore" ] || find_dump
   rm -rf "$new"
   initdb -D "$new" -U postgres --encoding="$DATABASE_ENCODING" --locale=C --auth=trust >"$log" 2>&1 ||
     fail "initdb failed: $(tail -n 3 "$log")"
@@ -21,13 +25,14 @@ initialise() {
   sockets=$new/bootstrap
   mkdir "$sockets"
   pg_ctl -D "$new" -s -w -t 300 start -l "$log" \
-    -o "-c listen_addresses= -c port=$port -c unix_socket_directories=$sockets -c unix_socket_permissions=0700" ||
+    -o "-c listen_addresses= -c port=$port -c unix_socket_directories=$sockets -c unix_socket_permissions=0700 -c max_wal_size=256MB" ||
     fail "the server did not start for the first time: $(tail -n 3 "$log")"
   psql -X -q -w -v ON_ERROR_STOP=1 -h "$sockets" -p "$port" -U postgres -d postgres \
     -v user="$DATABASE_USER" -v name="$DATABASE_NAME" -v encoding="$DATABASE_ENCODING" \
     -f "$config_dir/bootstrap.sql" 2>"$log.psql" || fail "the database could not be made: $(tail -n 3 "$log.psql")"
   as_superuser "$sockets" -d database_operator -v user="$DATABASE_USER" -f "$config_dir/password.sql" 2>"$log.psql" ||
     fail "the password could not be set: $(tail -n 3 "$log.psql")"
+  [ -z "$restore" ] || restore_dump
   pg_ctl -D "$new" -s -w -t 300 -m fast stop || fail "the server did not stop after its first start"
   rm -rf "$sockets"
   printf '%s\n' "$identity" >"$new/database.identity"
@@ -48,6 +53,8 @@ program=${program%%[!0-9]*}
 read -r was <"$PGDATA/database.identity" || fail "the volume's data were not made by this chart"
 [ "$was" = "$identity" ] ||
   fail "the volume holds data of another Database ($was), and this one asks for $identity: make the spec agree, or remove the volume claim"
+
+[ -z "$restore" ] || { check_restored; exit; }
 
 # A volume whose owner the kubelet had to change lets the group in, and the server refuses that.
 chmod 0700 "$PGDATA"

@@ -8,6 +8,18 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 {{- define "database.labels" -}}
 {{ include "database.selector" . }}
 app.kubernetes.io/component: database
+{{ include "database.commonLabels" . }}
+{{- end }}
+
+{{/* Labels of what makes backups. The Service and the NetworkPolicy must not select its pods. */}}
+{{- define "database.backupLabels" -}}
+app.kubernetes.io/name: postgresql-backup
+app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/component: backup
+{{ include "database.commonLabels" . }}
+{{- end }}
+
+{{- define "database.commonLabels" -}}
 app.kubernetes.io/part-of: cnat-operator
 app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- with .Values.labels }}
@@ -15,9 +27,65 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- end }}
 {{- end }}
 
+{{/* What restricted Pod Security asks of a pod, as the user that the image has for the server. */}}
+{{- define "database.podSecurity" -}}
+runAsNonRoot: true
+runAsUser: 999
+runAsGroup: 999
+fsGroup: 999
+fsGroupChangePolicy: OnRootMismatch
+seccompProfile:
+  type: RuntimeDefault
+{{- end }}
+
+{{- define "database.containerSecurity" -}}
+allowPrivilegeEscalation: false
+readOnlyRootFilesystem: true
+capabilities:
+  drop: ["ALL"]
+{{- end }}
+
+{{/* The scripts, the password and what else a pod of the image needs. */}}
+{{- define "database.volumes" -}}
+- name: config
+  configMap:
+    name: {{ .Release.Name }}-config
+    defaultMode: 0444
+- name: credentials
+  secret:
+    secretName: {{ .Values.credentials.secretName | quote }}
+    # The kubelet gives the file to the pod's group.
+    defaultMode: 0440
+    items:
+      - key: {{ .Values.credentials.key | quote }}
+        path: password
+- name: tmp
+  emptyDir: {}
+{{- end }}
+
+{{- define "database.mounts" -}}
+- name: config
+  mountPath: /etc/database
+  readOnly: true
+- name: credentials
+  mountPath: /run/credentials
+  readOnly: true
+- name: tmp
+  mountPath: /tmp
+{{- end }}
+
+{{- define "database.env" -}}
+- name: DATABASE_USER
+  value: {{ .Values.user | quote }}
+- name: DATABASE_NAME
+  value: {{ .Values.databaseName | quote }}
+- name: DATABASE_ENCODING
+  value: {{ .Values.encoding | quote }}
+{{- end }}
+
 {{/* The scripts and settings that the server reads only when it starts, so that a change of them restarts it. */}}
 {{- define "database.config" -}}
-{{- range $path := list "settings.sh" "start.sh" "bootstrap.sql" "lib.sh" "alive.sh" "ready.sh" "stop.sh" "password.sql" "postgresql.conf" "pg_hba.conf" }}
+{{- range $path := list "settings.sh" "start.sh" "restore.sh" "bootstrap.sql" "lib.sh" "alive.sh" "ready.sh" "stop.sh" "password.sql" "postgresql.conf" "pg_hba.conf" }}
 {{ $path }}: |
 {{ $.Files.Get (printf "files/%s" $path) | trim | indent 2 }}
 {{- end }}

@@ -1,0 +1,337 @@
+package database
+
+import (
+	"fmt"
+	"maps"
+	"strings"
+	"testing"
+
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	v1 "example.com/cnat-operator/api/database/v1"
+)
+
+func TestSchedules(t *testing.T) {
+	namespace := newNamespace(t)
+	for schedule, good := range map[string]bool{
+		"30 3 * * *": true, "*/5 * * * *": true, "0,15,30-45/5 0-23 1,15 jan-MAR,12 Mon-fri": true, "0  0 ? * 0": true,
+		"00 03 01 01 6": true, "@daily": true, "@hourly": true, "5/10 * * * *": true,
+		"": false, "30 3 * *": false, "30 3 * * * *": false, "60 3 * * *": false, "30 24 * * *": false, "30 3 0 * *": false,
+		"30 3 32 * *": false, "30 3 * 13 *": false, "30 3 * * 7": false, "30 3 * * sunday": false, "*/0 * * * *": false,
+		"@every 5m": false, "@often": false, "@Daily": false, "TZ=UTC 30 3 * * *": false, "daily": false, "30 3 * * *\n": false, "5,,6 * * * *": false,
+	} {
+		db := newDatabase(namespace, "blog").build()
+		object := map[string]any{"schedule": schedule}
+		err := createWith(t, db, map[string]any{"backup": object})
+		if (err == nil) != good || err != nil && !strings.Contains(err.Error(), "spec.backup.schedule") {
+			t.Errorf("%q: %v", schedule, err)
+		}
+		if !good {
+			continue
+		}
+		// What the API has let in must be one to a CronJob too.
+		cronJob := named(&batchv1.CronJob{Spec: batchv1.CronJobSpec{
+			Schedule: schedule, JobTemplate: batchv1.JobTemplateSpec{Spec: batchv1.JobSpec{Template: corev1.PodTemplateSpec{Spec: corev1.PodSpec{
+				RestartPolicy: corev1.RestartPolicyNever, Containers: []corev1.Container{{Name: "c", Image: "i"}},
+			}}}},
+		}}, namespace, "c")
+		if err := api.Create(t.Context(), cronJob, client.DryRunAll); err != nil {
+			t.Errorf("%q: %v", schedule, err)
+		}
+	}
+}
+
+// createWith tries to create a Database with more in its spec, which may be what the Go types can't say.
+func createWith(t *testing.T, db *v1.Database, more map[string]any) error {
+	t.Helper()
+	content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(db)
+	if err != nil {
+		t.Fatal(err)
+	}
+	spec, ok := content["spec"].(map[string]any)
+	if !ok {
+		t.Fatal("no spec")
+	}
+	maps.Copy(spec, more)
+	object := &unstructured.Unstructured{Object: content}
+	object.SetGroupVersionKind(v1.GroupVersion.WithKind("Database"))
+	return api.Create(t.Context(), object, client.DryRunAll)
+}
+
+func TestBackupIsRefused(t *testing.T) {
+	namespace := newNamespace(t)
+	for _, test := range []struct {
+		name string
+		spec map[string]any
+		// wants are all in the message; none: it is accepted.
+		wants []string
+	}{
+		{"no more than that", map[string]any{"backup": map[string]any{}}, nil},
+		{"a time zone", map[string]any{"backup": map[string]any{"schedule": "@daily", "timeZone": "Europe/Berlin"}}, nil},
+		{"UTC", map[string]any{"backup": map[string]any{"schedule": "@daily", "timeZone": "Etc/UTC"}}, nil},
+		{"a zone that is not there", map[string]any{"backup": map[string]any{"schedule": "@daily", "timeZone": "Mars/Olympus"}}, []string{"spec.backup.timeZone", "for example Europe/Berlin"}},
+		{"an offset", map[string]any{"backup": map[string]any{"schedule": "@daily", "timeZone": "+02:00"}}, []string{"spec.backup.timeZone", "for example Europe/Berlin"}},
+		{"the node's zone", map[string]any{"backup": map[string]any{"schedule": "@daily", "timeZone": "Local"}}, []string{"spec.backup.timeZone", "for example Europe/Berlin"}},
+		{"a time zone of no schedule", map[string]any{"backup": map[string]any{"timeZone": "Europe/Berlin"}}, []string{"spec.backup", "set backup.schedule, or remove backup.timeZone"}},
+		{"nothing to keep", map[string]any{"backup": map[string]any{"retain": 0}}, []string{"spec.backup.retain"}},
+		{"a volume too small", map[string]any{"backup": map[string]any{"storage": map[string]any{"size": "1Mi"}}}, []string{"spec.backup.storage.size", "256Mi or more"}},
+		{"the newest dump", map[string]any{"restoreFrom": map[string]any{"database": "old"}}, nil},
+		{"a dump", map[string]any{"restoreFrom": map[string]any{"database": "old", "dump": "old-20260131T033000Z.dump"}}, nil},
+		{"a dump of nobody", map[string]any{"restoreFrom": map[string]any{"dump": "x.dump"}}, []string{"spec.restoreFrom.database"}},
+		{"a dump elsewhere", map[string]any{"restoreFrom": map[string]any{"database": "old", "dump": "../x.dump"}}, []string{"spec.restoreFrom.dump", "without a folder"}},
+		{"no Database's name", map[string]any{"restoreFrom": map[string]any{"database": "Old"}}, []string{"spec.restoreFrom.database", "lower-case"}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			err := createWith(t, newDatabase(namespace, "blog").build(), test.spec)
+			if len(test.wants) == 0 && err != nil || len(test.wants) > 0 && err == nil {
+				t.Fatal(err)
+			}
+			for _, want := range test.wants {
+				if !strings.Contains(err.Error(), want) {
+					t.Errorf("the message lacks %q: %v", want, err)
+				}
+			}
+		})
+	}
+}
+
+func TestBackupChanges(t *testing.T) {
+	namespace := newNamespace(t)
+	restore := v1.DatabaseRestore{Database: "old", Dump: "latest"}
+	for _, test := range []struct {
+		name          string
+		before, after func(*v1.DatabaseSpec)
+		want          string
+	}{
+		{"backups later", nil, func(s *v1.DatabaseSpec) { s.Backup = &v1.DatabaseBackup{} }, ""},
+		{"no backups any more", func(s *v1.DatabaseSpec) { s.Backup = &v1.DatabaseBackup{} }, func(s *v1.DatabaseSpec) { s.Backup = nil }, ""},
+		{
+			"a smaller volume for dumps", func(s *v1.DatabaseSpec) { s.Backup = &v1.DatabaseBackup{} },
+			func(s *v1.DatabaseSpec) { s.Backup.Storage.Size = quantity("512Mi") }, "storage.size can't shrink",
+		},
+		{"a dump to begin with, too late", nil, func(s *v1.DatabaseSpec) { s.RestoreFrom = restore }, "spec.restoreFrom can't be set or changed later"},
+		{
+			"another dump", func(s *v1.DatabaseSpec) { s.RestoreFrom = restore },
+			func(s *v1.DatabaseSpec) { s.RestoreFrom.Dump = "other.dump" }, "spec.restoreFrom can't be set or changed later",
+		},
+		{
+			"the dump no more", func(s *v1.DatabaseSpec) { s.RestoreFrom = restore },
+			func(s *v1.DatabaseSpec) { s.RestoreFrom = v1.DatabaseRestore{} }, "",
+		},
+		{"something else", func(s *v1.DatabaseSpec) { s.RestoreFrom = restore }, func(s *v1.DatabaseSpec) { s.Image = "postgres:18.1" }, ""},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			builder := newDatabase(namespace, "blog")
+			if test.before != nil {
+				builder.spec(test.before)
+			}
+			db := builder.create(t)
+			defer func() {
+				if err := api.Delete(t.Context(), db); err != nil {
+					t.Error(err)
+				}
+			}()
+			edited := db.DeepCopy()
+			test.after(&edited.Spec)
+			err := api.Update(t.Context(), edited, client.DryRunAll)
+			if test.want == "" && err != nil || test.want != "" && (err == nil || !strings.Contains(err.Error(), test.want)) {
+				t.Errorf("got %v, want %q", err, test.want)
+			}
+		})
+	}
+}
+
+// endJob plays the kubelet and the Job controller.
+func endJob(t *testing.T, job *batchv1.Job, end batchv1.JobConditionType, state corev1.ContainerState) {
+	t.Helper()
+	pod := &corev1.Pod{ObjectMeta: job.Spec.Template.ObjectMeta, Spec: job.Spec.Template.Spec}
+	pod.Namespace, pod.GenerateName = job.Namespace, job.Name+"-"
+	pod.OwnerReferences = []metav1.OwnerReference{*metav1.NewControllerRef(job, batchv1.SchemeGroupVersion.WithKind("Job"))}
+	// Nobody makes it here.
+	pod.Spec.ServiceAccountName = ""
+	if err := api.Create(t.Context(), pod); err != nil {
+		t.Fatal(err)
+	}
+	pod.Status.Phase = corev1.PodSucceeded
+	pod.Status.ContainerStatuses = []corev1.ContainerStatus{{Name: "backup", State: state}}
+	if err := api.Status().Update(t.Context(), pod); err != nil {
+		t.Fatal(err)
+	}
+	now := metav1.Now()
+	criteria := batchv1.JobSuccessCriteriaMet
+	job.Status.StartTime = &now
+	if end == batchv1.JobFailed {
+		criteria = batchv1.JobFailureTarget
+		job.Status.Failed = 1
+	} else {
+		job.Status.Succeeded, job.Status.CompletionTime = 1, &now
+	}
+	for _, kind := range []batchv1.JobConditionType{criteria, end} {
+		job.Status.Conditions = append(job.Status.Conditions, batchv1.JobCondition{
+			Type: kind, Status: corev1.ConditionTrue, LastTransitionTime: now, LastProbeTime: now, Message: "the Job's word",
+		})
+	}
+	if err := api.Status().Update(t.Context(), job); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// waitJobs waits for a number of Jobs of a Database, and returns the newest.
+func waitJobs(t *testing.T, db *v1.Database, count int) *batchv1.Job {
+	t.Helper()
+	jobs := &batchv1.JobList{}
+	eventually(t, fmt.Sprintf("%d Jobs", count), func() error {
+		if err := api.List(t.Context(), jobs, client.InNamespace(db.Namespace), client.MatchingLabels{labelDatabase: db.Name}); err != nil {
+			return err
+		}
+		if len(jobs.Items) != count {
+			return fmt.Errorf("there are %d", len(jobs.Items))
+		}
+		return nil
+	})
+	for i := range jobs.Items {
+		if len(jobs.Items[i].Status.Conditions) == 0 {
+			return &jobs.Items[i]
+		}
+	}
+	return nil
+}
+
+func annotate(t *testing.T, db *v1.Database, value string) {
+	t.Helper()
+	patch := fmt.Appendf(nil, `{"metadata":{"annotations":{%q:%q}}}`, v1.AnnotationBackupRequest, value)
+	if err := api.Patch(t.Context(), db, client.RawPatch("application/merge-patch+json", patch)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestBackupOnRequest(t *testing.T) {
+	t.Parallel()
+	namespace := newNamespace(t)
+	op := startOperator(t, namespace, operatorOptions{})
+	db := newDatabase(namespace, "blog").spec(func(s *v1.DatabaseSpec) {
+		s.Backup = &v1.DatabaseBackup{Schedule: "30 3 * * *", TimeZone: "Europe/Berlin"}
+	}).build()
+	// Asked for before there is a server: it is made once there is.
+	db.Annotations = map[string]string{v1.AnnotationBackupRequest: "first"}
+	if err := api.Create(t.Context(), db); err != nil {
+		t.Fatal(err)
+	}
+	waitCondition(t, db, v1.ConditionProgressing, metav1.ConditionTrue, v1.ReasonStarting)
+	cronJob := named(&batchv1.CronJob{}, namespace, "blog-backup")
+	if err := get(t, cronJob); err != nil || ptr.Deref(cronJob.Spec.TimeZone, "") != "Europe/Berlin" {
+		t.Fatalf("%+v, %v", cronJob.Spec, err)
+	}
+	waitJobs(t, db, 0)
+	becomeReady(t, db)
+	waitCondition(t, db, v1.ConditionBackupHealthy, metav1.ConditionUnknown, v1.ReasonNoBackup)
+
+	job := waitJobs(t, db, 1)
+	if !metav1.IsControlledBy(job, db) {
+		t.Errorf("nobody owns the Job: %+v", job.OwnerReferences)
+	}
+	endJob(t, job, batchv1.JobComplete, terminated(0, `{"name":"blog-1.dump","bytes":1234,"seconds":1}`))
+	waitCondition(t, db, v1.ConditionBackupHealthy, metav1.ConditionTrue, v1.ReasonBackupSucceeded)
+	if b := db.Status.Backup; b.LastSuccessTime == nil || b.LastSuccessName != "blog-1.dump" || b.LastSuccessBytes != 1234 || b.LastRequest != "first" {
+		t.Errorf("status is %s", encoded(t, b))
+	}
+	waitEvent(t, db, "BackupRequested")
+	waitEvent(t, db, v1.ReasonBackupSucceeded)
+
+	// Another operator, and one whose status was lost, don't make it again.
+	op.stop()
+	patch := client.RawPatch("application/merge-patch+json", []byte(`{"status":{"backup":null}}`))
+	if err := api.Status().Patch(t.Context(), db, patch); err != nil {
+		t.Fatal(err)
+	}
+	startOperator(t, namespace, operatorOptions{})
+	waitCondition(t, db, v1.ConditionBackupHealthy, metav1.ConditionTrue, v1.ReasonBackupSucceeded)
+	eventually(t, "the request to be known", func() error {
+		if err := get(t, db); err != nil || db.Status.Backup.LastRequest != "first" || db.Status.Backup.LastSuccessBytes != 1234 {
+			return fmt.Errorf("%s, %w", encoded(t, db.Status.Backup), err)
+		}
+		return nil
+	})
+	waitJobs(t, db, 1)
+
+	annotate(t, db, "second")
+	endJob(t, waitJobs(t, db, 2), batchv1.JobFailed, terminated(1, "No space left on device\n"))
+	waitCondition(t, db, v1.ConditionBackupHealthy, metav1.ConditionFalse, v1.ReasonBackupFailed)
+	if note := waitEvent(t, db, v1.ReasonBackupFailed); !strings.Contains(note, "No space left") {
+		t.Error(note)
+	}
+	if !meta.IsStatusConditionTrue(db.Status.Conditions, v1.ConditionReady) || db.Status.Backup.LastSuccessName != "blog-1.dump" {
+		t.Errorf("status is %s", encoded(t, db.Status))
+	}
+
+	t.Run("what a person does to the CronJob is set back", func(t *testing.T) {
+		update(t, cronJob, func() { cronJob.Spec.Suspend = ptr.To(true) })
+		eventually(t, "the CronJob to go on", func() error {
+			if err := get(t, cronJob); err != nil || *cronJob.Spec.Suspend {
+				return fmt.Errorf("suspended, %w", err)
+			}
+			return nil
+		})
+	})
+
+	t.Run("without backups the dumps stay, and a request is refused", func(t *testing.T) {
+		update(t, db, func() { db.Spec.Backup = nil })
+		eventually(t, "the CronJob to go", func() error { return gone(t, cronJob) })
+		if err := get(t, named(&corev1.PersistentVolumeClaim{}, namespace, "blog-backup")); err != nil {
+			t.Error(err)
+		}
+		annotate(t, db, "third")
+		waitEvent(t, db, "BackupNotConfigured")
+		becomeReady(t, db)
+		if meta.FindStatusCondition(db.Status.Conditions, v1.ConditionBackupHealthy) != nil || db.Status.Backup.LastSuccessBytes != 1234 {
+			t.Errorf("status is %s", encoded(t, db.Status))
+		}
+	})
+}
+
+func TestRestoreThenNoMoreMount(t *testing.T) {
+	t.Parallel()
+	namespace := newNamespace(t)
+	startOperator(t, namespace, operatorOptions{})
+	db := newDatabase(namespace, "copy").spec(func(s *v1.DatabaseSpec) {
+		s.RestoreFrom = v1.DatabaseRestore{Database: "old"}
+	}).create(t)
+	statefulSet := statefulSetOf(db)
+	eventually(t, "the StatefulSet", func() error { return get(t, statefulSet) })
+	if init := statefulSet.Spec.Template.Spec.InitContainers; len(init) != 1 || init[0].Name != "restore" {
+		t.Fatalf("init containers are %+v", init)
+	}
+	// Ready only once the server runs as it will from now on.
+	becomeReady(t, db)
+	if err := get(t, statefulSet); err != nil {
+		t.Fatal(err)
+	}
+	if init := statefulSet.Spec.Template.Spec.InitContainers; len(init) != 0 || db.Status.RestoreTime == nil || db.Status.Release.Revision != 2 {
+		t.Errorf("init containers are %+v, status %s", init, encoded(t, db.Status))
+	}
+	waitEvent(t, db, "Restored")
+}
+
+// What only a CronJob finds wrong.
+func TestScheduleOnlyCronJobRefuses(t *testing.T) {
+	t.Parallel()
+	namespace := newNamespace(t)
+	startOperator(t, namespace, operatorOptions{})
+	db := newDatabase(namespace, "blog").create(t)
+	becomeReady(t, db)
+	update(t, db, func() { db.Spec.Backup = &v1.DatabaseBackup{Schedule: "30-5 * * * *"} })
+	waitCondition(t, db, v1.ConditionStalled, metav1.ConditionTrue, v1.ReasonReleaseFailed)
+	stalled := meta.FindStatusCondition(db.Status.Conditions, v1.ConditionStalled)
+	if !strings.Contains(stalled.Message, "schedule") || !strings.Contains(stalled.Message, "30-5") {
+		t.Error(stalled.Message)
+	}
+	update(t, db, func() { db.Spec.Backup.Schedule = "5-30 * * * *" })
+	becomeReady(t, db)
+}

@@ -1,0 +1,201 @@
+package database
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"time"
+
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	v1 "example.com/cnat-operator/api/database/v1"
+)
+
+// backups is what a pass found out about backups.
+type backups struct {
+	status v1.BackupStatus
+	// condition is BackupHealthy; nil: there is nothing to say.
+	condition *metav1.Condition
+	events    []event
+	recheck   time.Duration
+}
+
+// dump is what the script of the backup leaves as its last words.
+type dump struct {
+	Name    string `json:"name"`
+	Bytes   int64  `json:"bytes"`
+	Seconds int64  `json:"seconds"`
+}
+
+// backupRun is what a Job and its pods tell of one backup.
+type backupRun struct {
+	job string
+	// ended is zero while it runs.
+	ended metav1.Time
+	// failed says why it failed. Empty: it did not.
+	failed string
+	dump   dump
+	// problem is why it does not start, or why the last try failed while there is another.
+	problem *problem
+	recheck time.Duration
+}
+
+// backupsFor computes what to tell of the backups from the Jobs and pods that are there. The status remembers what those
+// that are gone told.
+func backupsFor(db *v1.Database, jobs []batchv1.Job, pods []corev1.Pod, now time.Time) *backups {
+	var runs []backupRun
+	for i := range jobs {
+		runs = append(runs, runOf(&jobs[i], pods, now))
+	}
+	slices.SortFunc(runs, func(a, b backupRun) int {
+		return cmp.Or(a.ended.Compare(b.ended.Time), cmp.Compare(a.job, b.job))
+	})
+	before := db.Status.Backup
+	seen := &backups{status: *before.DeepCopy()}
+	var problem *problem
+	for _, run := range runs {
+		switch {
+		case run.ended.IsZero():
+			problem, seen.recheck = run.problem, sooner(seen.recheck, run.recheck)
+		case run.failed == "":
+			seen.succeeded(run)
+		case before.LastFailureTime == nil || before.LastFailureTime.Before(&run.ended):
+			seen.status.LastFailureTime, seen.status.LastFailureMessage = &run.ended, run.failed
+		}
+	}
+	seen.condition = backupCondition(seen.status, problem)
+	seen.events = backupEvents(before, seen.status)
+	return seen
+}
+
+// succeeded notes a good backup that is not older than the newest. It may be that one again, whose pod is gone by now:
+// what the pod told stays.
+func (b *backups) succeeded(run backupRun) {
+	last := b.status.LastSuccessTime
+	if last != nil && run.ended.Before(last) || last != nil && run.ended.Equal(last) && run.dump.Name == "" {
+		return
+	}
+	b.status.LastSuccessTime = &run.ended
+	b.status.LastSuccessName, b.status.LastSuccessBytes = run.dump.Name, run.dump.Bytes
+}
+
+// runOf reads one Job with its pods.
+func runOf(job *batchv1.Job, pods []corev1.Pod, now time.Time) backupRun {
+	run := backupRun{job: job.Name}
+	newest := newestPod(job, pods)
+	var last *corev1.ContainerStateTerminated
+	if newest != nil {
+		for i := range newest.Status.ContainerStatuses {
+			last = newest.Status.ContainerStatuses[i].State.Terminated
+		}
+	}
+	for _, condition := range job.Status.Conditions {
+		switch {
+		case condition.Status != corev1.ConditionTrue:
+		case condition.Type == batchv1.JobComplete:
+			// The pod's end may be on its way to the cache: what it told would be missed.
+			if newest == nil || last != nil {
+				run.ended, run.dump = condition.LastTransitionTime, dumpOf(last)
+			}
+		case condition.Type == batchv1.JobFailed:
+			run.ended, run.failed = condition.LastTransitionTime, condition.Message
+			if last != nil && last.ExitCode != 0 {
+				run.failed = lastWords(last)
+			}
+			run.failed = shortened(cmp.Or(run.failed, condition.Reason, "the Job says nothing"), maxMessage)
+		}
+	}
+	if run.ended.IsZero() && newest != nil {
+		state := podState(newest, now)
+		run.problem, run.recheck = state.problem, state.recheck
+	}
+	return run
+}
+
+// newestPod is the Job's last try, or nil.
+func newestPod(job *batchv1.Job, pods []corev1.Pod) *corev1.Pod {
+	var newest *corev1.Pod
+	for i := range pods {
+		pod := &pods[i]
+		if metav1.IsControlledBy(pod, job) && (newest == nil || newest.CreationTimestamp.Before(&pod.CreationTimestamp)) {
+			newest = pod
+		}
+	}
+	return newest
+}
+
+// dumpOf reads the last words of a backup that succeeded. A user's own image may say something else.
+func dumpOf(last *corev1.ContainerStateTerminated) dump {
+	var told dump
+	if last == nil || json.Unmarshal([]byte(last.Message), &told) != nil || told.Name == "" || len(told.Name) > maxDumpName || told.Bytes < 1 {
+		return dump{}
+	}
+	return told
+}
+
+// maxDumpName is the longest name that the status takes.
+const maxDumpName = 128
+
+// backupCondition tells how the newest backup is.
+func backupCondition(status v1.BackupStatus, problem *problem) *metav1.Condition {
+	const kind = v1.ConditionBackupHealthy
+	good, failed := status.LastSuccessTime, status.LastFailureTime
+	since := "There is no good one"
+	if good != nil {
+		since = "The last good one is of " + good.UTC().Format(time.RFC3339)
+	}
+	var told metav1.Condition
+	switch {
+	case problem != nil:
+		told = condition(kind, metav1.ConditionFalse, backupReason(problem), fmt.Sprintf("a backup does not go on: %s. %s", problem.message, since))
+	case failed != nil && (good == nil || !failed.Before(good)):
+		told = condition(kind, metav1.ConditionFalse, v1.ReasonBackupFailed, fmt.Sprintf("the last backup failed: %s. %s", status.LastFailureMessage, since))
+	case good != nil:
+		told = condition(kind, metav1.ConditionTrue, v1.ReasonBackupSucceeded, "the last backup succeeded: "+dumpWords(status))
+	default:
+		told = condition(kind, metav1.ConditionUnknown, v1.ReasonNoBackup, "no backup has been made yet")
+	}
+	return &told
+}
+
+// backupReason is the reason of a problem with a backup's pod.
+func backupReason(problem *problem) string {
+	if problem.reason == v1.ReasonServerFailed {
+		return v1.ReasonBackupFailed
+	}
+	return problem.reason
+}
+
+func dumpWords(status v1.BackupStatus) string {
+	if status.LastSuccessName == "" {
+		return "its pod is gone, and with it the name of the dump"
+	}
+	return fmt.Sprintf("%s, %d bytes", status.LastSuccessName, status.LastSuccessBytes)
+}
+
+// backupEvents tell of the newest success and the newest failure, once each.
+func backupEvents(before, after v1.BackupStatus) []event {
+	var events []event
+	if !after.LastSuccessTime.Equal(before.LastSuccessTime) {
+		events = append(events, normal(v1.ReasonBackupSucceeded, "Backup", "Backed up: "+dumpWords(after)))
+	}
+	if !after.LastFailureTime.Equal(before.LastFailureTime) {
+		events = append(events, warning(v1.ReasonBackupFailed, "Backup", "The backup failed: "+after.LastFailureMessage))
+	}
+	return events
+}
+
+// into puts the report into a Database's status.
+func (b *backups) into(status *v1.DatabaseStatus, generation int64) {
+	status.Backup = b.status
+	if b.condition == nil {
+		meta.RemoveStatusCondition(&status.Conditions, v1.ConditionBackupHealthy)
+		return
+	}
+	b.condition.ObservedGeneration = generation
+	meta.SetStatusCondition(&status.Conditions, *b.condition)
+}

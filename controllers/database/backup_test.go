@@ -1,0 +1,237 @@
+package database
+
+import (
+	"fmt"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/utils/ptr"
+
+	v1 "example.com/cnat-operator/api/database/v1"
+)
+
+func TestBackupValues(t *testing.T) {
+	claim := storage{size: *quantity("2Gi")}
+	for _, test := range []struct {
+		name string
+		edit func(*v1.Database)
+		want map[string]any
+	}{
+		{"none", func(*v1.Database) {}, map[string]any{}},
+		{"on request only", func(db *v1.Database) { db.Spec.Backup = &v1.DatabaseBackup{Retain: 7} }, map[string]any{
+			"backup": map[string]any{
+				"name": "blog", "schedule": "", "timeZone": "", "suspend": false, "retain": int64(7),
+				"storage": map[string]any{"size": "2Gi"},
+			},
+		}},
+		{"all given", func(db *v1.Database) {
+			db.Spec.Backup = &v1.DatabaseBackup{
+				Schedule: "@daily", TimeZone: "Europe/Berlin", Suspend: ptr.To(true), Retain: 2,
+				Storage: v1.DatabaseStorage{StorageClassName: "slow"},
+			}
+		}, map[string]any{"backup": map[string]any{
+			"name": "blog", "schedule": "@daily", "timeZone": "Europe/Berlin", "suspend": true, "retain": int64(2),
+			"storage": map[string]any{"size": "2Gi", "storageClassName": "slow"},
+		}}},
+		{"to restore", func(db *v1.Database) {
+			db.Spec.RestoreFrom = v1.DatabaseRestore{Database: "old", Dump: "latest"}
+		}, map[string]any{"restore": map[string]any{"from": "old", "dump": "latest"}}},
+		{"restored", func(db *v1.Database) {
+			db.Spec.RestoreFrom = v1.DatabaseRestore{Database: "old", Dump: "latest"}
+			db.Status.RestoreTime = ago(time.Hour)
+		}, map[string]any{}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			db := newDatabase("ns", "blog").build()
+			test.edit(db)
+			if got := backupValues(db, claim); !reflect.DeepEqual(got, test.want) {
+				t.Errorf("got %v\nwant %v", got, test.want)
+			}
+		})
+	}
+}
+
+// backupJob is a Job that began to end some time ago, if it has ended.
+func backupJob(name string, end batchv1.JobConditionType, since time.Duration, message string) batchv1.Job {
+	job := batchv1.Job{ObjectMeta: metav1.ObjectMeta{Name: name, UID: types.UID("uid-" + name)}}
+	if end != "" {
+		job.Status.Conditions = []batchv1.JobCondition{
+			{Type: "SuccessCriteriaMet", Status: corev1.ConditionTrue, LastTransitionTime: *ago(since)},
+			{Type: end, Status: corev1.ConditionTrue, LastTransitionTime: *ago(since), Message: message},
+		}
+	}
+	return job
+}
+
+// tryOf is a pod of a Job, made some time ago.
+func tryOf(job string, made time.Duration, state corev1.ContainerState) corev1.Pod {
+	tried := pod(state, corev1.ContainerState{})
+	tried.CreationTimestamp = *ago(made)
+	tried.OwnerReferences = []metav1.OwnerReference{{UID: types.UID("uid-" + job), Controller: ptr.To(true)}}
+	return tried
+}
+
+func told(name string, bytes int64) corev1.ContainerState {
+	return terminated(0, fmt.Sprintf(`{"name":%q,"bytes":%d,"seconds":3}`, name, bytes)+"\n")
+}
+
+func TestBackupsFromJobs(t *testing.T) {
+	const hour = time.Hour
+	running := corev1.ContainerState{Running: &corev1.ContainerStateRunning{}}
+	known := v1.BackupStatus{LastSuccessTime: ago(hour), LastSuccessName: "a.dump", LastSuccessBytes: 10, LastRequest: "x"}
+	failed := known
+	failed.LastFailureTime, failed.LastFailureMessage = ago(hour/2), "full"
+	success := known
+	success.LastSuccessTime, success.LastSuccessName, success.LastSuccessBytes = ago(time.Minute), "b.dump", 20
+	for _, test := range []struct {
+		name   string
+		before v1.BackupStatus
+		jobs   []batchv1.Job
+		pods   []corev1.Pod
+		after  v1.BackupStatus
+		// condition is its status and reason, words what is in its message, events their reasons.
+		condition, words, events string
+		recheck                  time.Duration
+	}{
+		{name: "none yet", condition: "Unknown NoBackup", words: "no backup"},
+		{name: "one runs", jobs: []batchv1.Job{backupJob("j", "", 0, "")}, pods: []corev1.Pod{tryOf("j", 0, running)}, condition: "Unknown NoBackup"},
+		{
+			name: "nothing new", before: known, after: known, condition: "True BackupSucceeded", words: "a.dump, 10 bytes",
+		},
+		{
+			name: "a success", before: known, after: success, condition: "True BackupSucceeded", words: "b.dump, 20 bytes", events: "BackupSucceeded",
+			jobs: []batchv1.Job{backupJob("j", batchv1.JobComplete, time.Minute, "")},
+			pods: []corev1.Pod{tryOf("other", 0, told("c.dump", 1)), tryOf("j", 2, terminated(1, "no")), tryOf("j", 1, told("b.dump", 20))},
+		},
+		{
+			name: "a success that is known, whose pod is gone", before: success, after: success, condition: "True BackupSucceeded",
+			jobs: []batchv1.Job{backupJob("j", batchv1.JobComplete, time.Minute, "")},
+		},
+		{
+			name: "a success whose pod is gone", after: v1.BackupStatus{LastSuccessTime: ago(time.Minute)},
+			condition: "True BackupSucceeded", words: "its pod is gone", events: "BackupSucceeded",
+			jobs: []batchv1.Job{backupJob("j", batchv1.JobComplete, time.Minute, "")},
+		},
+		{
+			name: "a success whose pod has not told yet", before: known, after: known, condition: "True BackupSucceeded",
+			jobs: []batchv1.Job{backupJob("j", batchv1.JobComplete, time.Minute, "")}, pods: []corev1.Pod{tryOf("j", 1, running)},
+		},
+		{
+			name: "an older success, after a clock was set back", before: known, after: known, condition: "True BackupSucceeded",
+			jobs: []batchv1.Job{backupJob("j", batchv1.JobComplete, 2*hour, "")}, pods: []corev1.Pod{tryOf("j", 1, told("b.dump", 20))},
+		},
+		{
+			name: "words of another program", after: v1.BackupStatus{LastSuccessTime: ago(0)}, condition: "True BackupSucceeded", events: "BackupSucceeded",
+			jobs: []batchv1.Job{backupJob("j", batchv1.JobComplete, 0, "")}, pods: []corev1.Pod{tryOf("j", 1, terminated(0, "done"))},
+		},
+		{
+			name: "a failure", before: known, after: failed, condition: "False BackupFailed", events: "BackupFailed",
+			words: "the last backup failed: full. The last good one is of 2026-11-22T11:00:00Z",
+			jobs:  []batchv1.Job{backupJob("j", batchv1.JobFailed, hour/2, "backoff limit")},
+			pods:  []corev1.Pod{tryOf("j", 2, terminated(1, "before")), tryOf("j", 1, terminated(1, "full\n"))},
+		},
+		{
+			name: "a failure whose pod was killed", condition: "False BackupFailed", words: "deadline. There is no good one", events: "BackupFailed",
+			after: v1.BackupStatus{LastFailureTime: ago(hour), LastFailureMessage: "deadline"},
+			jobs:  []batchv1.Job{backupJob("j", batchv1.JobFailed, hour, "deadline")},
+		},
+		{
+			name: "a failure that is known", before: failed, after: failed, condition: "False BackupFailed",
+			jobs: []batchv1.Job{backupJob("j", batchv1.JobFailed, hour/2, "")},
+		},
+		{
+			name: "a success after a failure, seen at once", before: known, condition: "True BackupSucceeded", events: "BackupSucceeded BackupFailed",
+			after: v1.BackupStatus{
+				LastSuccessTime: ago(time.Minute), LastSuccessName: "b.dump", LastSuccessBytes: 20, LastRequest: "x",
+				LastFailureTime: ago(hour / 2), LastFailureMessage: "full",
+			},
+			jobs: []batchv1.Job{backupJob("k", batchv1.JobComplete, time.Minute, ""), backupJob("j", batchv1.JobFailed, hour/2, "")},
+			pods: []corev1.Pod{tryOf("j", 1, terminated(1, "full")), tryOf("k", 1, told("b.dump", 20))},
+		},
+		{
+			name: "one does not find its image", before: known, after: known, condition: "False ImagePullFailed", words: "no such image",
+			jobs: []batchv1.Job{backupJob("j", "", 0, "")}, pods: []corev1.Pod{tryOf("j", 1, waiting("ErrImagePull", "no such image"))},
+		},
+		{
+			name: "a try failed, and there is another", before: known, after: known, condition: "False BackupFailed", words: "busy",
+			jobs: []batchv1.Job{backupJob("j", "", 0, "")}, pods: []corev1.Pod{tryOf("j", 1, terminated(1, "busy"))},
+		},
+		{
+			name: "one waits for its volume", before: known, after: known, condition: "True BackupSucceeded", recheck: 20 * time.Second,
+			jobs: []batchv1.Job{backupJob("j", "", 0, "")}, pods: []corev1.Pod{func() corev1.Pod {
+				waits := unscheduled(10 * time.Second)
+				waits.OwnerReferences = tryOf("j", 0, running).OwnerReferences
+				return waits
+			}()},
+		},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			db := newDatabase("ns", "blog").build()
+			db.Status.Backup = test.before
+			seen := backupsFor(db, test.jobs, test.pods, noon)
+			if !reflect.DeepEqual(seen.status, test.after) {
+				t.Errorf("status is %s, want %s", encoded(t, seen.status), encoded(t, test.after))
+			}
+			if got := string(seen.condition.Status) + " " + seen.condition.Reason; got != test.condition || !strings.Contains(seen.condition.Message, test.words) {
+				t.Errorf("condition is %+v", seen.condition)
+			}
+			var reasons []string
+			for _, e := range seen.events {
+				reasons = append(reasons, e.reason)
+			}
+			if got := strings.Join(reasons, " "); got != test.events || seen.recheck != test.recheck {
+				t.Errorf("events %q, recheck %s", got, seen.recheck)
+			}
+		})
+	}
+}
+
+func TestRequestedJob(t *testing.T) {
+	cronJob := &batchv1.CronJob{Spec: batchv1.CronJobSpec{JobTemplate: batchv1.JobTemplateSpec{
+		ObjectMeta: metav1.ObjectMeta{Labels: map[string]string{labelDatabase: "blog"}},
+		Spec:       batchv1.JobSpec{BackoffLimit: ptr.To[int32](2)},
+	}}}
+	db := newDatabase("ns", strings.Repeat("a", 40)).build()
+	db.UID = "one"
+	job := requestedJob(db, cronJob, "now")
+	if again := requestedJob(db, cronJob, "now"); again.Name != job.Name {
+		t.Error("the same request has two names")
+	}
+	// A pod's name is the Job's and six characters more, and a host name has 63 at most.
+	if len(job.Name) > 57 || *job.Spec.BackoffLimit != 2 || job.Labels[labelDatabase] != "blog" || *job.Spec.TTLSecondsAfterFinished < 3600 {
+		t.Errorf("got %+v", job)
+	}
+	other := db.DeepCopy()
+	other.UID = "two"
+	if requestedJob(db, cronJob, "later").Name == job.Name || requestedJob(other, cronJob, "now").Name == job.Name {
+		t.Error("another request, or that of another Database, has the same name")
+	}
+	if cronJob.Spec.JobTemplate.Spec.TTLSecondsAfterFinished != nil {
+		t.Error("the cache's object was changed")
+	}
+}
+
+func TestWithoutBackups(t *testing.T) {
+	db := newDatabase("ns", "blog").build()
+	db.Status.Backup = v1.BackupStatus{LastSuccessTime: ago(0), LastRequest: "1"}
+	db.Status.Conditions = []metav1.Condition{{Type: v1.ConditionBackupHealthy, Status: metav1.ConditionTrue}}
+	db.Annotations = map[string]string{v1.AnnotationBackupRequest: "2"}
+	seen := withoutBackups(db)
+	if len(seen.events) != 1 || seen.events[0].reason != "BackupNotConfigured" {
+		t.Errorf("events are %+v", seen.events)
+	}
+	seen.into(&db.Status, 1)
+	if db.Status.Backup.LastRequest != "2" || db.Status.Backup.LastSuccessTime == nil || meta.FindStatusCondition(db.Status.Conditions, v1.ConditionBackupHealthy) != nil {
+		t.Errorf("status is %+v", db.Status)
+	}
+	if again := withoutBackups(db); len(again.events) != 0 {
+		t.Errorf("told again: %+v", again.events)
+	}
+}

@@ -3,6 +3,7 @@ package database
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -46,7 +47,7 @@ func (o *observation) problem() *problem {
 
 // events are those of the pass, in the order in which things were done.
 func (o *observation) events() []event {
-	events := append(o.credentials.events, o.release.events...)
+	events := slices.Concat(o.credentials.events, o.release.events)
 	if o.restored != nil {
 		events = append(events, normal("Restored", "Restore", "The server runs with the data of the dump"))
 	}

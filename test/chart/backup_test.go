@@ -276,12 +276,16 @@ func TestBackupFails(t *testing.T) {
 		{"another password", []string{"DATABASE_PASSWORD_FILE=" + filepath.Join(denied.dir, "password")}, nil, "password authentication failed"},
 		{
 			// What a full disk does to pg_dump: a part of the file, and an error.
-			"a full disk", []string{s.fake(t, "pg_dump", `ulimit -f 8; trap '' XFSZ; exec `+filepath.Join(s.programs, "pg_dump")+` "$@"`)}, nil,
+			"a full disk",
+			[]string{s.fake(t, "pg_dump", `ulimit -f 8; trap '' XFSZ; exec `+filepath.Join(s.programs, "pg_dump")+` "$@"`)},
+			nil,
 			"pg_dump failed: pg_dump: error:",
 		},
 		{
-			"a dump that is cut off", []string{s.fake(t, "pg_dump", filepath.Join(s.programs, "pg_dump")+` "$@"
-for last; do :; done; file=${last#--file=}; head -c 20000 "$file" >"$file.cut"; mv "$file.cut" "$file"`)}, nil,
+			"a dump that is cut off",
+			[]string{s.fake(t, "pg_dump", filepath.Join(s.programs, "pg_dump")+` "$@"
+for last; do :; done; file=${last#--file=}; head -c 20000 "$file" >"$file.cut"; mv "$file.cut" "$file"`)},
+			nil,
 			"can't be read back: pg_restore: error:",
 		},
 		{"a table that the user may not read", nil, func() { s.superuser(t, "CREATE TABLE hidden (a int)") }, "permission denied for table hidden"},

@@ -101,7 +101,7 @@ func (r *Reconciler) backupStorageFor(ctx context.Context, db *v1.Database) (sto
 	if db.Spec.Backup == nil {
 		return storage{}, nil
 	}
-	return r.storageFor(ctx, client.ObjectKey{Namespace: db.Namespace, Name: backupClaimName(db)}, db.Spec.Backup.Storage)
+	return r.storageFor(ctx, client.ObjectKey{Namespace: db.Namespace, Name: backupClaimName(db)}, v1.DatabaseStorage(db.Spec.Backup.Storage))
 }
 
 // backupValues are the chart's values for backups and for the dump to begin with. Without either there are none, so

@@ -305,7 +305,7 @@ func TestRestoreThenNoMoreMount(t *testing.T) {
 	}).create(t)
 	statefulSet := statefulSetOf(db)
 	eventually(t, "the StatefulSet", func() error { return get(t, statefulSet) })
-	if init := statefulSet.Spec.Template.Spec.InitContainers; len(init) != 1 || init[0].Name != "restore" {
+	if init := statefulSet.Spec.Template.Spec.InitContainers; len(init) != 2 || init[0].Name != "restore" {
 		t.Fatalf("init containers are %+v", init)
 	}
 	// Ready only once the server runs as it will from now on.
@@ -313,7 +313,7 @@ func TestRestoreThenNoMoreMount(t *testing.T) {
 	if err := get(t, statefulSet); err != nil {
 		t.Fatal(err)
 	}
-	if init := statefulSet.Spec.Template.Spec.InitContainers; len(init) != 0 || db.Status.RestoreTime == nil || db.Status.Release.Revision != 2 {
+	if init := statefulSet.Spec.Template.Spec.InitContainers; len(init) != 1 || db.Status.RestoreTime == nil || db.Status.Release.Revision != 2 {
 		t.Errorf("init containers are %+v, status %s", init, encoded(t, db.Status))
 	}
 	waitEvent(t, db, "Restored")

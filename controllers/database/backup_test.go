@@ -34,7 +34,7 @@ func TestBackupValues(t *testing.T) {
 		{"all given", func(db *v1.Database) {
 			db.Spec.Backup = &v1.DatabaseBackup{
 				Schedule: "@daily", TimeZone: "Europe/Berlin", Suspend: ptr.To(true), Retain: 2,
-				Storage: v1.DatabaseStorage{StorageClassName: "slow"},
+				Storage: v1.BackupStorage{StorageClassName: "slow"},
 			}
 		}, map[string]any{"backup": map[string]any{
 			"name": "blog", "schedule": "@daily", "timeZone": "Europe/Berlin", "suspend": true, "retain": int64(2),

@@ -17,19 +17,23 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-const leaseName = "cnat-operator.cnat.programming-kubernetes.info"
+const (
+	leaseName      = "cnat-operator.cnat.programming-kubernetes.info"
+	serviceAccount = "cnat-operator-controller-manager"
+)
 
 // replicas are the operator's pods that are ready, wherever it is installed.
 func (s *scorecard) replicas(ctx context.Context) ([]corev1.Pod, error) {
 	pods := &corev1.PodList{}
-	err := s.k8s.List(ctx, pods, client.MatchingLabels{"control-plane": "controller-manager", "app.kubernetes.io/name": "cnat-operator"})
+	err := s.k8s.List(ctx, pods, client.MatchingLabels{"control-plane": "controller-manager"})
 	if err != nil {
 		return nil, fmt.Errorf("listing the operator's pods: %w", err)
 	}
 	var ready []corev1.Pod
 	for _, pod := range pods.Items {
 		for _, condition := range pod.Status.Conditions {
-			if condition.Type == corev1.PodReady && condition.Status == corev1.ConditionTrue && pod.DeletionTimestamp == nil {
+			ours := pod.Spec.ServiceAccountName == serviceAccount && pod.DeletionTimestamp == nil
+			if ours && condition.Type == corev1.PodReady && condition.Status == corev1.ConditionTrue {
 				ready = append(ready, pod)
 			}
 		}

@@ -169,15 +169,33 @@ func (s *server) kill() {
 		return
 	}
 	_ = syscall.Kill(-s.process.Process.Pid, syscall.SIGKILL)
-	// The server of the initialisation is in a session of its own.
-	if pid, err := os.ReadFile(filepath.Join(s.dir, "volume", "data.new", "postmaster.pid")); err == nil {
-		var number int
-		if _, err := fmt.Sscan(string(pid), &number); err == nil {
-			_ = syscall.Kill(number, syscall.SIGKILL)
+	// A server, or what is left of one, may be in a session of its own. In a container nothing outlives process 1.
+	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+		left := s.leftovers()
+		if len(left) == 0 {
+			break
+		}
+		for _, pid := range left {
+			_ = syscall.Kill(pid, syscall.SIGKILL)
 		}
 	}
 	_ = s.process.Wait()
 	s.process = nil
+}
+
+// leftovers are the processes that work in the server's directory, as all of a server's do.
+func (s *server) leftovers() []int {
+	var pids []int
+	links, _ := filepath.Glob("/proc/[0-9]*/cwd")
+	for _, link := range links {
+		if folder, err := os.Readlink(link); err == nil && strings.HasPrefix(folder, s.dir+"/") {
+			var pid int
+			if _, err := fmt.Sscanf(link, "/proc/%d/cwd", &pid); err == nil {
+				pids = append(pids, pid)
+			}
+		}
+	}
+	return pids
 }
 
 // waitReady runs the probes as the kubelet does.

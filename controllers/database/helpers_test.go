@@ -98,7 +98,7 @@ func becomeReady(t *testing.T, db *v1.Database) {
 		if statefulSet.Status.ObservedGeneration != statefulSet.Generation {
 			statefulSet.Status = appsv1.StatefulSetStatus{
 				ObservedGeneration: statefulSet.Generation,
-				Replicas:           1, ReadyReplicas: 1, UpdatedReplicas: 1, CurrentReplicas: 1,
+				Replicas:           1, ReadyReplicas: 1, AvailableReplicas: 1, UpdatedReplicas: 1, CurrentReplicas: 1,
 				CurrentRevision: "a", UpdateRevision: "a",
 			}
 			if err := api.Status().Update(t.Context(), statefulSet); err != nil {

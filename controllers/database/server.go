@@ -53,7 +53,7 @@ func serverStateOf(statefulSet *appsv1.StatefulSet, pods []corev1.Pod, now time.
 	if status.ObservedGeneration < statefulSet.Generation {
 		return serverState{waiting: fmt.Sprintf("StatefulSet %s to be seen by its controller", statefulSet.Name)}
 	}
-	if status.ReadyReplicas > 0 && status.UpdatedReplicas > 0 && status.CurrentRevision == status.UpdateRevision {
+	if status.AvailableReplicas > 0 && status.UpdatedReplicas > 0 && status.CurrentRevision == status.UpdateRevision {
 		return serverState{ready: true, problem: settingsProblem(pods)}
 	}
 	if len(pods) == 0 {

@@ -44,8 +44,10 @@ func TestServerState(t *testing.T) {
 	running := corev1.ContainerState{Running: &corev1.ContainerStateRunning{}}
 	starting := set(1, appsv1.StatefulSetStatus{ObservedGeneration: 1})
 	ready := appsv1.StatefulSetStatus{
-		ObservedGeneration: 2, ReadyReplicas: 1, UpdatedReplicas: 1, CurrentRevision: "b", UpdateRevision: "b",
+		ObservedGeneration: 2, ReadyReplicas: 1, AvailableReplicas: 1, UpdatedReplicas: 1, CurrentRevision: "b", UpdateRevision: "b",
 	}
+	justNow := ready
+	justNow.AvailableReplicas = 0
 	old := ready
 	old.CurrentRevision = "a"
 	leaving := pod(running, none)
@@ -74,6 +76,7 @@ func TestServerState(t *testing.T) {
 		{"no StatefulSet", nil, nil, false, "", "StatefulSet", 0},
 		{"not seen", set(3, ready), nil, false, "", "seen by its controller", 0},
 		{"ready", set(2, ready), nil, true, "", "", 0},
+		{"ready, but not long enough for its Service", set(2, justNow), []corev1.Pod{pod(running, none)}, false, "", "take a login", 0},
 		{"ready, but of the revision before", set(2, old), []corev1.Pod{pod(running, none)}, false, "", "take a login", 0},
 		{"no pod", starting, nil, false, "", "pod s-0 to be made", 0},
 		{"a pod that leaves", starting, []corev1.Pod{leaving}, false, "", "s-0 to stop", 0},

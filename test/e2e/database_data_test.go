@@ -21,7 +21,7 @@ import (
 func psqlWith(db *databasev1.Database, name, password string, sql ...string) *cnatv1alpha1.At {
 	container := corev1.Container{
 		Name: "psql", Image: postgresImage,
-		Command: []string{"sh", "-c", `exec psql -X -A -t -v ON_ERROR_STOP=1 "$@" -d "$URI"`, "psql"},
+		Command: []string{"sh", "-c", awaitServer + `exec psql -X -A -t -v ON_ERROR_STOP=1 "$@" -d "$URI"`, "psql"},
 		Env: []corev1.EnvVar{{Name: "URI", ValueFrom: &corev1.EnvVarSource{SecretKeyRef: &corev1.SecretKeySelector{
 			LocalObjectReference: corev1.LocalObjectReference{Name: db.Status.Binding.Name}, Key: "uri",
 		}}}},

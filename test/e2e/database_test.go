@@ -50,6 +50,9 @@ func awaitDatabase(ctx SpecContext, namespace, name, condition, reason string) *
 	return db
 }
 
+// awaitServer waits until the node leads the Service's address to the pod, which it may learn of after all others.
+const awaitServer = `until pg_isready -q -d "${URI:-}"; do sleep 0.1; done; `
+
 // query runs SQL as the Database's user from a pod, an At's, and gives the answer.
 func query(ctx SpecContext, db *databasev1.Database, name, sql string) string {
 	GinkgoHelper()
@@ -62,7 +65,7 @@ func query(ctx SpecContext, db *databasev1.Database, name, sql string) string {
 			Schedule: ptr.To(metav1.Now()),
 			Containers: []corev1.Container{{
 				Name: "psql", Image: postgresImage,
-				Command: []string{"psql", "--no-psqlrc", "--tuples-only", "--no-align", "--set=ON_ERROR_STOP=1", "--command=" + sql},
+				Command: []string{"sh", "-c", awaitServer + `exec psql -X -A -t -v ON_ERROR_STOP=1 -c "$0"`, sql},
 				Env: []corev1.EnvVar{
 					{Name: "PGHOST", Value: db.Name + "-database"},
 					{Name: "PGUSER", Value: db.Spec.User},

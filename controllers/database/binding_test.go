@@ -86,8 +86,7 @@ func TestBindingFollowsThePassword(t *testing.T) {
 	}
 
 	t.Run("deleted, and made again", func(t *testing.T) {
-		remove(t, binding)
-		eventually(t, "the binding", func() error { return get(t, bindingOf(db)) })
+		isRemade(t, binding)
 	})
 }
 

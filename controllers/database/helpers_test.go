@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
 	eventsv1 "k8s.io/api/events/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -111,6 +112,21 @@ func becomeReady(t *testing.T, db *v1.Database) {
 		ready := meta.FindStatusCondition(db.Status.Conditions, v1.ConditionReady)
 		if ready == nil || ready.Status != metav1.ConditionTrue || ready.ObservedGeneration != db.Generation {
 			return fmt.Errorf("generation %d, conditions %+v", db.Generation, db.Status.Conditions)
+		}
+		return nil
+	})
+}
+
+// isRemade deletes a Secret, and waits for another in its place.
+func isRemade(t *testing.T, secret *corev1.Secret) {
+	t.Helper()
+	if err := api.Delete(t.Context(), secret); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "Secret "+secret.Name+" to be made again", func() error {
+		again := named(&corev1.Secret{}, secret.Namespace, secret.Name)
+		if err := get(t, again); err != nil || again.UID == secret.UID {
+			return fmt.Errorf("there is none (%w)", err)
 		}
 		return nil
 	})

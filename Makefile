@@ -31,12 +31,14 @@ ifeq ($(CLUSTER),local)
 IMG            ?= $(LOCAL_REGISTRY)/cnat-operator:$(VERSION)
 SHELL_IMAGE    ?= $(LOCAL_REGISTRY)/shell:latest
 POSTGRES_IMAGE ?= $(LOCAL_REGISTRY)/postgres:15
+EXPORTER_IMAGE ?= $(LOCAL_REGISTRY)/postgres-exporter:latest
 else
 IMG            ?= example.com/cnat-operator:$(VERSION)
 SHELL_IMAGE    ?= docker.io/library/busybox:1.37
 POSTGRES_IMAGE ?= docker.io/library/postgres:18
+EXPORTER_IMAGE ?= quay.io/prometheuscommunity/postgres-exporter:v0.18.1
 endif
-export VERSION IMG SHELL_IMAGE POSTGRES_IMAGE
+export VERSION IMG SHELL_IMAGE POSTGRES_IMAGE EXPORTER_IMAGE
 
 # Go modules of this repository.
 MODULES := . hack/cluster $(patsubst %/go.mod,%,$(wildcard tools/*/go.mod))
@@ -108,7 +110,7 @@ build: ## Build the operator for this machine.
 .PHONY: run
 run: build install ## Run the operator from this machine against the cluster.
 	bin/manager --database-chart=helm-charts/database --metrics-bind-address=0 \
-		--command-image=$(SHELL_IMAGE) --database-image=$(POSTGRES_IMAGE)
+		--command-image=$(SHELL_IMAGE) --database-image=$(POSTGRES_IMAGE) --exporter-image=$(EXPORTER_IMAGE)
 
 .PHONY: docker-build
 docker-build: ## Build the image with Docker, for PLATFORMS.

@@ -90,6 +90,7 @@ func setup(mgr ctrl.Manager, opts options) error {
 		Recorder:                mgr.GetEventRecorder("database-controller"),
 		Releases:                releases,
 		DefaultImage:            opts.databaseImage,
+		ExporterImage:           opts.exporterImage,
 		MaxConcurrentReconciles: opts.databaseWorkers,
 		MaxConcurrentRollouts:   opts.databaseRollouts,
 	}

@@ -39,6 +39,7 @@ type options struct {
 	atWorkers    int
 
 	databaseImage    string
+	exporterImage    string
 	databaseChart    string
 	databaseWorkers  int
 	databaseRollouts int
@@ -59,6 +60,9 @@ func (o *options) bind(flags *flag.FlagSet) {
 	flags.StringVar(&o.databaseImage, "database-image",
 		cmp.Or(os.Getenv("RELATED_IMAGE_POSTGRES"), "docker.io/library/postgres:18"),
 		"The PostgreSQL image of Databases that name none. Default from RELATED_IMAGE_POSTGRES.")
+	flags.StringVar(&o.exporterImage, "exporter-image",
+		cmp.Or(os.Getenv("RELATED_IMAGE_EXPORTER"), "quay.io/prometheuscommunity/postgres-exporter:v0.18.1"),
+		"The image of postgres_exporter for Databases with monitoring. Default from RELATED_IMAGE_EXPORTER.")
 	flags.StringVar(&o.databaseChart, "database-chart", "/helm-charts/database", "The folder of the chart that Databases are released from.")
 	flags.IntVar(&o.databaseWorkers, "database-workers", 4, "How many Databases are reconciled side by side.")
 	flags.IntVar(&o.databaseRollouts, "database-rollouts", 1,

@@ -32,14 +32,15 @@ func TestNamespaces(t *testing.T) {
 func TestImagesComeFromTheEnvironmentUnlessAFlagSays(t *testing.T) {
 	t.Setenv("RELATED_IMAGE_SHELL", "mirror/shell")
 	t.Setenv("RELATED_IMAGE_POSTGRES", "mirror/postgres")
+	t.Setenv("RELATED_IMAGE_EXPORTER", "mirror/exporter")
 	var o options
 	flags := flag.NewFlagSet("manager", flag.ContinueOnError)
 	o.bind(flags)
 	if err := flags.Parse([]string{"--command-image=own/shell"}); err != nil {
 		t.Fatal(err)
 	}
-	if o.commandImage != "own/shell" || o.databaseImage != "mirror/postgres" {
-		t.Errorf("got %q and %q", o.commandImage, o.databaseImage)
+	if o.commandImage != "own/shell" || o.databaseImage != "mirror/postgres" || o.exporterImage != "mirror/exporter" {
+		t.Errorf("got %q, %q and %q", o.commandImage, o.databaseImage, o.exporterImage)
 	}
 }
 

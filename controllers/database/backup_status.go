@@ -104,7 +104,7 @@ func runOf(job *batchv1.Job, pods []corev1.Pod, now time.Time) backupRun {
 		case condition.Type == batchv1.JobFailed:
 			run.ended, run.failed = condition.LastTransitionTime, condition.Message
 			if last != nil && last.ExitCode != 0 {
-				run.failed = lastWords(last)
+				run.failed = lastWords("the backup", last)
 			}
 			run.failed = shortened(cmp.Or(run.failed, condition.Reason, "the Job says nothing"), maxMessage)
 		}

@@ -46,6 +46,7 @@ func (r *Reconciler) finalize(ctx context.Context, db *v1.Database) (ctrl.Result
 	r.turns.end(db.UID)
 	r.repairs.forget(db.UID)
 	r.written.forget(db.UID)
+	r.monitors.forget(db.UID)
 	return ctrl.Result{}, nil
 }
 

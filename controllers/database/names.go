@@ -47,6 +47,8 @@ func credentialsName(db *v1.Database) string { return releaseName(db) + "-creden
 
 func bindingName(db *v1.Database) string { return releaseName(db) + "-binding" }
 
+func exporterName(db *v1.Database) string { return releaseName(db) + "-exporter" }
+
 // podName is that of the StatefulSet's only pod.
 func podName(db *v1.Database) string { return releaseName(db) + "-0" }
 

@@ -95,6 +95,12 @@ func TestRefusedOptions(t *testing.T) {
 		{"evictions", `evictions: Refused`, nil},
 		{"evictions in other words", `evictions: Never`, []string{"spec.evictions", `"Allowed"`, `"Refused"`}},
 		{"peers", `allowFrom: [{namespaceSelector: {}, podSelector: {}}, {podSelector: {}}, {ipBlock: {cidr: "2001:db8::/32"}}]`, nil},
+		{"monitoring", `monitoring: {}`, nil},
+		{"monitoring, with its own image", `monitoring: {image: mirror/exporter, intervalSeconds: 5}`, nil},
+		{"metrics all the time", `monitoring: {intervalSeconds: 0}`, []string{"spec.monitoring.intervalSeconds", "1"}},
+		{"an exporter without an image", `monitoring: {image: ""}`, []string{"spec.monitoring.image", "at least 1"}},
+		{"the exporter's role", `user: database_exporter, monitoring: {}`, []string{"spec.user is database_exporter", "choose another"}},
+		{"a role like the exporter's, without one", `user: database_exporter`, nil},
 		{"no peer", `allowFrom: []`, []string{"spec.allowFrom", "at least 1"}},
 		{"a peer that is nobody", `allowFrom: [{}]`, []string{"spec.allowFrom[0]", "at least 1"}},
 		{"addresses that are none", `allowFrom: [{ipBlock: {cidr: 10.0.0.0}}]`, []string{"spec.allowFrom[0].ipBlock.cidr", "10.0.0.0/8"}},
@@ -109,7 +115,9 @@ func TestRefusedOptions(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			spec["user"] = "wp"
+			if spec["user"] == nil {
+				spec["user"] = "wp"
+			}
 			object["spec"] = spec
 			db := &unstructured.Unstructured{Object: object}
 			db.SetGroupVersionKind(v1.GroupVersion.WithKind("Database"))

@@ -33,6 +33,7 @@ import (
 // +kubebuilder:rbac:groups=apps,resources=statefulsets,verbs=get;list;watch;create;patch;delete
 // +kubebuilder:rbac:roleName=storage-class,groups=storage.k8s.io,resources=storageclasses,verbs=get
 // +kubebuilder:rbac:groups=networking.k8s.io,resources=networkpolicies,verbs=get;list;watch;create;patch;delete
+// +kubebuilder:rbac:groups=monitoring.coreos.com,resources=servicemonitors,verbs=get;create;patch;delete
 // +kubebuilder:rbac:groups=policy,resources=poddisruptionbudgets,verbs=get;list;watch;create;patch;delete
 
 // Reconciler reconciles Databases.
@@ -49,15 +50,18 @@ type Reconciler struct {
 	Releases Releases
 	// DefaultImage is the server's image for a Database that names none.
 	DefaultImage string
+	// ExporterImage is the exporter's image for a Database with monitoring that names none.
+	ExporterImage string
 	// MaxConcurrentReconciles is how many Databases are worked on at once. Zero is 4.
 	MaxConcurrentReconciles int
 	// MaxConcurrentRollouts is how many Databases may be not ready at once for the sake of an upgrade to a newer chart.
 	// Zero is 1.
 	MaxConcurrentRollouts int
 
-	turns   turns
-	repairs repairs
-	written written
+	turns    turns
+	repairs  repairs
+	written  written
+	monitors monitors
 }
 
 // Reconcile brings one Database closer to its spec.
@@ -94,6 +98,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 func (r *Reconciler) ensure(ctx context.Context, db *v1.Database) (*observation, error) {
 	seen := &observation{}
 	seen.release.status = db.Status.Release
+	seen.monitor = r.ensureServiceMonitor(ctx, db)
 	var err error
 	if seen.credentials, err = r.ensureCredentials(ctx, db); err != nil || !seen.credentials.usable() {
 		return seen, err
@@ -104,6 +109,9 @@ func (r *Reconciler) ensure(ctx context.Context, db *v1.Database) (*observation,
 		}
 	}
 	if seen.certificate, err = r.checkCertificate(ctx, db); err != nil || seen.certificate.problem != nil {
+		return seen, err
+	}
+	if seen.exporter, err = r.ensureExporter(ctx, db); err != nil || seen.exporter != nil {
 		return seen, err
 	}
 	dataClaim := client.ObjectKey{Namespace: db.Namespace, Name: claimName(db)}
@@ -119,6 +127,7 @@ func (r *Reconciler) ensure(ctx context.Context, db *v1.Database) (*observation,
 		return seen, err
 	}
 	maps.Copy(values, backupValues(db, seen.backupStorage))
+	addExporter(values, db, r.ExporterImage)
 	objects, err := r.Releases.Render(releaseName(db), db.Namespace, values)
 	if err != nil {
 		// Nothing was asked of the API server: a chart that can't be rendered fails the same way each time.
@@ -172,11 +181,17 @@ func (r *Reconciler) server(ctx context.Context, db *v1.Database, found owned) (
 
 // recheck is after what time to look again, besides when something changes.
 func (o *observation) recheck() time.Duration {
-	wait := sooner(sooner(sooner(o.credentials.recheck, o.certificate.recheck), o.storage.recheck), sooner(o.release.recheck, o.server.recheck))
-	if o.backups != nil {
-		wait = sooner(wait, o.backups.recheck)
+	var soonest time.Duration
+	for _, recheck := range []time.Duration{
+		o.credentials.recheck, o.certificate.recheck, o.storage.recheck, o.release.recheck, o.server.recheck,
+		o.backupStorage.recheck, o.monitor.recheck,
+	} {
+		soonest = sooner(soonest, recheck)
 	}
-	return sooner(wait, o.backupStorage.recheck)
+	if o.backups != nil {
+		soonest = sooner(soonest, o.backups.recheck)
+	}
+	return soonest
 }
 
 func (r *Reconciler) addFinalizer(ctx context.Context, db *v1.Database) error {

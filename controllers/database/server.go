@@ -92,12 +92,15 @@ func podState(pod *corev1.Pod, now time.Time) serverState {
 		}
 	}
 	for i := range pod.Status.ContainerStatuses {
-		if pod.Status.ContainerStatuses[i].State.Running != nil {
+		if status := &pod.Status.ContainerStatuses[i]; status.Name != exporterContainer && status.State.Running != nil {
 			return serverState{waiting: fmt.Sprintf("the server in pod %s to take a login", pod.Name)}
 		}
 	}
 	return serverState{waiting: fmt.Sprintf("pod %s to start", pod.Name)}
 }
+
+// exporterContainer serves the metrics. It takes no logins, but a pod is ready only while all its containers run.
+const exporterContainer = "exporter"
 
 // settingsContainer checks the settings before the server starts: files/settings.sh of the chart.
 const settingsContainer = "settings"
@@ -122,10 +125,16 @@ func settingsProblem(pods []corev1.Pod) *problem {
 	return nil
 }
 
-// containerProblem says what a person must mend for a container to run, in the kubelet's or the server's own words.
+// containerProblem says what a person must mend for a container to run, in the kubelet's or the container's own words.
 func containerProblem(pod *corev1.Pod, status *corev1.ContainerStatus) *problem {
+	who, failed := "the server", v1.ReasonServerFailed
+	prefix := "pod " + pod.Name
+	if status.Name == exporterContainer {
+		who, failed = "the exporter", v1.ReasonMonitoringFailed
+		prefix += ", container exporter"
+	}
 	describe := func(reason, format string, args ...any) *problem {
-		return newProblem(reason, "pod %s: %s", pod.Name, fmt.Sprintf(format, args...))
+		return newProblem(reason, "%s: %s", prefix, fmt.Sprintf(format, args...))
 	}
 	if waiting := status.State.Waiting; waiting != nil {
 		words := waiting.Message
@@ -138,23 +147,23 @@ func containerProblem(pod *corev1.Pod, status *corev1.ContainerStatus) *problem 
 		case configReasons[waiting.Reason]:
 			return describe(v1.ReasonContainerConfig, "%s: %s", waiting.Reason, words)
 		case waiting.Reason == "CrashLoopBackOff":
-			return describe(v1.ReasonServerFailed, "%s", lastWords(status.LastTerminationState.Terminated))
+			return describe(failed, "%s", lastWords(who, status.LastTerminationState.Terminated))
 		}
 	}
 	if terminated := status.State.Terminated; terminated != nil && terminated.ExitCode != 0 {
-		return describe(v1.ReasonServerFailed, "%s", lastWords(terminated))
+		return describe(failed, "%s", lastWords(who, terminated))
 	}
 	return nil
 }
 
 // lastWords is what a container left when it ended.
-func lastWords(terminated *corev1.ContainerStateTerminated) string {
+func lastWords(who string, terminated *corev1.ContainerStateTerminated) string {
 	switch {
 	case terminated == nil:
-		return "the server stops soon after it starts: its log says why"
+		return who + " stops soon after it starts: its log says why"
 	case terminated.Message != "":
 		return strings.TrimSpace(terminated.Message)
 	default:
-		return fmt.Sprintf("the server ended with exit code %d (%s): its log says why", terminated.ExitCode, terminated.Reason)
+		return fmt.Sprintf("%s ended with exit code %d (%s): its log says why", who, terminated.ExitCode, terminated.Reason)
 	}
 }

@@ -60,6 +60,14 @@ func TestServerState(t *testing.T) {
 	taking.Status.InitContainerStatuses = []corev1.ContainerStatus{{Name: settingsContainer, State: terminated(0, "")}}
 	failing := pod(waiting("PodInitializing", ""), none)
 	failing.Status.InitContainerStatuses = []corev1.ContainerStatus{{Name: settingsContainer, State: terminated(1, "no disk")}}
+	failingExporter := func(state corev1.ContainerState) corev1.Pod {
+		failing := pod(running, none)
+		failing.Status.ContainerStatuses = append(failing.Status.ContainerStatuses,
+			corev1.ContainerStatus{Name: exporterContainer, State: state, Image: "exporter"})
+		return failing
+	}
+	waitingServer := failingExporter(running)
+	waitingServer.Status.ContainerStatuses[0].State = waiting("ContainerCreating", "")
 	leavingRefusing := refusing
 	leavingRefusing.DeletionTimestamp = ago(0)
 	for _, test := range []struct {
@@ -95,6 +103,9 @@ func TestServerState(t *testing.T) {
 		{"settings taken", set(2, ready), []corev1.Pod{taking}, true, "", "", 0},
 		{"settings refused by a pod that leaves", set(2, ready), []corev1.Pod{leavingRefusing, taking}, true, "", "", 0},
 		{"settings not checked", starting, []corev1.Pod{failing}, false, v1.ReasonServerFailed, "no disk", 0},
+		{"exporter's image", starting, []corev1.Pod{failingExporter(waiting("ErrImagePull", ""))}, false, v1.ReasonImagePullFailed, "container exporter: ErrImagePull: image exporter", 0},
+		{"exporter's crash", starting, []corev1.Pod{failingExporter(waiting("CrashLoopBackOff", ""))}, false, v1.ReasonMonitoringFailed, "the exporter stops", 0},
+		{"only the exporter runs", starting, []corev1.Pod{waitingServer}, false, "", "s-0 to start", 0},
 		{"no node, for a moment", starting, []corev1.Pod{unscheduled(10 * time.Second)}, false, "", "0/1 nodes", 20 * time.Second},
 		{"no node", starting, []corev1.Pod{unscheduled(time.Minute)}, false, v1.ReasonUnschedulable, "0/1 nodes", 0},
 	} {

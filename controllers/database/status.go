@@ -19,6 +19,9 @@ type observation struct {
 	credentials credentials
 	binding     *problem
 	certificate certificate
+	// exporter says what is wrong with the Secret of the exporter's password.
+	exporter *problem
+	monitor  serviceMonitor
 	// image is what the server is to run, and imageProblem why that is not what the spec asks for.
 	image        string
 	imageProblem *problem
@@ -35,8 +38,8 @@ type observation struct {
 // problem is the first thing that a person must mend, or nil. Those that the server suffers from stand first.
 func (o *observation) problem() *problem {
 	for _, found := range []*problem{
-		o.release.problem, o.server.problem, o.credentials.problem, o.certificate.problem, o.imageProblem, o.binding, o.storage.problem,
-		o.backupStorage.problem,
+		o.release.problem, o.server.problem, o.credentials.problem, o.certificate.problem, o.exporter, o.imageProblem, o.binding,
+		o.monitor.problem, o.storage.problem, o.backupStorage.problem,
 	} {
 		if found != nil {
 			return found

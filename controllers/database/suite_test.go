@@ -131,6 +131,8 @@ func startOperator(t *testing.T, namespace string, options operatorOptions) *ope
 		Releases:     releases,
 		Clock:        options.clock,
 		DefaultImage: "example.com/postgres:18",
+
+		ExporterImage: "example.com/exporter",
 	}
 	if err := running.reconciler.SetupWithManager(mgr); err != nil {
 		t.Fatal(err)

@@ -146,3 +146,24 @@ func TestValuesHoldNoPassword(t *testing.T) {
 		t.Errorf("%s, %v", text, err)
 	}
 }
+
+func TestExporterValues(t *testing.T) {
+	for _, test := range []struct {
+		name       string
+		monitoring *v1.DatabaseMonitoring
+		want       any
+	}{
+		{"none", nil, nil},
+		{"the operator's image", &v1.DatabaseMonitoring{}, map[string]any{"image": "default", "secretName": "x-database-exporter"}},
+		{"its own image", &v1.DatabaseMonitoring{Image: "own"}, map[string]any{"image": "own", "secretName": "x-database-exporter"}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			db := newDatabase("ns", "x").spec(func(spec *v1.DatabaseSpec) { spec.Monitoring = test.monitoring }).build()
+			values := map[string]any{}
+			addExporter(values, db, "default")
+			if got := values["exporter"]; !reflect.DeepEqual(got, test.want) {
+				t.Errorf("got %v, want %v", got, test.want)
+			}
+		})
+	}
+}

@@ -29,6 +29,7 @@ type server struct {
 	database string
 	encoding string
 	tls      string // Required, Optional, or empty for none
+	exporter bool
 	// environment is the clients' beside the usual.
 	environment []string
 	process     *exec.Cmd
@@ -121,11 +122,15 @@ func (s *server) command(ctx context.Context, name string, args ...string) *exec
 	command.Env = append(os.Environ(), "HOME="+s.dir, "PATH="+s.programs+":"+os.Getenv("PATH"),
 		"DATABASE_USER="+s.user, "DATABASE_NAME="+s.database, "DATABASE_ENCODING="+s.encoding,
 		"DATABASE_PASSWORD_FILE="+filepath.Join(s.dir, "password"), "DATABASE_PORT="+s.port,
+		"DATABASE_EXPORTER_PASSWORD_FILE="+filepath.Join(s.dir, "exporter-password"),
 		"DATABASE_TLS="+s.tls, "DATABASE_TLS_DIR="+filepath.Join(s.dir, "tls"),
 		"DATABASE_SOCKET_DIR="+filepath.Join(s.dir, "run"), "DATABASE_CONFIG_DIR="+filepath.Join(s.dir, "config"),
 		"DATABASE_TERMINATION_LOG="+filepath.Join(s.dir, "tmp", "last-words"), "TMPDIR="+filepath.Join(s.dir, "tmp"),
 		"PGDATA="+filepath.Join(s.dir, "volume", "data"), "PGCLIENTENCODING=SQL_ASCII",
 	)
+	if s.exporter {
+		command.Env = append(command.Env, "DATABASE_EXPORTER=true")
+	}
 	// A group of its own, so that all of it can be killed, as the kernel does with a container.
 	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if os.Getuid() == 0 {

@@ -11,6 +11,7 @@ import (
 // +kubebuilder:validation:XValidation:rule="!(has(self.password) && has(self.passwordSecretRef))",message="spec.password and spec.passwordSecretRef are both set: keep passwordSecretRef and remove password"
 // +kubebuilder:validation:XValidation:rule="!has(self.passwordRotation) || !(has(self.password) || has(self.passwordSecretRef))",message="spec.passwordRotation is for the password that the operator generates: remove it, or remove spec.password and spec.passwordSecretRef"
 // +kubebuilder:validation:XValidation:rule="!has(self.restoreFrom) || has(oldSelf.restoreFrom) && self.restoreFrom == oldSelf.restoreFrom",message="spec.restoreFrom can't be set or changed later, since it acts only when the data are made: set it back or remove it, or make a new Database"
+// +kubebuilder:validation:XValidation:rule="!(has(self.monitoring) && self.user == 'database_exporter')",message="spec.user is database_exporter, which is the role of the exporter of spec.monitoring: choose another, for example app, or remove spec.monitoring"
 type DatabaseSpec struct {
 	// user is the PostgreSQL role that owns the database and may log in. It is not a superuser.
 	// It starts with a lower-case letter or an underscore, goes on with lower-case letters, digits and underscores, and
@@ -459,6 +460,8 @@ const (
 	ReasonContainerConfig = "ContainerConfigFailed"
 	// ReasonServerFailed: the server stops soon after it starts.
 	ReasonServerFailed = "ServerFailed"
+	// ReasonMonitoringFailed: the exporter stops soon after it starts, or the ServiceMonitor can't be made.
+	ReasonMonitoringFailed = "MonitoringFailed"
 	// ReasonMajorVersion: the image has another major version of PostgreSQL than the data.
 	ReasonMajorVersion = "MajorVersionChanged"
 	// ReasonUnschedulable: no node takes the pod.

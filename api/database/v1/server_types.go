@@ -46,6 +46,13 @@ type ServerOptions struct {
 	// +operator-sdk:csv:customresourcedefinitions:type=spec,displayName="Evictions",xDescriptors={"urn:alm:descriptor:com.tectonic.ui:select:Allowed","urn:alm:descriptor:com.tectonic.ui:select:Refused","urn:alm:descriptor:com.tectonic.ui:advanced"}
 	Evictions EvictionPolicy `json:"evictions,omitempty"`
 
+	// monitoring adds an exporter beside the server, for Prometheus: an empty object ({}) will do. Without it there is
+	// none. It can be added and removed, which restarts the server. Where the API ServiceMonitor of the Prometheus operator
+	// is, a ServiceMonitor is made too. It does not go with the user database_exporter, which is the exporter's.
+	// +optional
+	// +operator-sdk:csv:customresourcedefinitions:type=spec,displayName="Monitoring",xDescriptors={"urn:alm:descriptor:com.tectonic.ui:fieldGroup:monitoring"}
+	Monitoring *DatabaseMonitoring `json:"monitoring,omitempty"`
+
 	PodOptions `json:",inline"`
 }
 

@@ -2,6 +2,7 @@
 
 # Set so that the tests can run the scripts outside a pod.
 password_file=${DATABASE_PASSWORD_FILE:-/run/credentials/password}
+exporter_password_file=${DATABASE_EXPORTER_PASSWORD_FILE:-/run/exporter/password}
 tls_dir=${DATABASE_TLS_DIR:-/run/tls}
 socket_dir=${DATABASE_SOCKET_DIR:-/var/run/postgresql}
 config_dir=${DATABASE_CONFIG_DIR:-/etc/database}

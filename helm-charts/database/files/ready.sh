@@ -14,6 +14,17 @@ encoding=$(login 2>/dev/null) || {
   exit 1
 }
 
+# The exporter's role is made and given its password, once for each password. That it can't be is no reason not to serve:
+# the exporter tells.
+set_exporter() {
+  now=$(cksum <"$exporter_password_file") || return 1
+  [ "$now" != "$(cat "$socket_dir/exporter" 2>/dev/null)" ] || return 0
+  password_file=$exporter_password_file
+  read_password && as_superuser "$socket_dir" -d database_operator -v user=database_exporter \
+    -f "$config_dir/exporter.sql" -f "$config_dir/password.sql" && printf '%s\n' "$now" >"$socket_dir/exporter"
+}
+[ -z "${DATABASE_EXPORTER:-}" ] || set_exporter || :
+
 # A certificate that was renewed is taken up without a restart. Where the new one is unusable the server keeps the old.
 if [ -n "${DATABASE_TLS:-}" ]; then
   now=$(certificate)

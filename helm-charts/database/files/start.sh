@@ -69,6 +69,10 @@ fi >"$socket_dir/postgresql.conf"
 
 # The first line that fits a connection decides.
 {
+  # The exporter's role comes from inside the pod only, even where all others need TLS, and sees no data of the user's.
+  [ -z "${DATABASE_EXPORTER:-}" ] || echo 'host postgres database_exporter 127.0.0.1/32 scram-sha-256'
+  # A role of that name may be a user's who has no exporter.
+  [ "$DATABASE_USER" = database_exporter ] || echo 'host all database_exporter all reject'
   [ "${DATABASE_TLS:-}" != Required ] || echo 'hostnossl all all all reject'
   cat "$config_dir/pg_hba.conf"
 } >"$socket_dir/pg_hba.conf"

@@ -38,7 +38,7 @@ type Recipe struct {
 }
 
 // Recipes are the images for tests.
-var Recipes = []Recipe{Shell, Postgres}
+var Recipes = []Recipe{Shell, Postgres, Exporter}
 
 // path is the search path of every image.
 const path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -87,6 +87,16 @@ var Postgres = Recipe{
 		"PGDATA=/var/lib/postgresql/data",
 	},
 	Cmd: []string{"postgres"},
+}
+
+// Exporter has postgres_exporter.
+var Exporter = Recipe{
+	Name:     "exporter",
+	Packages: []string{"prometheus-postgres-exporter", "base-files", "netbase"},
+	Without:  append([]string{"daemon", "systemd-sysv"}, installers...),
+	Drop:     documents,
+	Env:      []string{"PATH=" + path},
+	Cmd:      []string{"prometheus-postgres-exporter"},
 }
 
 // Key identifies what a recipe makes, for a cache: not the versions of its

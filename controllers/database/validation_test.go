@@ -174,28 +174,32 @@ func TestChanges(t *testing.T) {
 		}, ""},
 		{"another image", nil, func(s *v1.DatabaseSpec) { s.Image = "postgres:18.1" }, ""},
 	} {
-		t.Run(test.name, func(t *testing.T) {
-			builder := newDatabase(namespace, "wordpress")
-			if test.before != nil {
-				builder.spec(test.before)
-			}
-			db := builder.create(t)
-			defer func() {
-				if err := api.Delete(t.Context(), db); err != nil {
-					t.Error(err)
-				}
-			}()
-			edited := db.DeepCopy()
-			test.after(&edited.Spec)
-			err := api.Update(t.Context(), edited, client.DryRunAll)
-			switch {
-			case test.want == "" && err != nil:
-				t.Error(err)
-			case test.want != "" && err == nil:
-				t.Error("was accepted")
-			case test.want != "" && !strings.Contains(err.Error(), test.want):
-				t.Errorf("the message lacks %q: %v", test.want, err)
-			}
-		})
+		t.Run(test.name, func(t *testing.T) { checkEdit(t, namespace, test.before, test.after, test.want) })
+	}
+}
+
+// checkEdit edits a Database, which is made for it, and expects to be refused with these words, or not at all.
+func checkEdit(t *testing.T, namespace string, before, after func(*v1.DatabaseSpec), want string) {
+	t.Helper()
+	builder := newDatabase(namespace, "wordpress")
+	if before != nil {
+		builder.spec(before)
+	}
+	db := builder.create(t)
+	defer func() {
+		if err := api.Delete(t.Context(), db); err != nil {
+			t.Error(err)
+		}
+	}()
+	edited := db.DeepCopy()
+	after(&edited.Spec)
+	err := api.Update(t.Context(), edited, client.DryRunAll)
+	switch {
+	case want == "" && err != nil:
+		t.Error(err)
+	case want != "" && err == nil:
+		t.Error("was accepted")
+	case want != "" && !strings.Contains(err.Error(), want):
+		t.Errorf("the message lacks %q: %v", want, err)
 	}
 }

@@ -15,7 +15,7 @@ import (
 func TestRunThatSucceeds(t *testing.T) {
 	namespace := newNamespace(t)
 	startOperator(t, namespace)
-	schedule := time.Now().Add(2 * time.Second).Truncate(time.Second)
+	schedule := time.Now().Add(5 * time.Second).Truncate(time.Second)
 	at := createAt(t, namespace, schedule)
 	awaitAt(t, at, "Pending", isPhase(cnatv1alpha1.AtPending))
 
@@ -58,7 +58,7 @@ func TestMovedAt(t *testing.T) {
 	at := createAt(t, namespace, time.Now().Add(time.Hour))
 	awaitAt(t, at, "Pending", isPhase(cnatv1alpha1.AtPending))
 
-	first := time.Now().Add(time.Second).Truncate(time.Second)
+	first := time.Now().Add(10 * time.Second).Truncate(time.Second) // long after the next edit, on any machine
 	move(t, at, first)
 	later := first.Add(2 * time.Second)
 	move(t, at, later)

@@ -184,7 +184,7 @@ func (l life) live(t *testing.T, b *breaking) {
 // An At runs once, whatever goes wrong at whichever of the operator's writes.
 func TestCrashes(t *testing.T) {
 	lives := map[string]life{
-		"waits": {lead: 3 * time.Second, writes: []write{
+		"waits": {lead: 6 * time.Second, writes: []write{
 			{"status", 0}, // Pending
 			{"create", 0},
 		}},

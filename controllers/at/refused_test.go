@@ -162,7 +162,7 @@ func TestRefusedUntilTooLateIsMissed(t *testing.T) {
 			awaitRefusal(t, at, test.words)
 			startOperator(t, namespace)
 			change(t, at, func() {
-				at.Spec.Schedule, at.Spec.StartingDeadlineSeconds = ptr.To(metav1.Now()), 5
+				at.Spec.Schedule, at.Spec.StartingDeadlineSeconds = ptr.To(metav1.Now()), 15
 			})
 			awaitAt(t, at, "Missed", isPhase(cnatv1alpha1.AtMissed))
 			if !strings.Contains(at.Status.Message, test.words) {

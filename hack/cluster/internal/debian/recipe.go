@@ -66,11 +66,12 @@ var Shell = Recipe{
 	Cmd:      []string{"sh"},
 }
 
-// Postgres has PostgreSQL's server and client. Its user, its data folder and its
-// locale are those of the official image, but there is no entry point script.
+// Postgres has PostgreSQL's server and client, and flock for backups, as the
+// official image. Its user, its data folder and its locale are those of the
+// official image too, but there is no entry point script.
 var Postgres = Recipe{
 	Name:     "postgres",
-	Packages: []string{"postgresql-15", "postgresql-client-15", "bash", "base-files", "coreutils", "dash", "findutils", "grep", "libc-bin", "locales", "netbase", "sed", "tzdata"},
+	Packages: []string{"postgresql-15", "postgresql-client-15", "bash", "base-files", "coreutils", "dash", "findutils", "grep", "libc-bin", "locales", "netbase", "sed", "tzdata", "util-linux"},
 	// LLVM serves only to compile long queries; without it PostgreSQL interprets
 	// them.
 	Without: append([]string{

@@ -84,7 +84,10 @@ func newNamespace(ctx SpecContext) string {
 func describe(namespace string) {
 	for _, what := range []string{"ats,databases,jobs,pods,statefulsets,persistentvolumeclaims", "events"} {
 		output, err := exec.Command("kubectl", "--namespace="+namespace, "get", what, "-o", "wide").CombinedOutput()
-		AddReportEntry(what, string(output), err)
+		if err != nil {
+			output = append(output, err.Error()...)
+		}
+		AddReportEntry(what, string(output))
 	}
 	AddReportEntry("the operator's log", operatorLog())
 }

@@ -46,7 +46,7 @@ var _ = Describe("The data of a Database", func() {
 	BeforeEach(func(ctx SpecContext) { namespace = newNamespace(ctx) })
 
 	It("are reached with a new password within a minute, and connections stay open", func(ctx SpecContext) {
-		Expect(create(ctx, namespace, databaseManifest("rotated", "user: app, password: first"))).To(Succeed())
+		Expect(create(ctx, namespace, databaseManifest("rotated", "user: app, password: open-sesame-1"))).To(Succeed())
 		db := awaitDatabase(ctx, namespace, "rotated", databasev1.ConditionReady, "")
 		podKey := client.ObjectKey{Namespace: namespace, Name: "rotated-database-0"}
 		before := &corev1.Pod{}
@@ -60,13 +60,13 @@ var _ = Describe("The data of a Database", func() {
 		Expect(k8s.Create(ctx, open)).To(Succeed())
 		awaitAt(ctx, namespace, "open", inPhase(cnatv1alpha1.AtRunning))
 
-		patch := client.RawPatch("application/merge-patch+json", []byte(`{"spec":{"password":"second"}}`))
+		patch := client.RawPatch("application/merge-patch+json", []byte(`{"spec":{"password":"open-sesame-2"}}`))
 		Expect(k8s.Patch(ctx, db, patch)).To(Succeed())
 		changed := time.Now()
 		attempt := 0
 		Eventually(ctx, func(g Gomega) {
 			attempt++
-			login := psqlWith(db, fmt.Sprintf("login-%d", attempt), "second", "INSERT INTO marks VALUES (2)")
+			login := psqlWith(db, fmt.Sprintf("login-%d", attempt), "open-sesame-2", "INSERT INTO marks VALUES (2)")
 			g.Expect(k8s.Create(ctx, login)).To(Succeed())
 			at := awaitAt(ctx, namespace, login.Name, func(status *cnatv1alpha1.AtStatus) bool {
 				return status.Phase == cnatv1alpha1.AtSucceeded || status.Phase == cnatv1alpha1.AtFailed
@@ -76,7 +76,7 @@ var _ = Describe("The data of a Database", func() {
 		AddReportEntry(fmt.Sprintf("the new password held after %.1f s", time.Since(changed).Seconds()))
 
 		By("refusing the old password")
-		Expect(k8s.Create(ctx, psqlWith(db, "old", "first", "SELECT 1"))).To(Succeed())
+		Expect(k8s.Create(ctx, psqlWith(db, "old", "open-sesame-1", "SELECT 1"))).To(Succeed())
 		at := awaitAt(ctx, namespace, "old", inPhase(cnatv1alpha1.AtFailed))
 		Expect(at.Status.Message).To(ContainSubstring("password authentication failed"))
 
@@ -87,7 +87,7 @@ var _ = Describe("The data of a Database", func() {
 		Expect(k8s.Get(ctx, podKey, after)).To(Succeed())
 		Expect(after.UID).To(Equal(before.UID))
 		Expect(after.Status.ContainerStatuses).To(HaveEach(HaveField("RestartCount", BeZero())))
-		expectNoSecretShown(ctx, db, "second")
+		expectNoSecretShown(ctx, db, "open-sesame-2")
 	})
 
 	It("go with the Database where its policy says so, and come back empty", func(ctx SpecContext) {

@@ -217,7 +217,7 @@ fuzz: ## Fuzz the At controller on a model of the API server, for FUZZTIME.
 FUZZTIME ?= 60s
 
 .PHONY: e2e
-e2e: deploy ## Run the tests on a real cluster.
+e2e: deploy bin/helm ## Run the tests on a real cluster.
 	go test ./test/e2e -count=1 -timeout=20m -v -ginkgo.v
 
 .PHONY: e2e-rights

@@ -91,6 +91,7 @@ func missImage(ctx SpecContext) {
 		tell("pod: %s: %s", waiting.Reason, waiting.Message)
 	}).Should(Succeed())
 	uninstall(ctx, namespace)
+	removeCatalog(ctx, "e2e-no-image")
 }
 
 // beWrongCatalogs: what opm says of them, which no catalog is built without, and what OLM shows of one that is built nevertheless.
@@ -116,6 +117,31 @@ func beWrongCatalogs(ctx SpecContext) {
 		g.Expect(ended.Message).To(ContainSubstring("no channel head found in graph"))
 		tell("catalog pod: %s", lastLine(ended.Message))
 	}).Should(Succeed())
+
+	// OLM asks all catalogs of its own namespace: one that does not answer holds up everybody's Subscriptions.
+	const namespace = "e2e-olm-wrong-catalog"
+	makeNamespace(ctx, namespace)
+	watchOver(ctx, namespace, "own", namespace)
+	subscribe(ctx, namespace, catalogName, v1alpha1.ApprovalManual, "")
+	Eventually(ctx, func(g Gomega) {
+		subscription := &v1alpha1.Subscription{}
+		g.Expect(k8s.Get(ctx, client.ObjectKey{Namespace: namespace, Name: packageName}, subscription)).To(Succeed())
+		failed := subscription.Status.GetCondition(v1alpha1.SubscriptionResolutionFailed)
+		g.Expect(failed.Message).To(ContainSubstring("error using catalogsource olm/e2e-no-head"))
+		tell("Subscription: %s: %s", failed.Type, failed.Message)
+	}).Should(Succeed())
+	removeCatalog(ctx, "e2e-no-head")
+	Eventually(ctx, func(g Gomega) {
+		plans := &v1alpha1.InstallPlanList{}
+		g.Expect(k8s.List(ctx, plans, client.InNamespace(namespace))).To(Succeed())
+		g.Expect(plans.Items).NotTo(BeEmpty())
+	}).Should(Succeed())
+	Expect(k8s.Delete(ctx, &v1alpha1.Subscription{ObjectMeta: objectMeta(namespace, packageName)})).To(Succeed())
+}
+
+func removeCatalog(ctx SpecContext, name string) {
+	GinkgoHelper()
+	Expect(k8s.Delete(ctx, &v1alpha1.CatalogSource{ObjectMeta: objectMeta(olmNamespace, name)})).To(Succeed())
 }
 
 // refused is what opm validate says of a catalog.

@@ -106,26 +106,31 @@ func (r *Reconciler) backupStorageFor(ctx context.Context, db *v1.Database) (sto
 
 // backupValues are the chart's values for backups and for the dump to begin with. Without either there are none, so
 // that a Database without backups has the values, and the release, that it had before there were any.
-func backupValues(db *v1.Database, claim storage) map[string]any {
+func backupValues(db *v1.Database, claim storage) (map[string]any, error) {
 	values := map[string]any{}
 	if spec := db.Spec.Backup; spec != nil {
+		resources, err := resourceValues(spec.Resources, defaultBackupResources)
+		if err != nil {
+			return nil, fmt.Errorf("spec.backup.resources: %w", err)
+		}
 		storage := map[string]any{"size": claim.size.String()}
 		if class := spec.Storage.StorageClassName; class != "" {
 			storage["storageClassName"] = class
 		}
 		values["backup"] = map[string]any{
-			"name":     db.Name,
-			"schedule": spec.Schedule,
-			"timeZone": spec.TimeZone,
-			"suspend":  ptr.Deref(spec.Suspend, false),
-			"retain":   int64(spec.Retain),
-			"storage":  storage,
+			"name":      db.Name,
+			"schedule":  spec.Schedule,
+			"timeZone":  spec.TimeZone,
+			"suspend":   ptr.Deref(spec.Suspend, false),
+			"retain":    int64(spec.Retain),
+			"resources": resources,
+			"storage":   storage,
 		}
 	}
 	if restoring(db) {
 		values["restore"] = map[string]any{"from": db.Spec.RestoreFrom.Database, "dump": db.Spec.RestoreFrom.Dump}
 	}
-	return values
+	return values, nil
 }
 
 // restoring tells whether the server is still to be seen with the data of the dump. After that the volume with the dumps

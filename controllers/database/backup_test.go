@@ -19,6 +19,7 @@ import (
 
 func TestBackupValues(t *testing.T) {
 	claim := storage{size: *quantity("2Gi")}
+	usual := map[string]any{"requests": map[string]any{"cpu": "50m", "memory": "64Mi"}}
 	for _, test := range []struct {
 		name string
 		edit func(*v1.Database)
@@ -28,17 +29,18 @@ func TestBackupValues(t *testing.T) {
 		{"on request only", func(db *v1.Database) { db.Spec.Backup = &v1.DatabaseBackup{Retain: 7} }, map[string]any{
 			"backup": map[string]any{
 				"name": "blog", "schedule": "", "timeZone": "", "suspend": false, "retain": int64(7),
-				"storage": map[string]any{"size": "2Gi"},
+				"resources": usual, "storage": map[string]any{"size": "2Gi"},
 			},
 		}},
 		{"all given", func(db *v1.Database) {
 			db.Spec.Backup = &v1.DatabaseBackup{
 				Schedule: "@daily", TimeZone: "Europe/Berlin", Suspend: ptr.To(true), Retain: 2,
-				Storage: v1.BackupStorage{StorageClassName: "slow"},
+				Storage:   v1.BackupStorage{StorageClassName: "slow"},
+				Resources: &corev1.ResourceRequirements{Limits: corev1.ResourceList{"memory": *quantity("1Gi")}},
 			}
 		}, map[string]any{"backup": map[string]any{
 			"name": "blog", "schedule": "@daily", "timeZone": "Europe/Berlin", "suspend": true, "retain": int64(2),
-			"storage": map[string]any{"size": "2Gi", "storageClassName": "slow"},
+			"resources": map[string]any{"limits": map[string]any{"memory": "1Gi"}}, "storage": map[string]any{"size": "2Gi", "storageClassName": "slow"},
 		}}},
 		{"to restore", func(db *v1.Database) {
 			db.Spec.RestoreFrom = v1.DatabaseRestore{Database: "old", Dump: "latest"}
@@ -51,8 +53,8 @@ func TestBackupValues(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			db := newDatabase("ns", "blog").build()
 			test.edit(db)
-			if got := backupValues(db, claim); !reflect.DeepEqual(got, test.want) {
-				t.Errorf("got %v\nwant %v", got, test.want)
+			if got, err := backupValues(db, claim); err != nil || !reflect.DeepEqual(got, test.want) {
+				t.Errorf("got %v, %v\nwant %v", got, err, test.want)
 			}
 		})
 	}

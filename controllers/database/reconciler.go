@@ -126,7 +126,11 @@ func (r *Reconciler) ensure(ctx context.Context, db *v1.Database) (*observation,
 	if err != nil {
 		return seen, err
 	}
-	maps.Copy(values, backupValues(db, seen.backupStorage))
+	backup, err := backupValues(db, seen.backupStorage)
+	if err != nil {
+		return seen, err
+	}
+	maps.Copy(values, backup)
 	addExporter(values, db, r.ExporterImage)
 	objects, err := r.Releases.Render(releaseName(db), db.Namespace, values)
 	if err != nil {

@@ -13,11 +13,24 @@ import (
 var (
 	defaultSize = resource.MustParse("1Gi")
 
-	defaultResources = corev1.ResourceRequirements{Requests: corev1.ResourceList{
-		corev1.ResourceCPU:    resource.MustParse("50m"),
-		corev1.ResourceMemory: resource.MustParse("128Mi"),
-	}}
+	defaultResources       = requests("50m", "128Mi")
+	defaultBackupResources = requests("50m", "64Mi")
 )
+
+func requests(cpu, memory string) corev1.ResourceRequirements {
+	return corev1.ResourceRequirements{Requests: corev1.ResourceList{
+		corev1.ResourceCPU:    resource.MustParse(cpu),
+		corev1.ResourceMemory: resource.MustParse(memory),
+	}}
+}
+
+// resourceValues are the requests and limits of a container as values, or those that it has where none are asked for.
+func resourceValues(asked *corev1.ResourceRequirements, otherwise corev1.ResourceRequirements) (map[string]any, error) {
+	if asked == nil {
+		asked = &otherwise
+	}
+	return runtime.DefaultUnstructuredConverter.ToUnstructured(asked)
+}
 
 // valuesFor makes the chart's values. Of the password it knows no more than where it is, since Helm stores the values.
 func valuesFor(
@@ -27,11 +40,7 @@ func valuesFor(
 	if !known {
 		return nil, fmt.Errorf("spec.encoding %q is not an encoding that a PostgreSQL server takes", db.Spec.Encoding)
 	}
-	requirements := defaultResources
-	if db.Spec.Resources != nil {
-		requirements = *db.Spec.Resources
-	}
-	resources, err := runtime.DefaultUnstructuredConverter.ToUnstructured(&requirements)
+	resources, err := resourceValues(db.Spec.Resources, defaultResources)
 	if err != nil {
 		return nil, fmt.Errorf("spec.resources: %w", err)
 	}

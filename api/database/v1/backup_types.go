@@ -1,6 +1,7 @@
 package v1
 
 import (
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
@@ -51,6 +52,14 @@ type DatabaseBackup struct {
 	// +optional
 	// +operator-sdk:csv:customresourcedefinitions:type=spec,displayName="Dumps to keep",xDescriptors={"urn:alm:descriptor:com.tectonic.ui:number"}
 	Retain int32 `json:"retain,omitempty"`
+
+	// resources are the CPU and memory requests and limits of the container that dumps. The default is a request of
+	// 50 millicores and 64 MiB without limits, whatever spec.resources says: a dump needs little, however large the server
+	// is. They can be changed, without a restart of the server, and are those of the backups from then on. Requests that no
+	// node can meet make the condition BackupHealthy False with the scheduler's message.
+	// +optional
+	// +operator-sdk:csv:customresourcedefinitions:type=spec,displayName="Resources of backups",xDescriptors={"urn:alm:descriptor:com.tectonic.ui:resourceRequirements","urn:alm:descriptor:com.tectonic.ui:advanced"}
+	Resources *corev1.ResourceRequirements `json:"resources,omitempty"`
 
 	// storage is the volume that holds the dumps, apart from the data. It must have room for one dump more than retain
 	// says: an old one goes only once the new one is there. It outlives the Database.

@@ -7,20 +7,25 @@ import (
 // PodOptions are fields of the server's pod, which mean what they mean in any pod. Each can be changed, which restarts
 // the server. What the API server refuses in a pod makes the Database Stalled with its message, and a pod that no node
 // takes with the scheduler's; the server that runs goes on in the first case.
+//
+// The pods that make backups run on the same nodes: they have nodeSelector, tolerations, priorityClassName, and of the
+// affinity that to nodes. What is said of other pods is about the server's neighbours, not about theirs.
 type PodOptions struct {
-	// nodeSelector are labels that the node must have. Without it any node will do. At most 64.
+	// nodeSelector are labels that the node must have, of the server's pod and of those of backups. Without it any node will
+	// do. At most 64.
 	// +kubebuilder:validation:MaxProperties=64
 	// +optional
 	// +operator-sdk:csv:customresourcedefinitions:type=spec,displayName="Node Selector",xDescriptors={"urn:alm:descriptor:com.tectonic.ui:selector:core:v1:Node","urn:alm:descriptor:com.tectonic.ui:advanced"}
 	NodeSelector map[string]string `json:"nodeSelector,omitempty"`
 
 	// affinity says which nodes, and the neighbourhood of which pods, the scheduler prefers or needs. Without it there is
-	// no preference.
+	// no preference. For the pods of backups only its nodeAffinity holds.
 	// +optional
 	// +operator-sdk:csv:customresourcedefinitions:type=spec,displayName="Affinity",xDescriptors={"urn:alm:descriptor:com.tectonic.ui:nodeAffinity","urn:alm:descriptor:com.tectonic.ui:advanced"}
 	Affinity *corev1.Affinity `json:"affinity,omitempty"`
 
-	// tolerations let the pod run on nodes with taints. Without them it runs on nodes without. At most 64.
+	// tolerations let the pod, and those of backups, run on nodes with taints. Without them they run on nodes without. At
+	// most 64.
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=64
 	// +optional
@@ -28,15 +33,17 @@ type PodOptions struct {
 	Tolerations []corev1.Toleration `json:"tolerations,omitempty"`
 
 	// topologySpreadConstraints spread pods over zones or nodes. A Database has one pod: use a selector that takes in those
-	// of several Databases, by a label of theirs such as app.kubernetes.io/component: database. At most 16.
+	// of several Databases, by a label of theirs such as app.kubernetes.io/component: database. They are not for the pods of
+	// backups. At most 16.
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=16
 	// +optional
 	// +operator-sdk:csv:customresourcedefinitions:type=spec,displayName="Topology Spread Constraints",xDescriptors={"urn:alm:descriptor:com.tectonic.ui:text","urn:alm:descriptor:com.tectonic.ui:advanced"}
 	TopologySpreadConstraints []corev1.TopologySpreadConstraint `json:"topologySpreadConstraints,omitempty"`
 
-	// priorityClassName names the PriorityClass of the pod, which says whom it may displace and who may displace it. The
-	// default is the cluster's. It has at most 253 characters. With a class that is not there no pod is made.
+	// priorityClassName names the PriorityClass of the pod, and of those of backups, which says whom it may displace and who
+	// may displace it. The default is the cluster's. It has at most 253 characters. With a class that is not there no pod is
+	// made.
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
 	// +optional

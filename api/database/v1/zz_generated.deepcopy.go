@@ -91,6 +91,11 @@ func (in *DatabaseBackup) DeepCopyInto(out *DatabaseBackup) {
 		*out = new(bool)
 		**out = **in
 	}
+	if in.Resources != nil {
+		in, out := &in.Resources, &out.Resources
+		*out = new(corev1.ResourceRequirements)
+		(*in).DeepCopyInto(*out)
+	}
 	in.Storage.DeepCopyInto(&out.Storage)
 }
 

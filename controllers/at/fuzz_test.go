@@ -28,6 +28,7 @@ func live(input []byte, plant func(*operator)) []string {
 	m := newModel()
 	d := &drive{model: m, input: input[:min(len(input), maxInput)]}
 	d.operators = [2]*operator{newOperator(m, plant), newOperator(m, plant)}
+	m.leaders = d.operators[:]
 	m.makeAt(d.next())
 	for len(d.input) > 0 {
 		d.step()
@@ -102,6 +103,7 @@ func (d *drive) pass(span time.Duration) {
 	for _, o := range d.operators {
 		o.awake()
 	}
+	d.model.resume()
 }
 
 // faulty lets an operator look at the At while something goes wrong.

@@ -2,7 +2,6 @@ package at
 
 import (
 	"fmt"
-	"hash/fnv"
 	"maps"
 	"strings"
 	"time"
@@ -41,9 +40,7 @@ const (
 // can't be created twice, and another for an At that is made again under an
 // old name.
 func jobName(at *cnatv1alpha1.At) string {
-	hash := fnv.New32a()
-	hash.Write([]byte(at.UID)) // a hash's Write never fails
-	suffix := fmt.Sprintf("-%08x", hash.Sum32())
+	suffix := fmt.Sprintf("-%08x", hash(at.UID))
 	return cut(at.Name, maxNameLength-len(suffix)) + suffix
 }
 

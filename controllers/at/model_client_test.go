@@ -75,7 +75,7 @@ func (o *operator) call(creates bool, do func() error) error {
 	case pause:
 		if creates {
 			o.model.pauses++
-			defer o.model.resume()
+			defer func() { o.model.pauses--; o.model.resume() }()
 		}
 		o.fault.meanwhile()
 	}
@@ -129,6 +129,7 @@ func (c *cachedClient) Create(_ context.Context, object client.Object, _ ...clie
 			return err
 		}
 		c.operator.model.checkStart(job, live, since)
+		c.operator.model.makers[job.UID] = c.operator
 		job.DeepCopyInto(object.(*batchv1.Job))
 		return nil
 	})

@@ -2,6 +2,7 @@ package at
 
 import (
 	"context"
+	"math"
 	"time"
 
 	"github.com/go-logr/logr"
@@ -27,12 +28,14 @@ type operator struct {
 	read  map[string]int       // by kind, how much of the history the cache has seen
 	queue map[string]bool      // the Ats to be looked at
 	later map[string]time.Time // Ats to be looked at again, by the monotonic clock: the true time
-	live  *cnatv1alpha1.At     // the last live read of the At in this reconcile
+	live  *cnatv1alpha1.At     // the last live read of the At
 	since time.Time            // what its clock said at the beginning of this reconcile
 	calls int                  // to the API server in this reconcile
 	fault fault                // of one of them
 	busy  bool                 // a reconcile is going on
 	dead  bool                 // the process ended in it
+
+	before func() // is called before each reconcile, for a planted bug; nil: there is none
 }
 
 func newOperator(m *model, plant func(*operator)) *operator {
@@ -51,13 +54,27 @@ func newOperator(m *model, plant func(*operator)) *operator {
 	return o
 }
 
-// Now implements clock.Clock: the operator's wall clock.
+// Now implements clock.Clock: the operator's wall clock. As a time of Go's comes
+// with a reading of the monotonic clock, this one does with the true time, as
+// the name of its zone.
 func (o *operator) Now() time.Time {
-	now := o.model.now.Add(o.skew)
+	now := o.model.now.Add(o.skew).In(time.FixedZone(o.model.now.Format(time.RFC3339Nano), 0))
 	if o.since.IsZero() {
 		o.since = now
 	}
 	return now
+}
+
+// Since implements clock.Clock: what has passed on the monotonic clock.
+func (o *operator) Since(moment time.Time) time.Duration {
+	if moment.IsZero() {
+		return math.MaxInt64
+	}
+	read, err := time.Parse(time.RFC3339Nano, moment.Location().String())
+	if err != nil {
+		panic(err)
+	}
+	return o.model.now.Sub(read)
 }
 
 // restart begins a new process. Its cache begins with what an API server that
@@ -65,7 +82,8 @@ func (o *operator) Now() time.Time {
 func (o *operator) restart(behind int) {
 	o.cache, o.read = map[key]client.Object{}, map[string]int{}
 	o.queue, o.later = map[string]bool{}, map[string]time.Time{}
-	o.dead = false
+	o.looks.byName.Clear()
+	o.live, o.dead = nil, false
 	for _, kind := range kinds {
 		o.catchUp(kind, max(0, len(o.model.history)-behind))
 	}
@@ -136,11 +154,18 @@ func (o *operator) reconcile(name string, with fault) {
 	}
 	delete(o.queue, name)
 	delete(o.later, name)
-	o.busy, o.calls, o.fault, o.live, o.since = true, 0, with, nil, time.Time{}
+	o.busy, o.calls, o.fault, o.since = true, 0, with, time.Time{}
+	if !o.looking() {
+		o.live = nil
+	}
+	if o.before != nil {
+		o.before()
+	}
 	request := ctrl.Request{}
 	request.Namespace, request.Name = "default", name
 	result, err := o.Reconcile(log.IntoContext(context.Background(), logr.Discard()), request)
 	o.busy = false
+	o.model.resume()
 	switch {
 	case o.dead:
 		o.restart(with.behind)
@@ -149,4 +174,13 @@ func (o *operator) reconcile(name string, with fault) {
 	case result.RequeueAfter > 0:
 		o.later[name] = o.model.now.Add(result.RequeueAfter)
 	}
+}
+
+// looking tells whether the operator may make a Job without another look at the At.
+func (o *operator) looking() (is bool) {
+	o.looks.byName.Range(func(_, last any) bool {
+		is = o.Since(last.(look).taken) <= lookValid
+		return is
+	})
+	return is
 }

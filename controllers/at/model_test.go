@@ -27,12 +27,14 @@ type model struct {
 	objects map[key]client.Object
 	history []revision
 	uids    int
-	late    []func()             // writes that the API server is still about to do
-	quota   bool                 // no Job may be made
-	pauses  int                  // operators between their decision to make a Job and the Job
-	jobs    map[types.UID]string // the Job that was made of an At
-	told    map[string]int       // how often an event was sent
-	pods    map[types.UID]int    // how many pods were made of a Job
+	late    []func() // writes that the API server is still about to do
+	quota   bool     // no Job may be made
+	pauses  int      // operators between their decision to make a Job and the Job
+	leaders []*operator
+	makers  map[types.UID]*operator // of Jobs
+	jobs    map[types.UID]string    // the Job that was made of an At
+	told    map[string]int          // how often an event was sent
+	pods    map[types.UID]int       // how many pods were made of a Job
 	wrong   []string
 }
 
@@ -59,6 +61,7 @@ func newModel() *model {
 		jobs:    map[types.UID]string{},
 		pods:    map[types.UID]int{},
 		told:    map[string]int{},
+		makers:  map[types.UID]*operator{},
 	}
 }
 
@@ -155,16 +158,22 @@ func (m *model) store(object client.Object) {
 // would make a second: no API of Kubernetes can tie the two together.
 func (m *model) letGo(k key) {
 	object := m.objects[k]
-	if object.GetDeletionTimestamp() == nil || len(object.GetFinalizers()) > 0 || k.kind == kindJob && m.pauses > 0 {
+	if object.GetDeletionTimestamp() == nil || len(object.GetFinalizers()) > 0 || k.kind == kindJob && m.held(object) {
 		return
 	}
 	delete(m.objects, k)
 	m.history = append(m.history, revision{key: k})
 }
 
-// resume ends a pause between a decision and the create.
+// held tells whether an operator has decided to make the Job that another one has made.
+func (m *model) held(job client.Object) bool {
+	return m.pauses > 0 || slices.ContainsFunc(m.leaders, func(o *operator) bool {
+		return m.makers[job.GetUID()] != o && o.looking()
+	})
+}
+
+// resume lets the Jobs go that were held.
 func (m *model) resume() {
-	m.pauses--
 	for _, job := range list[*batchv1.Job](m.objects) {
 		m.letGo(keyOf(job))
 	}
@@ -179,6 +188,7 @@ func (m *model) doLater(creates bool, do func() error) {
 	m.pauses++
 	m.late = append(m.late, func() {
 		_ = do()
+		m.pauses--
 		m.resume()
 	})
 }

@@ -23,6 +23,8 @@ const (
 	stepNone step = "None"
 	// stepWait: it is not due; look again after the plan's wait.
 	stepWait step = "Wait"
+	// stepLook: it is due in moments; read it live ahead of its time.
+	stepLook step = "Look"
 	// stepSuspend: it must not start until somebody says so.
 	stepSuspend step = "Suspend"
 	// stepStart: it is due; create its Job.
@@ -75,12 +77,21 @@ func decide(now time.Time, at *cnatv1alpha1.At, job *batchv1.Job) plan {
 	case ptr.Deref(spec.Suspend, false):
 		return plan{step: stepSuspend}
 	case now.Before(due.Time):
-		return plan{step: stepWait, wait: min(due.Sub(now), maxSleep)}
+		return await(due.Sub(now), lead(at.UID))
 	case spec.StartingDeadlineSeconds > 0 && now.Sub(due.Time) > seconds(spec.StartingDeadlineSeconds):
 		return plan{step: stepMiss}
 	default:
 		return plan{step: stepStart}
 	}
+}
+
+// await decides about an At that is due when left has passed, and is to be
+// looked at a lead before that.
+func await(left, lead time.Duration) plan {
+	if left <= lead {
+		return plan{step: stepLook, wait: left}
+	}
+	return plan{step: stepWait, wait: min(left-lead, maxSleep)}
 }
 
 // watch decides about an At whose Job exists.

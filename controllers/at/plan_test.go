@@ -91,11 +91,14 @@ func TestDecide(t *testing.T) {
 		"long before: sleeps no longer than the bound": {
 			now: due.AddDate(-1, 0, 0), at: newAt(), want: plan{stepWait, maxSleep},
 		},
-		"shortly before: sleeps until due": {
-			now: due.Add(-time.Second), at: newAt(), want: plan{stepWait, time.Second},
+		"shortly before: sleeps until it is looked at": {
+			now: due.Add(-lead("at-uid") - time.Second), at: newAt(), want: plan{stepWait, time.Second},
+		},
+		"in moments: is looked at": {
+			now: due.Add(-lead("at-uid")), at: newAt(), want: plan{stepLook, lead("at-uid")},
 		},
 		"a nanosecond before: never early": {
-			now: due.Add(-1), at: newAt(), want: plan{stepWait, 1},
+			now: due.Add(-1), at: newAt(), want: plan{stepLook, 1},
 		},
 		"due": {
 			now: due, at: newAt(), want: plan{step: stepStart},
@@ -134,7 +137,7 @@ func TestDecide(t *testing.T) {
 			now: due, at: newAt(), job: jobOf(newAt(), ofFormerAt), want: plan{step: stepConflict},
 		},
 		"after its creation: not yet": {
-			now: due, at: newAt(after(time.Minute)), want: plan{stepWait, time.Minute},
+			now: due, at: newAt(after(time.Minute)), want: plan{stepWait, time.Minute - lead("at-uid")},
 		},
 		"after its creation: due": {
 			now: due.Add(time.Minute), at: newAt(after(time.Minute)), want: plan{step: stepStart},

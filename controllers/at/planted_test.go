@@ -9,6 +9,8 @@ import (
 
 	batchv1 "k8s.io/api/batch/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
 )
 
 // noFinalizer makes Jobs that nothing holds.
@@ -18,6 +20,28 @@ func (c noFinalizer) Create(ctx context.Context, object client.Object, options .
 	job := object.DeepCopyObject().(*batchv1.Job)
 	job.Finalizers = nil
 	return c.Client.Create(ctx, job, options...)
+}
+
+// noAge lets an operator believe that every look was taken just now.
+func noAge(o *operator) {
+	o.before = func() {
+		o.looks.byName.Range(func(name, last any) bool {
+			o.looks.byName.Store(name, look{last.(look).resourceVersion, o.Now()})
+			return true
+		})
+	}
+}
+
+// noVersion lets an operator believe that every look was at what the cache has now.
+func noVersion(o *operator) {
+	o.before = func() {
+		o.looks.byName.Range(func(name, last any) bool {
+			if at := get[*cnatv1alpha1.At](o.cache, key{kindAt, "cnrex"}); at != nil {
+				o.looks.byName.Store(name, look{at.ResourceVersion, last.(look).taken})
+			}
+			return true
+		})
+	}
 }
 
 // The model finds the bugs that it is there to find: one is planted, and the
@@ -38,6 +62,12 @@ func TestPlantedBugs(t *testing.T) {
 		},
 		"the live read is left out, and the At is suspended": {
 			func(o *operator) { o.APIReader = o.Client }, "is suspended",
+		},
+		"a look is never too old": {
+			noAge, "is suspended",
+		},
+		"a look is at any version": {
+			noVersion, "Job of",
 		},
 	}
 	for name, test := range tests {

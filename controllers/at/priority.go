@@ -17,9 +17,13 @@ import (
 	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
 )
 
-// duePriority is that of an At's start: it goes before all that only tells of
-// what has happened, however much of that there is.
-const duePriority = 100
+const (
+	// duePriority is that of an At's start: it goes before all that only tells
+	// of what has happened, however much of that there is.
+	duePriority = 100
+	// lookPriority is that of the look ahead of it.
+	lookPriority = 50
+)
 
 // priorityOf is the place in the queue of an At that is new or has changed.
 // What is there when the operator starts, and is not due, can wait.
@@ -37,10 +41,14 @@ func priorityOf(now time.Time, at *cnatv1alpha1.At, initial bool) int {
 
 // priority is the place in the queue that a plan's next look has; nil: as it was.
 func (p plan) priority() *int {
-	if p.step != stepWait {
+	switch p.step {
+	case stepWait:
+		return ptr.To(lookPriority)
+	case stepLook:
+		return ptr.To(duePriority)
+	default:
 		return nil
 	}
-	return ptr.To(duePriority) // the next look is when it is due
 }
 
 // atHandler enqueues Ats by their priority.

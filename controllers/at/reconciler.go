@@ -47,6 +47,8 @@ type Reconciler struct {
 	CommandImage string
 	// Workers is the number of Ats that are reconciled side by side. Default: 1.
 	Workers int
+
+	looks looks // at the Ats that are due in moments
 }
 
 // +kubebuilder:rbac:groups=cnat.programming-kubernetes.info,resources=ats,verbs=get;list;watch;delete
@@ -113,6 +115,8 @@ func atOfPod(_ context.Context, pod client.Object) []reconcile.Request {
 
 // Reconcile brings one At one step further: read, decide, act, and report last.
 func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
+	seen := observation{now: r.Clock.Now()}
+	last := r.looks.take(req.NamespacedName)
 	at := &cnatv1alpha1.At{}
 	err := r.Client.Get(ctx, req.NamespacedName, at)
 	if apierrors.IsNotFound(err) {
@@ -121,7 +125,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	if err != nil {
 		return ctrl.Result{}, fmt.Errorf("reading the At: %w", err)
 	}
-	next, seen, err := r.plan(ctx, at)
+	next, err := r.plan(ctx, at, &seen, last)
 	if err != nil {
 		return ctrl.Result{}, err
 	}
@@ -134,34 +138,39 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	if err := r.release(ctx, req.NamespacedName, at); err != nil {
 		return ctrl.Result{}, err
 	}
+	if next.wait > 0 { // no later for the time that all this took
+		next.wait = max(next.wait-r.Clock.Since(seen.now), 1)
+	}
 	return ctrl.Result{RequeueAfter: next.wait, Priority: next.priority()}, seen.problem(next)
 }
 
 // plan decides what to do about an At. The cache may be behind the API server:
 // no Job is made, none called lost, and no At given up, on its word alone. What
 // is read live instead is left in at and in the observation.
-func (r *Reconciler) plan(ctx context.Context, at *cnatv1alpha1.At) (plan, observation, error) {
-	seen := observation{now: r.Clock.Now()}
-	var err error
+//
+// last is the last look at the At.
+func (r *Reconciler) plan(ctx context.Context, at *cnatv1alpha1.At, seen *observation, last look) (next plan, err error) {
 	if seen.job, err = r.getJob(ctx, r.Client, at); err != nil {
-		return plan{}, seen, err
+		return plan{}, err
 	}
-	next := decide(seen.now, at, seen.job)
-	if next.step == stepStart {
-		// The status may name a Job that is gone since, or the At be moved or cancelled.
-		if err := r.APIReader.Get(ctx, client.ObjectKeyFromObject(at), at); err != nil {
-			if apierrors.IsNotFound(err) {
-				return plan{step: stepNone}, seen, nil
-			}
-			return plan{}, seen, fmt.Errorf("reading the At: %w", err)
+	next = decide(seen.now, at, seen.job)
+	if next.step == stepLook || next.step == stepStart {
+		last, err = r.look(ctx, at, seen.now, last)
+		if apierrors.IsNotFound(err) {
+			return plan{step: stepNone}, nil
 		}
-		next = decide(seen.now, at, seen.job)
+		if err != nil {
+			return plan{}, err
+		}
+		if next = decide(seen.now, at, seen.job); next.step == stepLook {
+			r.looks.keep(client.ObjectKeyFromObject(at), last)
+		}
 	}
 	if next.step == stepLost || next.step == stepMiss || next.step == stepCancel {
 		if seen.job, err = r.getJob(ctx, r.APIReader, at); err != nil {
-			return plan{}, seen, err
+			return plan{}, err
 		}
 		next = decide(seen.now, at, seen.job)
 	}
-	return next, seen, nil
+	return next, nil
 }

@@ -39,7 +39,7 @@ func nextStatus(at *cnatv1alpha1.At, seen observation) cnatv1alpha1.AtStatus {
 	}
 
 	switch seen.step {
-	case stepWait:
+	case stepWait, stepLook:
 		proceed(&next, seen, cnatv1alpha1.ReasonScheduled, nil)
 	case stepSuspend:
 		proceed(&next, seen, cnatv1alpha1.ReasonSuspended, nil)

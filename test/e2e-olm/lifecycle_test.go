@@ -159,6 +159,7 @@ var _ = Describe("From the catalog to the removal", Ordered, func() {
 	It("shows what is wrong with OperatorGroups", beWithoutGroup)
 	It("shows that the operator's image is not there", missImage)
 	It("shows what is wrong with a catalog", beWrongCatalogs)
+	It("is installed by the README's Subscription", followREADME)
 	It("is run, upgraded and cleaned up by operator-sdk", typeCommands)
 })
 

@@ -1,6 +1,8 @@
 package e2eolm
 
 import (
+	"strings"
+
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	"github.com/operator-framework/api/pkg/operators/v1alpha1"
@@ -14,27 +16,28 @@ func objectMeta(namespace, name string) metav1.ObjectMeta {
 	return metav1.ObjectMeta{Namespace: namespace, Name: name}
 }
 
-// typeCommands runs what docs/admin-guide.md gives for a closed network; on a public cluster the two images are left out.
+// typeCommands runs the README's commands for operator-sdk, with the local registry for the public one, and with what
+// docs/admin-guide.md adds for a closed network.
 func typeCommands(ctx SpecContext) {
-	const namespace, bundle = "e2e-olm-sdk", registry + "/cnat-operator-bundle:v"
+	const namespace = "e2e-olm-sdk"
 	makeNamespace(ctx, namespace)
-	sdk := func(args ...string) string {
+	commands := readme("OLM, by operator-sdk")
+	Expect(commands).To(HaveLen(3))
+	local := strings.NewReplacer("example.com/", registry+"/", "-n default", "-n "+namespace)
+	sdk := func(line, flags string) {
 		GinkgoHelper()
-		output, err := run(ctx, "operator-sdk", append(args, "--namespace="+namespace, "--timeout=5m")...)
-		Expect(err).NotTo(HaveOccurred(), output)
-		return output
+		tell("%s: %s", line, typeIn(ctx, local.Replace(line)+" --timeout=5m"+flags))
 	}
-	tell("run bundle: %s", lastLine(sdk("run", "bundle", bundle+"0.1.0",
-		"--index-image="+registry+"/operator-framework/opm:latest", "--decompression-image="+registry+"/ubi9/ubi:9.7")))
+	sdk(commands[0], " --index-image="+registry+"/operator-framework/opm:latest --decompression-image="+registry+"/ubi9/ubi:9.7")
 	awaitInstalled(ctx, namespace, before)
 	Expect(k8s.Create(ctx, dueNow(namespace))).To(Succeed())
 	awaitPhase(ctx, namespace, "mode", cnatv1alpha1.AtSucceeded)
 
-	tell("run bundle-upgrade: %s", lastLine(sdk("run", "bundle-upgrade", bundle+"0.2.0")))
+	sdk(commands[1], "")
 	awaitInstalled(ctx, namespace, now)
 
 	Expect(k8s.DeleteAllOf(ctx, &cnatv1alpha1.At{}, client.InNamespace(namespace))).To(Succeed())
-	tell("cleanup: %s", lastLine(sdk("cleanup", packageName)))
+	sdk(commands[2], "")
 	for _, list := range []client.ObjectList{&v1alpha1.SubscriptionList{}, &v1alpha1.CatalogSourceList{}} {
 		Expect(k8s.List(ctx, list, client.InNamespace(namespace))).To(Succeed())
 		Expect(list).To(HaveField("Items", BeEmpty()))

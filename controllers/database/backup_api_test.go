@@ -2,7 +2,6 @@ package database
 
 import (
 	"fmt"
-	"maps"
 	"strings"
 	"testing"
 
@@ -10,126 +9,11 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	v1 "example.com/cnat-operator/api/database/v1"
 )
-
-func TestSchedules(t *testing.T) {
-	namespace := newNamespace(t)
-	for schedule, good := range map[string]bool{
-		"30 3 * * *": true, "*/5 * * * *": true, "0,15,30-45/5 0-23 1,15 jan-MAR,12 Mon-fri": true, "0  0 ? * 0": true,
-		"00 03 01 01 6": true, "@daily": true, "@hourly": true, "5/10 * * * *": true,
-		"": false, "30 3 * *": false, "30 3 * * * *": false, "60 3 * * *": false, "30 24 * * *": false, "30 3 0 * *": false,
-		"30 3 32 * *": false, "30 3 * 13 *": false, "30 3 * * 7": false, "30 3 * * sunday": false, "*/0 * * * *": false,
-		"@every 5m": false, "@often": false, "@Daily": false, "TZ=UTC 30 3 * * *": false, "daily": false, "30 3 * * *\n": false, "5,,6 * * * *": false,
-	} {
-		db := newDatabase(namespace, "blog").build()
-		object := map[string]any{"schedule": schedule}
-		err := createWith(t, db, map[string]any{"backup": object})
-		if (err == nil) != good || err != nil && !strings.Contains(err.Error(), "spec.backup.schedule") {
-			t.Errorf("%q: %v", schedule, err)
-		}
-		if !good {
-			continue
-		}
-		// What the API has let in must be one to a CronJob too.
-		cronJob := named(&batchv1.CronJob{Spec: batchv1.CronJobSpec{
-			Schedule: schedule, JobTemplate: batchv1.JobTemplateSpec{Spec: batchv1.JobSpec{Template: corev1.PodTemplateSpec{Spec: corev1.PodSpec{
-				RestartPolicy: corev1.RestartPolicyNever, Containers: []corev1.Container{{Name: "c", Image: "i"}},
-			}}}},
-		}}, namespace, "c")
-		if err := api.Create(t.Context(), cronJob, client.DryRunAll); err != nil {
-			t.Errorf("%q: %v", schedule, err)
-		}
-	}
-}
-
-// createWith tries to create a Database with more in its spec, which may be what the Go types can't say.
-func createWith(t *testing.T, db *v1.Database, more map[string]any) error {
-	t.Helper()
-	content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(db)
-	if err != nil {
-		t.Fatal(err)
-	}
-	spec, ok := content["spec"].(map[string]any)
-	if !ok {
-		t.Fatal("no spec")
-	}
-	maps.Copy(spec, more)
-	object := &unstructured.Unstructured{Object: content}
-	object.SetGroupVersionKind(v1.GroupVersion.WithKind("Database"))
-	return api.Create(t.Context(), object, client.DryRunAll)
-}
-
-func TestBackupIsRefused(t *testing.T) {
-	namespace := newNamespace(t)
-	for _, test := range []struct {
-		name string
-		spec map[string]any
-		// wants are all in the message; none: it is accepted.
-		wants []string
-	}{
-		{"no more than that", map[string]any{"backup": map[string]any{}}, nil},
-		{"a time zone", map[string]any{"backup": map[string]any{"schedule": "@daily", "timeZone": "Europe/Berlin"}}, nil},
-		{"UTC", map[string]any{"backup": map[string]any{"schedule": "@daily", "timeZone": "Etc/UTC"}}, nil},
-		{"a zone that is not there", map[string]any{"backup": map[string]any{"schedule": "@daily", "timeZone": "Mars/Olympus"}}, []string{"spec.backup.timeZone", "for example Europe/Berlin"}},
-		{"an offset", map[string]any{"backup": map[string]any{"schedule": "@daily", "timeZone": "+02:00"}}, []string{"spec.backup.timeZone", "for example Europe/Berlin"}},
-		{"the node's zone", map[string]any{"backup": map[string]any{"schedule": "@daily", "timeZone": "Local"}}, []string{"spec.backup.timeZone", "for example Europe/Berlin"}},
-		{"a time zone of no schedule", map[string]any{"backup": map[string]any{"timeZone": "Europe/Berlin"}}, []string{"spec.backup", "set backup.schedule, or remove backup.timeZone"}},
-		{"nothing to keep", map[string]any{"backup": map[string]any{"retain": 0}}, []string{"spec.backup.retain"}},
-		{"a volume too small", map[string]any{"backup": map[string]any{"storage": map[string]any{"size": "1Mi"}}}, []string{"spec.backup.storage.size", "256Mi or more"}},
-		{"the newest dump", map[string]any{"restoreFrom": map[string]any{"database": "old"}}, nil},
-		{"a dump", map[string]any{"restoreFrom": map[string]any{"database": "old", "dump": "old-20260131T033000Z.dump"}}, nil},
-		{"a dump of nobody", map[string]any{"restoreFrom": map[string]any{"dump": "x.dump"}}, []string{"spec.restoreFrom.database"}},
-		{"a dump elsewhere", map[string]any{"restoreFrom": map[string]any{"database": "old", "dump": "../x.dump"}}, []string{"spec.restoreFrom.dump", "without a folder"}},
-		{"no Database's name", map[string]any{"restoreFrom": map[string]any{"database": "Old"}}, []string{"spec.restoreFrom.database", "lower-case"}},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			err := createWith(t, newDatabase(namespace, "blog").build(), test.spec)
-			if len(test.wants) == 0 && err != nil || len(test.wants) > 0 && err == nil {
-				t.Fatal(err)
-			}
-			for _, want := range test.wants {
-				if !strings.Contains(err.Error(), want) {
-					t.Errorf("the message lacks %q: %v", want, err)
-				}
-			}
-		})
-	}
-}
-
-func TestBackupChanges(t *testing.T) {
-	namespace := newNamespace(t)
-	restore := v1.DatabaseRestore{Database: "old", Dump: "latest"}
-	for _, test := range []struct {
-		name          string
-		before, after func(*v1.DatabaseSpec)
-		want          string
-	}{
-		{"backups later", nil, func(s *v1.DatabaseSpec) { s.Backup = &v1.DatabaseBackup{} }, ""},
-		{"no backups any more", func(s *v1.DatabaseSpec) { s.Backup = &v1.DatabaseBackup{} }, func(s *v1.DatabaseSpec) { s.Backup = nil }, ""},
-		{
-			"a smaller volume for dumps", func(s *v1.DatabaseSpec) { s.Backup = &v1.DatabaseBackup{} },
-			func(s *v1.DatabaseSpec) { s.Backup.Storage.Size = quantity("512Mi") }, "storage.size can't shrink",
-		},
-		{"a dump to begin with, too late", nil, func(s *v1.DatabaseSpec) { s.RestoreFrom = restore }, "spec.restoreFrom can't be set or changed later"},
-		{
-			"another dump", func(s *v1.DatabaseSpec) { s.RestoreFrom = restore },
-			func(s *v1.DatabaseSpec) { s.RestoreFrom.Dump = "other.dump" }, "spec.restoreFrom can't be set or changed later",
-		},
-		{
-			"the dump no more", func(s *v1.DatabaseSpec) { s.RestoreFrom = restore },
-			func(s *v1.DatabaseSpec) { s.RestoreFrom = v1.DatabaseRestore{} }, "",
-		},
-		{"something else", func(s *v1.DatabaseSpec) { s.RestoreFrom = restore }, func(s *v1.DatabaseSpec) { s.Image = "postgres:18.1" }, ""},
-	} {
-		t.Run(test.name, func(t *testing.T) { checkEdit(t, namespace, test.before, test.after, test.want) })
-	}
-}
 
 // endJob plays the kubelet and the Job controller.
 func endJob(t *testing.T, job *batchv1.Job, end batchv1.JobConditionType, state corev1.ContainerState) {
@@ -300,21 +184,4 @@ func TestRestoreThenNoMoreMount(t *testing.T) {
 		t.Errorf("init containers are %+v, status %s", init, encoded(t, db.Status))
 	}
 	waitEvent(t, db, "Restored")
-}
-
-// What only a CronJob finds wrong.
-func TestScheduleOnlyCronJobRefuses(t *testing.T) {
-	t.Parallel()
-	namespace := newNamespace(t)
-	startOperator(t, namespace, operatorOptions{})
-	db := newDatabase(namespace, "blog").create(t)
-	becomeReady(t, db)
-	update(t, db, func() { db.Spec.Backup = &v1.DatabaseBackup{Schedule: "30-5 * * * *"} })
-	waitCondition(t, db, v1.ConditionStalled, metav1.ConditionTrue, v1.ReasonReleaseFailed)
-	stalled := meta.FindStatusCondition(db.Status.Conditions, v1.ConditionStalled)
-	if !strings.Contains(stalled.Message, "schedule") || !strings.Contains(stalled.Message, "30-5") {
-		t.Error(stalled.Message)
-	}
-	update(t, db, func() { db.Spec.Backup.Schedule = "5-30 * * * *" })
-	becomeReady(t, db)
 }

@@ -4,10 +4,12 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -184,4 +186,50 @@ func TestRestoreThenNoMoreMount(t *testing.T) {
 		t.Errorf("init containers are %+v, status %s", init, encoded(t, db.Status))
 	}
 	waitEvent(t, db, "Restored")
+}
+
+// A CronJob that the API server refuses takes nothing from the server, which has all that the spec asks of it.
+func TestBackupThatIsRefusedLeavesTheServerReady(t *testing.T) {
+	t.Parallel()
+	namespace := newNamespace(t)
+	quota := named(&corev1.ResourceQuota{}, namespace, "none")
+	none := corev1.ResourceList{"count/cronjobs.batch": resource.MustParse("0")}
+	quota.Spec.Hard = none
+	if err := api.Create(t.Context(), quota); err != nil {
+		t.Fatal(err)
+	}
+	// The quota's controller is not here.
+	quota.Status = corev1.ResourceQuotaStatus{Hard: none, Used: none}
+	if err := api.Status().Update(t.Context(), quota); err != nil {
+		t.Fatal(err)
+	}
+	startOperator(t, namespace, operatorOptions{})
+	db := newDatabase(namespace, "blog").create(t)
+	becomeReady(t, db)
+	since := meta.FindStatusCondition(db.Status.Conditions, v1.ConditionReady).LastTransitionTime
+	time.Sleep(time.Second) // Times in a status are whole seconds.
+	update(t, db, func() { db.Spec.Backup = &v1.DatabaseBackup{Schedule: "30 3 * * *"} })
+	waitCondition(t, db, v1.ConditionStalled, metav1.ConditionTrue, v1.ReasonReleaseFailed)
+	stalled := meta.FindStatusCondition(db.Status.Conditions, v1.ConditionStalled)
+	if !strings.Contains(stalled.Message, "blog-backup") || !strings.Contains(stalled.Message, "exceeded quota") {
+		t.Error(stalled.Message)
+	}
+	ready := meta.FindStatusCondition(db.Status.Conditions, v1.ConditionReady)
+	if ready.Status != metav1.ConditionTrue || !ready.LastTransitionTime.Equal(&since) {
+		t.Errorf("since %s, now %+v", since, ready)
+	}
+
+	// What the server itself is made of still is rolled out, and says how it goes.
+	update(t, db, func() { db.Spec.Image = "example.com/postgres:18.9" })
+	waitCondition(t, db, v1.ConditionReady, metav1.ConditionFalse, v1.ReasonStarting)
+	becomeReady(t, db)
+	waitCondition(t, db, v1.ConditionStalled, metav1.ConditionTrue, v1.ReasonReleaseFailed)
+
+	if err := api.Delete(t.Context(), quota); err != nil {
+		t.Fatal(err)
+	}
+	waitCondition(t, db, v1.ConditionStalled, metav1.ConditionFalse, v1.ReasonNotStalled)
+	if err := get(t, named(&batchv1.CronJob{}, namespace, "blog-backup")); err != nil {
+		t.Error(err)
+	}
 }

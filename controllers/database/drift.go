@@ -27,6 +27,16 @@ type owned struct {
 	cronJob *batchv1.CronJob
 	// drift names each object that is missing or not as the chart made it, with its version where it has one.
 	drift []string
+	// serverDrift: one of them is the server's, and not only for backups.
+	serverDrift bool
+}
+
+// add notes an object with drift.
+func (o *owned) add(object client.Object, what string) {
+	o.drift = append(o.drift, what)
+	if object.GetLabels()[labelComponent] != componentBackup {
+		o.serverDrift = true
+	}
 }
 
 // inspect compares the chart's objects with those in the cache.
@@ -41,7 +51,7 @@ func (r *Reconciler) inspect(ctx context.Context, objects helm.Objects) (owned, 
 		live := want.DeepCopyObject().(client.Object)
 		err = r.Client.Get(ctx, client.ObjectKeyFromObject(want), live)
 		if apierrors.IsNotFound(err) {
-			found.drift = append(found.drift, name+" (missing)")
+			found.add(want, name+" (missing)")
 			continue
 		}
 		if err != nil {
@@ -58,7 +68,7 @@ func (r *Reconciler) inspect(ctx context.Context, objects helm.Objects) (owned, 
 			return found, fmt.Errorf("compare %s: %w", name, err)
 		}
 		if !same {
-			found.drift = append(found.drift, fmt.Sprintf("%s (changed, version %s)", name, live.GetResourceVersion()))
+			found.add(want, fmt.Sprintf("%s (changed, version %s)", name, live.GetResourceVersion()))
 		}
 	}
 	return found, nil

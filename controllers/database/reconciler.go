@@ -9,7 +9,6 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/tools/events"
 	"k8s.io/utils/clock"
@@ -88,7 +87,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 	if err := r.report(ctx, db, statusFor(db, seen), seen.events()); err != nil {
 		return retry(err)
 	}
-	if meta.IsStatusConditionTrue(db.Status.Conditions, v1.ConditionReady) {
+	if rolledOut(seen, db.Status.Conditions) {
 		r.turns.end(db.UID)
 	}
 	return ctrl.Result{RequeueAfter: seen.recheck()}, nil
@@ -148,6 +147,7 @@ func (r *Reconciler) ensure(ctx context.Context, db *v1.Database) (*observation,
 	if seen.release, err = r.ensureRelease(ctx, db, values, found.drift); err != nil {
 		return seen, err
 	}
+	seen.release.spare(found.serverDrift)
 	return seen, r.watchServer(ctx, db, seen, found)
 }
 

@@ -149,6 +149,14 @@ func afterAction(do action, in situation, stored *helm.Release, err error, drift
 	}
 }
 
+// spare takes the server out of a failure that does not touch it: it was, before the attempt, already all that the spec
+// asks, and what the API server refuses is only for backups.
+func (r *releaseResult) spare(serverDrift bool) {
+	if r.problem != nil && r.problem.reason == v1.ReasonReleaseFailed && !serverDrift {
+		r.problem.serving, r.current = true, true
+	}
+}
+
 func attempted(known v1.ReleaseStatus) time.Time {
 	if known.LastAttemptTime == nil {
 		return time.Time{}
@@ -156,12 +164,13 @@ func attempted(known v1.ReleaseStatus) time.Time {
 	return known.LastAttemptTime.Time
 }
 
-// lastMessage is what the condition Stalled says.
+// lastMessage is what the condition Stalled says of a release that failed.
 func lastMessage(db *v1.Database) string {
-	if stalled := meta.FindStatusCondition(db.Status.Conditions, v1.ConditionStalled); stalled != nil {
-		return stalled.Message
+	stalled := meta.FindStatusCondition(db.Status.Conditions, v1.ConditionStalled)
+	if stalled == nil || stalled.Reason != v1.ReasonReleaseFailed {
+		return ""
 	}
-	return ""
+	return stalled.Message
 }
 
 // turnResult is the report while another Database is upgraded.
@@ -186,6 +195,9 @@ func waitResult(do action, in situation, said string) releaseResult {
 	default:
 		if said == "" && in.stored != nil {
 			said = in.stored.Description
+		}
+		if said == "" {
+			said = fmt.Sprintf("release %s failed, and is tried again in %s", in.known.Name, do.wait.Round(time.Second))
 		}
 		result.problem = newProblem(v1.ReasonReleaseFailed, "%s", said)
 	}

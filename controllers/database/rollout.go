@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -24,6 +25,11 @@ const defaultRollouts = 1
 func isRollout(db *v1.Database, in situation) bool {
 	return in.state == stateOutdated && db.Status.ObservedGeneration == db.Generation &&
 		meta.IsStatusConditionTrue(db.Status.Conditions, v1.ConditionReady)
+}
+
+// rolledOut tells whether a pass ends the turn of a Database: its server is ready, and nothing of its release failed.
+func rolledOut(seen *observation, conditions []metav1.Condition) bool {
+	return seen.release.problem == nil && meta.IsStatusConditionTrue(conditions, v1.ConditionReady)
 }
 
 // turns are the Databases that this process gave a turn to, and that the cache may not show to have one.

@@ -58,6 +58,29 @@ func TestTurns(t *testing.T) {
 	take(two, 1, "")
 }
 
+// A Database whose server is ready, and whose backups the newer chart spoils, keeps its turn: the rest must not follow.
+func TestTurnEndsOnlyOnceNothingFailed(t *testing.T) {
+	for _, test := range []struct {
+		name string
+		seen observation
+		ends bool
+	}{
+		{"ready", observation{release: releaseResult{current: true}, server: serverState{ready: true}}, true},
+		{"not ready", observation{release: releaseResult{current: true}}, false},
+		{"ready, with a failure", observation{
+			release: releaseResult{current: true, problem: &problem{reason: v1.ReasonReleaseFailed, serving: true}},
+			server:  serverState{ready: true},
+		}, false},
+	} {
+		db := newDatabase("ns", "one").build()
+		test.seen.release.status = v1.ReleaseStatus{Name: "one-database", RolloutTime: &metav1.Time{}}
+		status := statusFor(db, &test.seen)
+		if ends := rolledOut(&test.seen, status.Conditions); ends != test.ends || (status.Release.RolloutTime == nil) != test.ends {
+			t.Errorf("%s: %t, %+v", test.name, ends, status.Release)
+		}
+	}
+}
+
 func rolloutDatabase(name string) *v1.Database {
 	return &v1.Database{ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: name, UID: types.UID(name)}}
 }

@@ -85,7 +85,9 @@ func statusFor(db *v1.Database, seen *observation) v1.DatabaseStatus {
 	if ready.Status == metav1.ConditionTrue {
 		// What the readiness probe compares the server's encoding with.
 		status.Encoding, _ = canonicalEncoding(db.Spec.Encoding)
-		status.Release.RolloutTime = nil
+		if seen.release.problem == nil {
+			status.Release.RolloutTime = nil
+		}
 		if seen.server.version != "" {
 			status.ServerVersion, status.Image = seen.server.version, seen.image
 		}

@@ -46,6 +46,14 @@ func TestStatus(t *testing.T) {
 			"False ReleaseFailed", "False ReleaseFailed", "True ReleaseFailed", "",
 		},
 		{
+			"the release failed, but not for the server",
+			observation{
+				release: releaseResult{current: true, problem: &problem{reason: v1.ReasonReleaseFailed, message: "x", serving: true}},
+				server:  serverState{ready: true},
+			},
+			"True Ready", "False Reconciled", "True ReleaseFailed", "UTF8",
+		},
+		{
 			"the image is not there",
 			observation{release: releaseResult{current: true}, server: serverState{problem: stuck(v1.ReasonImagePullFailed)}},
 			"False ImagePullFailed", "False ImagePullFailed", "True ImagePullFailed", "",

@@ -10,15 +10,26 @@ import (
 )
 
 // After all that the tests made it do, the operator is well.
-var _ = AfterSuite(func(ctx SpecContext) {
+var _ = AfterSuite(func(ctx SpecContext) { expectOperatorWell(ctx) })
+
+// operatorPods are those of all replicas.
+func operatorPods(ctx SpecContext) []corev1.Pod {
+	GinkgoHelper()
+	pods := &corev1.PodList{}
+	Expect(k8s.List(ctx, pods, client.InNamespace(operatorNamespace), client.MatchingLabels{"control-plane": "controller-manager"})).To(Succeed())
+	return pods.Items
+}
+
+// expectOperatorWell looks at the operator as it runs now, from the start of its pods.
+func expectOperatorWell(ctx SpecContext) {
+	GinkgoHelper()
 	By("asking whether the operator lacked a right")
 	Expect(operatorLog()).NotTo(MatchRegexp(`cannot \w+ resource`))
 
 	By("asking whether the operator ever restarted")
-	pods := &corev1.PodList{}
-	Expect(k8s.List(ctx, pods, client.InNamespace(operatorNamespace), client.MatchingLabels{"control-plane": "controller-manager"})).To(Succeed())
-	Expect(pods.Items).NotTo(BeEmpty())
-	for _, pod := range pods.Items {
+	pods := operatorPods(ctx)
+	Expect(pods).NotTo(BeEmpty())
+	for _, pod := range pods {
 		for _, status := range pod.Status.ContainerStatuses {
 			if status.RestartCount == 0 {
 				continue
@@ -29,4 +40,4 @@ var _ = AfterSuite(func(ctx SpecContext) {
 			Expect(string(output)).To(ContainSubstring("leader election lost"), pod.Name)
 		}
 	}
-})
+}

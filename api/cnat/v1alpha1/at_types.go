@@ -3,82 +3,6 @@ package v1alpha1
 import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/types"
-)
-
-// AtPhase is where an At is in its life. It only moves forward: Pending,
-// Running, then one of the others, which are final.
-//
-// +kubebuilder:validation:Enum=Pending;Running;Succeeded;Failed;Cancelled;Missed
-type AtPhase string
-
-const (
-	// AtPending means that no container has started: the At is not due yet, or
-	// its pod is being scheduled or its image pulled.
-	AtPending AtPhase = "Pending"
-	// AtRunning means that a container has started.
-	AtRunning AtPhase = "Running"
-	// AtSucceeded means that all containers ended with exit code 0.
-	AtSucceeded AtPhase = "Succeeded"
-	// AtFailed means that the run ended otherwise. It is not tried again.
-	AtFailed AtPhase = "Failed"
-	// AtCancelled means that spec.cancel ended the run, or kept it from starting.
-	AtCancelled AtPhase = "Cancelled"
-	// AtMissed means that the run could not be started by its starting deadline,
-	// and never will be.
-	AtMissed AtPhase = "Missed"
-)
-
-// Condition types of an At. As for a Job, Complete or Failed says that it is over.
-const (
-	// ConditionComplete is True once the run has succeeded.
-	ConditionComplete = "Complete"
-	// ConditionFailed is True once the run has failed, was cancelled or missed.
-	ConditionFailed = "Failed"
-	// ConditionSuspended is True while spec.suspend keeps the run from starting.
-	ConditionSuspended = "Suspended"
-	// ConditionStalled is True while the run is held up by something that a
-	// person must mend. The run goes on by itself after that.
-	ConditionStalled = "Stalled"
-)
-
-// Reasons of an At's conditions.
-const (
-	// ReasonScheduled: the At waits for its time.
-	ReasonScheduled = "Scheduled"
-	// ReasonRunning: the At's Job exists and has not finished.
-	ReasonRunning = "Running"
-	// ReasonSucceeded: all containers ended with exit code 0.
-	ReasonSucceeded = "Succeeded"
-	// ReasonContainerFailed: a container ended with another exit code than 0.
-	ReasonContainerFailed = "ContainerFailed"
-	// ReasonJobFailed: the Job failed, and no container's exit code tells why,
-	// as when its pod was deleted.
-	ReasonJobFailed = "JobFailed"
-	// ReasonJobDeleted: the Job was deleted before it finished. The At does not
-	// run again, since the containers may have run already.
-	ReasonJobDeleted = "JobDeleted"
-	// ReasonDeadlineExceeded: the run took longer than activeDeadlineSeconds.
-	ReasonDeadlineExceeded = "DeadlineExceeded"
-	// ReasonPendingDeadlineExceeded: no container started within
-	// pendingDeadlineSeconds; the message says what it waited for.
-	ReasonPendingDeadlineExceeded = "PendingDeadlineExceeded"
-	// ReasonStartingDeadlineExceeded: the run could not be started within
-	// startingDeadlineSeconds of its time.
-	ReasonStartingDeadlineExceeded = "StartingDeadlineExceeded"
-	// ReasonCancelled: spec.cancel was set.
-	ReasonCancelled = "Cancelled"
-	// ReasonSuspended: spec.suspend is set.
-	ReasonSuspended = "Suspended"
-	// ReasonJobRefused: the API server refused the Job; the message has its words.
-	ReasonJobRefused = "JobRefused"
-	// ReasonNameConflict: an object that is not the At's has the Job's name.
-	ReasonNameConflict = "NameConflict"
-	// ReasonPodNotStarting: the kubelet can't start a container, as when its
-	// image can't be pulled; the message has its words.
-	ReasonPodNotStarting = "PodNotStarting"
-	// ReasonPodUnschedulable: no node takes the pod; the message says why.
-	ReasonPodUnschedulable = "PodUnschedulable"
 )
 
 // AtSpec says what to run, and when.
@@ -201,88 +125,6 @@ type AtSpec struct {
 	Template *corev1.PodTemplateSpec `json:"template,omitempty"`
 }
 
-// AtStatus is what the operator has seen of an At's run.
-//
-// +kubebuilder:validation:MinProperties=1
-type AtStatus struct {
-	// conditions are Complete, Failed, Suspended and Stalled. At most one of
-	// Complete and Failed is ever True, and then the At is over.
-	// +optional
-	// +listType=map
-	// +listMapKey=type
-	// +kubebuilder:validation:MaxItems=16
-	// +operator-sdk:csv:customresourcedefinitions:type=status,displayName="Conditions",xDescriptors={"urn:alm:descriptor:io.kubernetes.conditions"}
-	Conditions []metav1.Condition `json:"conditions,omitempty"`
-
-	// observedGeneration is the generation of the spec that the status tells of.
-	// +optional
-	// +kubebuilder:validation:Minimum=1
-	// +operator-sdk:csv:customresourcedefinitions:type=status,displayName="Observed Generation",xDescriptors={"urn:alm:descriptor:com.tectonic.ui:number","urn:alm:descriptor:com.tectonic.ui:advanced"}
-	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
-
-	// phase is Pending until a container has started, then Running, then one
-	// of Succeeded, Failed, Cancelled and Missed.
-	// +optional
-	// +operator-sdk:csv:customresourcedefinitions:type=status,displayName="Phase",xDescriptors={"urn:alm:descriptor:io.kubernetes.phase"}
-	Phase AtPhase `json:"phase,omitempty"`
-
-	// scheduledTime is when the run is, or was, due.
-	// +optional
-	// +operator-sdk:csv:customresourcedefinitions:type=status,displayName="Scheduled Time",xDescriptors={"urn:alm:descriptor:com.tectonic.ui:text"}
-	ScheduledTime *metav1.Time `json:"scheduledTime,omitempty"`
-
-	// jobName names the Job that is the run. An At has one Job, ever.
-	// +optional
-	// +kubebuilder:validation:MinLength=1
-	// +kubebuilder:validation:MaxLength=63
-	// +operator-sdk:csv:customresourcedefinitions:type=status,displayName="Job Name",xDescriptors={"urn:alm:descriptor:io.kubernetes:Job"}
-	JobName string `json:"jobName,omitempty"`
-
-	// jobUID is the UID of that Job: another one of the same name is not the run.
-	// +optional
-	// +operator-sdk:csv:customresourcedefinitions:type=status,displayName="Job UID",xDescriptors={"urn:alm:descriptor:com.tectonic.ui:text","urn:alm:descriptor:com.tectonic.ui:advanced"}
-	JobUID types.UID `json:"jobUID,omitempty"` //nolint:kubeapilinter // the marker for a least length takes no external type
-
-	// startTime is when the first container started.
-	// +optional
-	// +operator-sdk:csv:customresourcedefinitions:type=status,displayName="Start Time",xDescriptors={"urn:alm:descriptor:com.tectonic.ui:text"}
-	StartTime *metav1.Time `json:"startTime,omitempty"`
-
-	// startLatency is how late the run was started: from the time that it was
-	// due, or from the At's creation if that was later, to the creation of its Job.
-	// +optional
-	// +operator-sdk:csv:customresourcedefinitions:type=status,displayName="Start Latency",xDescriptors={"urn:alm:descriptor:com.tectonic.ui:text"}
-	StartLatency *metav1.Duration `json:"startLatency,omitempty"`
-
-	// completionTime is when the last container ended, or when the run was
-	// found to be over.
-	// +optional
-	// +operator-sdk:csv:customresourcedefinitions:type=status,displayName="Completion Time",xDescriptors={"urn:alm:descriptor:com.tectonic.ui:text"}
-	CompletionTime *metav1.Time `json:"completionTime,omitempty"`
-
-	// exitCode is 0, or that of the first container, in the order of the spec,
-	// that ended with another.
-	// +optional
-	// +operator-sdk:csv:customresourcedefinitions:type=status,displayName="Exit Code",xDescriptors={"urn:alm:descriptor:com.tectonic.ui:number"}
-	ExitCode *int32 `json:"exitCode,omitempty"`
-
-	// reason is that of the condition that tells most: Complete or Failed when
-	// the At is over, else Stalled or Suspended if one of them holds.
-	// +optional
-	// +kubebuilder:validation:MinLength=1
-	// +kubebuilder:validation:MaxLength=1024
-	// +operator-sdk:csv:customresourcedefinitions:type=status,displayName="Reason",xDescriptors={"urn:alm:descriptor:io.kubernetes.phase:reason"}
-	Reason string `json:"reason,omitempty"`
-
-	// message says why the run failed, or is held up: the end of the
-	// container's termination message or log, or the API server's words.
-	// +optional
-	// +kubebuilder:validation:MinLength=1
-	// +kubebuilder:validation:MaxLength=4096
-	// +operator-sdk:csv:customresourcedefinitions:type=status,displayName="Message",xDescriptors={"urn:alm:descriptor:com.tectonic.ui:text"}
-	Message string `json:"message,omitempty"`
-}
-
 // At runs containers once, at a given time, "cloud native at". When it is due,
 // the operator makes one Job of it. Deleting the At deletes the Job.
 //
@@ -318,16 +160,6 @@ type At struct {
 	// status is what the operator has seen of the run.
 	// +optional
 	Status AtStatus `json:"status,omitempty,omitzero"`
-}
-
-// Finished tells whether the At is over: its phase is final.
-func (s *AtStatus) Finished() bool {
-	switch s.Phase {
-	case AtSucceeded, AtFailed, AtCancelled, AtMissed:
-		return true
-	default:
-		return false
-	}
 }
 
 // DueTime is when the run is due.

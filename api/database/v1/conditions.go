@@ -1,0 +1,56 @@
+package v1
+
+// Types of a Database's conditions.
+const (
+	// ConditionReady is True when the server takes a login of the user with the encoding that was asked for.
+	ConditionReady = "Ready"
+	// ConditionProgressing is True while the operator or the cluster works on the Database.
+	ConditionProgressing = "Progressing"
+	// ConditionStalled is True when a person must do something.
+	ConditionStalled = "Stalled"
+)
+
+// Reasons of a Database's conditions. docs tells what each one asks of its reader.
+const (
+	// ReasonReady: the server takes logins.
+	ReasonReady = "Ready"
+	// ReasonReconciled: nothing is left to do.
+	ReasonReconciled = "Reconciled"
+	// ReasonNotStalled: nothing waits for a person.
+	ReasonNotStalled = "NotStalled"
+	// ReasonInstalling: the release is being installed or upgraded, or the attempt before was cut short.
+	ReasonInstalling = "Installing"
+	// ReasonWaitingForTurn: the release is to be upgraded for a reason of the operator's, once other Databases have been.
+	ReasonWaitingForTurn = "WaitingForTurn"
+	// ReasonStarting: the release is installed and the server has not yet taken a login.
+	ReasonStarting = "Starting"
+	// ReasonDeleting: the Database is being deleted.
+	ReasonDeleting = "Deleting"
+	// ReasonSecretMissing: a Secret that the spec names, or a key of it, is not there.
+	ReasonSecretMissing = "SecretMissing"
+	// ReasonSecretInvalid: the password in the Secret is empty, or holds bytes that PostgreSQL can't take, or the
+	// certificate and the private key are no usable pair.
+	ReasonSecretInvalid = "SecretInvalid"
+	// ReasonNameConflict: a Secret or Helm release of the name that the operator needs belongs to somebody else.
+	ReasonNameConflict = "NameConflict"
+	// ReasonReleaseFailed: Helm could not install or upgrade the release.
+	ReasonReleaseFailed = "ReleaseFailed"
+	// ReasonUninstallFailed: Helm could not uninstall the release.
+	ReasonUninstallFailed = "UninstallFailed"
+	// ReasonImagePullFailed: the kubelet can't pull the image.
+	ReasonImagePullFailed = "ImagePullFailed"
+	// ReasonContainerConfig: the kubelet can't make the container.
+	ReasonContainerConfig = "ContainerConfigFailed"
+	// ReasonServerFailed: the server stops soon after it starts.
+	ReasonServerFailed = "ServerFailed"
+	// ReasonMonitoringFailed: the exporter stops soon after it starts, or the ServiceMonitor can't be made.
+	ReasonMonitoringFailed = "MonitoringFailed"
+	// ReasonMajorVersion: the image has another major version of PostgreSQL than the data.
+	ReasonMajorVersion = "MajorVersionChanged"
+	// ReasonUnschedulable: no node takes the pod.
+	ReasonUnschedulable = "Unschedulable"
+	// ReasonParametersRefused: the server does not take the settings in the spec, and runs on with those that it had.
+	ReasonParametersRefused = "ParametersRefused"
+	// ReasonStorageNotGrown: the volume is smaller than the spec says, and its storage class does not let it grow.
+	ReasonStorageNotGrown = "StorageNotGrown"
+)

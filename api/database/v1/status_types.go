@@ -1,0 +1,155 @@
+package v1
+
+import (
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// DatabaseStatus is what the operator saw.
+//
+// +kubebuilder:validation:MinProperties=1
+type DatabaseStatus struct {
+	// conditions tell how the Database is. Ready is True when the server takes a login of the user to the database with
+	// the encoding that was asked for. Progressing is True while the operator or the cluster works on it, and says what
+	// it waits for. Stalled is True when a person must do something, and says what. Each has the generation that it was
+	// observed for.
+	// +listType=map
+	// +listMapKey=type
+	// +kubebuilder:validation:MaxItems=16
+	// +optional
+	// +operator-sdk:csv:customresourcedefinitions:type=status,displayName="Conditions",xDescriptors={"urn:alm:descriptor:io.kubernetes.conditions"}
+	Conditions []metav1.Condition `json:"conditions,omitempty"`
+
+	// observedGeneration is the newest metadata.generation that the operator has acted on. A smaller number than
+	// metadata.generation means that it has not yet seen the last change.
+	// +kubebuilder:validation:Minimum=1
+	// +optional
+	// +operator-sdk:csv:customresourcedefinitions:type=status,displayName="Observed Generation",xDescriptors={"urn:alm:descriptor:com.tectonic.ui:number","urn:alm:descriptor:com.tectonic.ui:advanced"}
+	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
+
+	// endpoint is the host and port at which the server is reached from inside the cluster, as host:port.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=320
+	// +optional
+	// +operator-sdk:csv:customresourcedefinitions:type=status,displayName="Endpoint",xDescriptors={"urn:alm:descriptor:com.tectonic.ui:text"}
+	Endpoint string `json:"endpoint,omitempty"`
+
+	// databaseName is the name of the database in the server.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	// +optional
+	// +operator-sdk:csv:customresourcedefinitions:type=status,displayName="Database Name",xDescriptors={"urn:alm:descriptor:com.tectonic.ui:text"}
+	DatabaseName string `json:"databaseName,omitempty"`
+
+	// encoding is the database's encoding by PostgreSQL's own name, once the server has been seen to use it.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=32
+	// +optional
+	// +operator-sdk:csv:customresourcedefinitions:type=status,displayName="Encoding",xDescriptors={"urn:alm:descriptor:com.tectonic.ui:text"}
+	Encoding string `json:"encoding,omitempty"`
+
+	// serverVersion is the version of PostgreSQL in the server's image, for example 15.14, once a pod of it has started.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=64
+	// +optional
+	// +operator-sdk:csv:customresourcedefinitions:type=status,displayName="Server Version",xDescriptors={"urn:alm:descriptor:com.tectonic.ui:text"}
+	ServerVersion string `json:"serverVersion,omitempty"`
+
+	// image is the server's image, of which serverVersion is.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=1024
+	// +optional
+	// +operator-sdk:csv:customresourcedefinitions:type=status,displayName="Image",xDescriptors={"urn:alm:descriptor:com.tectonic.ui:text"}
+	Image string `json:"image,omitempty"`
+
+	// binding names the Secret with all that an application needs to connect: type, provider, host, port, database,
+	// username, password and uri. This makes the Database a Provisioned Service of the Service Binding Specification for
+	// Kubernetes.
+	// +optional
+	// +operator-sdk:csv:customresourcedefinitions:type=status,displayName="Binding",xDescriptors={"urn:alm:descriptor:com.tectonic.ui:fieldGroup:binding"}
+	Binding SecretReference `json:"binding,omitzero"`
+
+	// credentials names the Secret and the key in it that hold the user's password: the one that the spec names, or the
+	// one that the operator made.
+	// +optional
+	// +operator-sdk:csv:customresourcedefinitions:type=status,displayName="Credentials",xDescriptors={"urn:alm:descriptor:com.tectonic.ui:fieldGroup:credentials"}
+	Credentials SecretKeyReference `json:"credentials,omitzero"`
+
+	// release tells of the Helm release that the server is installed as.
+	// +optional
+	// +operator-sdk:csv:customresourcedefinitions:type=status,displayName="Release",xDescriptors={"urn:alm:descriptor:com.tectonic.ui:fieldGroup:release"}
+	Release ReleaseStatus `json:"release,omitzero"`
+
+	// backup tells of the newest backups.
+	// +optional
+	// +operator-sdk:csv:customresourcedefinitions:type=status,displayName="Backup",xDescriptors={"urn:alm:descriptor:com.tectonic.ui:fieldGroup:backup"}
+	Backup BackupStatus `json:"backup,omitzero"`
+
+	// restoreTime is when the operator first saw the server with the data of spec.restoreFrom. From then on the volume
+	// with the dumps is no longer mounted.
+	// +optional
+	// +operator-sdk:csv:customresourcedefinitions:type=status,displayName="Restored at",xDescriptors={"urn:alm:descriptor:com.tectonic.ui:text"}
+	RestoreTime *metav1.Time `json:"restoreTime,omitempty"`
+}
+
+// ReleaseStatus tells of a Helm release, as Helm stored it.
+type ReleaseStatus struct {
+	// name is the name of the release: the Database's name with "-database" after it.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=53
+	// +required
+	// +operator-sdk:csv:customresourcedefinitions:type=status,displayName="Name",xDescriptors={"urn:alm:descriptor:com.tectonic.ui:text"}
+	Name string `json:"name,omitempty"`
+
+	// revision is the number of the release's newest revision: 1 for an install, one more for each upgrade.
+	// +kubebuilder:validation:Minimum=1
+	// +optional
+	// +operator-sdk:csv:customresourcedefinitions:type=status,displayName="Revision",xDescriptors={"urn:alm:descriptor:com.tectonic.ui:number"}
+	Revision int64 `json:"revision,omitempty"`
+
+	// status is Helm's word for the newest revision, for example deployed, failed or pending-upgrade.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=32
+	// +optional
+	// +operator-sdk:csv:customresourcedefinitions:type=status,displayName="Status",xDescriptors={"urn:alm:descriptor:com.tectonic.ui:text"}
+	Status string `json:"status,omitempty"`
+
+	// chartVersion is the version of the chart that the newest revision was made from.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=128
+	// +optional
+	// +operator-sdk:csv:customresourcedefinitions:type=status,displayName="Chart Version",xDescriptors={"urn:alm:descriptor:com.tectonic.ui:text"}
+	ChartVersion string `json:"chartVersion,omitempty"`
+
+	// digest tells which chart and values the newest deployed revision was made from. The operator calls Helm only when
+	// it differs from what the spec asks for, or when an owned object does.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=64
+	// +optional
+	// +operator-sdk:csv:customresourcedefinitions:type=status,displayName="Digest",xDescriptors={"urn:alm:descriptor:com.tectonic.ui:text","urn:alm:descriptor:com.tectonic.ui:advanced"}
+	Digest string `json:"digest,omitempty"`
+
+	// attemptedDigest tells which chart and values the last failed attempt was made with.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=64
+	// +optional
+	// +operator-sdk:csv:customresourcedefinitions:type=status,displayName="Attempted Digest",xDescriptors={"urn:alm:descriptor:com.tectonic.ui:text","urn:alm:descriptor:com.tectonic.ui:advanced"}
+	AttemptedDigest string `json:"attemptedDigest,omitempty"`
+
+	// failures counts the attempts to install or upgrade that failed since the last that did not. Each makes the wait
+	// before the next one longer, up to five minutes.
+	// +kubebuilder:validation:Minimum=1
+	// +optional
+	// +operator-sdk:csv:customresourcedefinitions:type=status,displayName="Failures",xDescriptors={"urn:alm:descriptor:com.tectonic.ui:number"}
+	Failures int32 `json:"failures,omitempty"`
+
+	// rolloutTime is when the operator last upgraded the release for a reason of its own, such as a new version of the
+	// chart, while the server has not been ready since. As long as it stands, other Databases wait for their turn.
+	// +optional
+	// +operator-sdk:csv:customresourcedefinitions:type=status,displayName="Rollout Time",xDescriptors={"urn:alm:descriptor:com.tectonic.ui:text"}
+	RolloutTime *metav1.Time `json:"rolloutTime,omitempty"`
+
+	// lastAttemptTime is when the operator last asked Helm to install or upgrade.
+	// +optional
+	// +operator-sdk:csv:customresourcedefinitions:type=status,displayName="Last Attempt Time",xDescriptors={"urn:alm:descriptor:com.tectonic.ui:text"}
+	LastAttemptTime *metav1.Time `json:"lastAttemptTime,omitempty"`
+}

@@ -1,0 +1,93 @@
+package database
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	v1 "example.com/cnat-operator/api/database/v1"
+)
+
+// However often a release is upgraded, few revisions stay.
+func TestHistoryIsBounded(t *testing.T) {
+	t.Parallel()
+	namespace := newNamespace(t)
+	startOperator(t, namespace, operatorOptions{})
+	db := newDatabase(namespace, "often").create(t)
+	becomeReady(t, db)
+	for n := range 5 {
+		update(t, db, func() { db.Spec.Image = fmt.Sprintf("example.com/postgres:18.%d", n) })
+		becomeReady(t, db)
+	}
+	stored := &corev1.SecretList{}
+	if err := api.List(t.Context(), stored, client.InNamespace(namespace), client.MatchingLabels{"owner": "helm"}); err != nil {
+		t.Fatal(err)
+	}
+	if len(stored.Items) != 3 || db.Status.Release.Revision != 6 {
+		t.Errorf("%d revisions are stored, the newest is %d", len(stored.Items), db.Status.Release.Revision)
+	}
+}
+
+// What a repair can't set is not tried for ever.
+func TestDriftThatCantBeRepaired(t *testing.T) {
+	t.Parallel()
+	namespace := newNamespace(t)
+	counted := &countingReleases{}
+	op := startOperator(t, namespace, operatorOptions{wrap: counted.wrap})
+	db := newDatabase(namespace, "odd").create(t)
+	becomeReady(t, db)
+	// Its own passes see no drift, and would forget this one.
+	op.stop()
+	drift := []string{"Service odd-database (changed, version 1)"}
+	values, err := valuesFor(db, db.Status.Credentials, wantedSize(db.Spec.Storage), "example.com/postgres:18")
+	if err != nil {
+		t.Fatal(err)
+	}
+	later := db.DeepCopy()
+	later.SetGroupVersionKind(v1.GroupVersion.WithKind("Database"))
+	later.Status.Release.LastAttemptTime = &metav1.Time{Time: time.Now().Add(-time.Minute)}
+	for range 3 {
+		if _, err := op.reconciler.ensureRelease(t.Context(), later, values, drift); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := counted.repairs.Load(); n != 1 {
+		t.Errorf("repaired %d times", n)
+	}
+}
+
+// Nothing to do costs nothing: no Helm, and no request to the API server, but for a look at a Secret of the user's.
+func TestNothingToDoCostsNothing(t *testing.T) {
+	t.Parallel()
+	namespace := newNamespace(t)
+	counted := &countingReleases{}
+	var requests requestCounter
+	op := startOperator(t, namespace, operatorOptions{wrap: counted.wrap, transport: requests.wrap})
+	plain := newDatabase(namespace, "plain").password("secret").create(t)
+	secret := named(&corev1.Secret{StringData: map[string]string{"password": "theirs"}}, namespace, "mine")
+	if err := api.Create(t.Context(), secret); err != nil {
+		t.Fatal(err)
+	}
+	referring := newDatabase(namespace, "referring").secretRef("mine", "password").create(t)
+	becomeReady(t, plain)
+	becomeReady(t, referring)
+	for db, want := range map[*v1.Database]int64{plain: 0, referring: 1} {
+		// The cache follows the last write.
+		eventually(t, fmt.Sprintf("a pass over %s with %d requests", db.Name, want), func() error {
+			before, calls := requests.Load(), counted.calls.Load()
+			request := ctrl.Request{NamespacedName: client.ObjectKeyFromObject(db)}
+			if _, err := op.reconciler.Reconcile(t.Context(), request); err != nil {
+				return err
+			}
+			if n, c := requests.Load()-before, counted.calls.Load()-calls; n != want || c != 0 {
+				return fmt.Errorf("%d requests and %d calls of Helm", n, c)
+			}
+			return nil
+		})
+	}
+}

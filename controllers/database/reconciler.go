@@ -19,12 +19,12 @@ import (
 	v1 "example.com/cnat-operator/api/database/v1"
 )
 
-// +kubebuilder:rbac:groups=example.com,resources=databases,verbs=get;list;watch;patch
+// +kubebuilder:rbac:groups=example.com,resources=databases,verbs=list;watch;patch
 // +kubebuilder:rbac:groups=example.com,resources=databases/status,verbs=patch
 // +kubebuilder:rbac:groups=example.com,resources=databases/finalizers,verbs=update
 // +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
 // A pod is patched so that the kubelet brings a new password into it at once.
-// +kubebuilder:rbac:groups="",resources=pods,verbs=get;list;watch;patch
+// +kubebuilder:rbac:groups="",resources=pods,verbs=list;watch;patch
 // Helm stores its releases in Secrets, which it updates.
 // +kubebuilder:rbac:groups="",resources=secrets,verbs=get;list;watch;create;update;patch;delete
 // +kubebuilder:rbac:groups="",resources=configmaps;serviceaccounts;services,verbs=get;list;watch;create;patch;delete

@@ -125,6 +125,12 @@ var _ = Describe("The data of a Database", func() {
 			g.Expect(k8s.Get(ctx, client.ObjectKeyFromObject(statefulSet), statefulSet)).To(Succeed())
 			g.Expect(statefulSet.Spec.Replicas).To(HaveValue(BeEquivalentTo(1)))
 		}).WithTimeout(30 * time.Second).Should(Succeed())
+		account := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "drift-database"}}
+		Expect(k8s.Patch(ctx, account, client.RawPatch("application/merge-patch+json", []byte(`{"automountServiceAccountToken":true}`)))).To(Succeed())
+		Eventually(ctx, func(g Gomega) {
+			g.Expect(k8s.Get(ctx, client.ObjectKeyFromObject(account), account)).To(Succeed())
+			g.Expect(account.AutomountServiceAccountToken).To(HaveValue(BeFalse()))
+		}).WithTimeout(30 * time.Second).Should(Succeed())
 
 		Eventually(ctx, func(g Gomega) {
 			g.Expect(k8s.Get(ctx, client.ObjectKeyFromObject(pod), pod)).To(Succeed())

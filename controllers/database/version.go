@@ -15,8 +15,9 @@ const versionContainer = "version"
 var (
 	// Of "postgres (PostgreSQL) 15.14 (Debian 15.14-0+deb12u1)": 15.14.
 	versionWords = regexp.MustCompile(`\(PostgreSQL\) ([0-9]\S*)`)
-	// A tag that begins with the major version, as those of the official image do: 15, 15.14, 15-bookworm.
-	versionTag = regexp.MustCompile(`:([0-9]+)(?:[.-][^/:]*)?$`)
+	// A tag that begins with the major version, as those of the official image do: 15, 15.14, 15-bookworm. Two digits: more
+	// are a date, and less are the version of something else.
+	versionTag = regexp.MustCompile(`:([1-9][0-9])(?:[.-][^/:]*)?$`)
 )
 
 // serverVersion is what the server's pod says of its version, and empty where it says nothing yet.
@@ -44,14 +45,16 @@ func taggedMajor(image string) string {
 }
 
 // imageFor is the image that the server is to run. One whose tag tells that it can't read the data, since it has another
-// major version, is refused while the server still runs: once it is rolled out there is none.
+// major version, is refused while the server still runs: once it is rolled out there is none. Where the tag of the image
+// that runs says something else than its version, tags don't tell.
 func imageFor(db *v1.Database, defaultImage string) (string, *problem) {
 	want, whose := db.Spec.Image, "spec.image"
 	if want == "" {
 		want, whose = defaultImage, "the operator's default image"
 	}
 	have, _, _ := strings.Cut(db.Status.ServerVersion, ".")
-	if next := taggedMajor(want); have == "" || next == "" || next == have || db.Status.Image == "" {
+	now, next := taggedMajor(db.Status.Image), taggedMajor(want)
+	if have == "" || next == "" || next == have || db.Status.Image == "" || now != "" && now != have {
 		return want, nil
 	}
 	found := newProblem(v1.ReasonMajorVersion, "the data are of PostgreSQL %s, which %s (%s) can't read; the server goes on with %s: "+

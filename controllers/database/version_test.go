@@ -35,6 +35,8 @@ func TestTaggedMajor(t *testing.T) {
 		"registry:5000/postgres":               "",
 		"postgres:latest":                      "",
 		"postgres:15abc":                       "",
+		"mine:20260201":                        "",
+		"timescaledb:2.14-pg15":                "",
 		"postgres@sha256:1234":                 "",
 		"postgres":                             "",
 	} {
@@ -58,6 +60,11 @@ func TestImageFor(t *testing.T) {
 		{"another major version", "postgres:16", "postgres:18", "15.14", "postgres:15", "postgres:15", "spec.image (postgres:16)"},
 		{"a default of another major version", "", "postgres:18", "15.14", "postgres:15", "postgres:15", "the operator's default image"},
 		{"a tag that does not tell", "postgres:next", "postgres:18", "15.14", "postgres:15", "postgres:next", ""},
+		{"the image that runs, with a version of its own", "timescaledb:2.14-pg15", "postgres:18", "15.6", "timescaledb:2.14-pg15", "timescaledb:2.14-pg15", ""},
+		{"the next of those", "timescaledb:2.15-pg15", "postgres:18", "15.6", "timescaledb:2.14-pg15", "timescaledb:2.15-pg15", ""},
+		{"one whose tag is of another kind", "mine:17-edition", "postgres:18", "15.6", "mine:16-edition", "mine:17-edition", ""},
+		{"one by its date", "mine:20260201", "postgres:18", "15.6", "mine:20260101", "mine:20260201", ""},
+		{"another major version, after a tag that did not tell", "postgres:16", "postgres:18", "15.6", "mine:stable", "mine:stable", "spec.image (postgres:16)"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			db := newDatabase("ns", "x").build()

@@ -251,4 +251,22 @@ func TestNeverAdopts(t *testing.T) {
 			t.Errorf("their Secret: %v", err)
 		}
 	})
+
+	t.Run("a Secret in the binding's place, until it is removed", func(t *testing.T) {
+		namespace := newNamespace(t)
+		secret := named(&corev1.Secret{StringData: map[string]string{"password": "theirs"}}, namespace, "mine-database-binding")
+		if err := api.Create(t.Context(), secret); err != nil {
+			t.Fatal(err)
+		}
+		startOperator(t, namespace, operatorOptions{})
+		db := newDatabase(namespace, "mine").create(t)
+		becomeReady(t, db)
+		if err := isServingWith(db, v1.ReasonNameConflict); err != nil {
+			t.Error(err)
+		}
+		if err := api.Delete(t.Context(), secret); err != nil {
+			t.Fatal(err)
+		}
+		waitCondition(t, db, v1.ConditionStalled, metav1.ConditionFalse, v1.ReasonNotStalled)
+	})
 }

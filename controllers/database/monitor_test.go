@@ -122,10 +122,10 @@ func TestMonitoring(t *testing.T) {
 			return nil
 		})
 	})
-	t.Run("what is another's stays", func(t *testing.T) { testForeignMonitoring(t, op, namespace) })
+	t.Run("what is another's stays", func(t *testing.T) { testForeignMonitoring(t, namespace) })
 }
 
-func testForeignMonitoring(t *testing.T, op *operator, namespace string) {
+func testForeignMonitoring(t *testing.T, namespace string) {
 	db := newDatabase(namespace, "theirs").monitored().build()
 	monitor, secret := monitorOf(db), exporterSecretOf(db)
 	monitor.Object["spec"] = map[string]any{"selector": map[string]any{}, "endpoints": []any{}}
@@ -141,8 +141,8 @@ func testForeignMonitoring(t *testing.T, op *operator, namespace string) {
 	if err := api.Delete(t.Context(), secret); err != nil {
 		t.Fatal(err)
 	}
-	// Nobody tells the operator of an object that is not its own.
-	passUntil(t, op, db, "the release", func() error { return get(t, statefulSetOf(db)) })
+	// Nobody tells the operator of an object that is not its own: it looks again by itself.
+	eventually(t, "the release", func() error { return get(t, statefulSetOf(db)) })
 	becomeReady(t, db)
 	eventually(t, "the conflict to be told", func() error {
 		if err := get(t, db); err != nil {

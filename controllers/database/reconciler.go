@@ -195,6 +195,10 @@ func (o *observation) recheck() time.Duration {
 	if o.backups != nil {
 		soonest = sooner(soonest, o.backups.recheck)
 	}
+	if o.exporter != nil || o.binding != nil {
+		// Nobody tells of a Secret that is not ours.
+		soonest = sooner(soonest, secretRecheck)
+	}
 	return soonest
 }
 

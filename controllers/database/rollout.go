@@ -35,36 +35,34 @@ func rolledOut(seen *observation, conditions []metav1.Condition) bool {
 // turns are the Databases that this process gave a turn to, and that the cache may not show to have one.
 type turns struct {
 	mu    sync.Mutex
-	given map[types.UID]string
+	given map[types.UID]bool
 }
 
 // take gives a Database a turn, unless as many others as may have one have it. Then it returns the name of one of those.
+// One that is gone, or goes, has none any more: it would not get ready, and hold up the rest.
 func (t *turns) take(db *v1.Database, all []v1.Database, limit int) (blocker string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	others := map[types.UID]string{}
-	for uid, name := range t.given {
-		others[uid] = name
-	}
+	others := 0
 	for i := range all {
-		if all[i].Status.Release.RolloutTime != nil {
-			others[all[i].UID] = fmt.Sprintf("%s/%s", all[i].Namespace, all[i].Name)
+		other := &all[i]
+		if other.UID == db.UID || !other.DeletionTimestamp.IsZero() ||
+			!t.given[other.UID] && other.Status.Release.RolloutTime == nil {
+			continue
+		}
+		others++
+		// The same one each time, for the same message.
+		if name := fmt.Sprintf("%s/%s", other.Namespace, other.Name); blocker == "" || name < blocker {
+			blocker = name
 		}
 	}
-	delete(others, db.UID)
-	if len(others) >= limit {
-		for _, name := range others {
-			// The same one each time, for the same message.
-			if blocker == "" || name < blocker {
-				blocker = name
-			}
-		}
+	if others >= limit {
 		return blocker
 	}
 	if t.given == nil {
-		t.given = map[types.UID]string{}
+		t.given = map[types.UID]bool{}
 	}
-	t.given[db.UID] = fmt.Sprintf("%s/%s", db.Namespace, db.Name)
+	t.given[db.UID] = true
 	return ""
 }
 

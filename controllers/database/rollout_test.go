@@ -58,6 +58,25 @@ func TestTurns(t *testing.T) {
 	take(two, 1, "")
 }
 
+// What is gone, or goes, can't get ready: the rest need not wait for it.
+func TestTurnsOfDatabasesThatGo(t *testing.T) {
+	one, two, three := rolloutDatabase("one"), rolloutDatabase("two"), rolloutDatabase("three")
+	var given turns
+	all := []v1.Database{*one, *two, *three}
+	if got := given.take(one, all, 1); got != "" {
+		t.Fatalf("one waits for %s", got)
+	}
+	// Its finalizer was removed by hand.
+	if got := given.take(two, all[1:], 1); got != "" {
+		t.Errorf("two waits for %s, which is gone", got)
+	}
+	all[1].DeletionTimestamp = &metav1.Time{Time: noon}
+	all[1].Status.Release.RolloutTime = &metav1.Time{}
+	if got := given.take(three, all[1:], 1); got != "" {
+		t.Errorf("three waits for %s, which is being deleted", got)
+	}
+}
+
 // A Database whose server is ready, and whose backups the newer chart spoils, keeps its turn: the rest must not follow.
 func TestTurnEndsOnlyOnceNothingFailed(t *testing.T) {
 	for _, test := range []struct {

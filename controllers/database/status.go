@@ -37,15 +37,16 @@ type observation struct {
 
 // problem is the first thing that a person must mend, or nil. Those that the server suffers from stand first.
 func (o *observation) problem() *problem {
+	var first *problem
 	for _, found := range []*problem{
 		o.release.problem, o.server.problem, o.credentials.problem, o.certificate.problem, o.exporter, o.imageProblem, o.binding,
 		o.monitor.problem, o.storage.problem, o.backupStorage.problem,
 	} {
-		if found != nil {
-			return found
+		if found != nil && (first == nil || first.serving && !found.serving) {
+			first = found
 		}
 	}
-	return nil
+	return first
 }
 
 // events are those of the pass, in the order in which things were done.

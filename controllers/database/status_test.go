@@ -54,6 +54,14 @@ func TestStatus(t *testing.T) {
 			"True Ready", "False Reconciled", "True ReleaseFailed", "UTF8",
 		},
 		{
+			"the release failed, but not for the server, which does not start for another reason",
+			observation{
+				release: releaseResult{current: true, problem: &problem{reason: v1.ReasonReleaseFailed, message: "x", serving: true}},
+				server:  serverState{problem: stuck(v1.ReasonImagePullFailed)},
+			},
+			"False ImagePullFailed", "False ImagePullFailed", "True ImagePullFailed", "",
+		},
+		{
 			"the image is not there",
 			observation{release: releaseResult{current: true}, server: serverState{problem: stuck(v1.ReasonImagePullFailed)}},
 			"False ImagePullFailed", "False ImagePullFailed", "True ImagePullFailed", "",

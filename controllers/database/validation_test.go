@@ -203,3 +203,23 @@ func checkEdit(t *testing.T, namespace string, before, after func(*v1.DatabaseSp
 		t.Errorf("the message lacks %q: %v", want, err)
 	}
 }
+
+// What the API server says to one is read by others too: in the status of who applied it, and in logs.
+func TestRefusalsShowNoPassword(t *testing.T) {
+	namespace := newNamespace(t)
+	const password = "Tr0ub4dor-and-3"
+	for name, spec := range map[string]v1.DatabaseSpec{
+		"NUL":      {User: "wp", Password: password + "\x00"},
+		"too long": {User: "wp", Password: strings.Repeat(password, 20)},
+		"two":      {User: "wp", Password: password, PasswordSecretRef: v1.SecretKeyReference{Name: "s"}},
+		"rotated":  {User: "wp", Password: password, PasswordRotation: every(24 * time.Hour)},
+		"the user": {User: "postgres", Password: password},
+		"the name": {User: "wp", Password: password, DatabaseName: "postgres"},
+		"the role": {User: "database_exporter", Password: password, ServerOptions: v1.ServerOptions{Monitoring: &v1.DatabaseMonitoring{}}},
+	} {
+		db := newDatabase(namespace, "blog").spec(func(s *v1.DatabaseSpec) { *s = spec }).build()
+		if err := api.Create(t.Context(), db, client.DryRunAll); err == nil || strings.Contains(err.Error(), password) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}

@@ -33,7 +33,7 @@ type DatabaseSpec struct {
 	// and connections that are open stay open.
 	// Without password and passwordSecretRef the operator generates a password once and keeps it in the same Secret
 	// (status.credentials names it). Together with passwordSecretRef it is refused.
-	// +kubebuilder:validation:XValidation:rule="!self.contains('\\u0000')",message="spec.password holds a NUL character, which PostgreSQL can't take: remove it"
+	// +kubebuilder:validation:XValidation:rule="!self.contains('\\u0000')",message="spec.password holds a NUL character, which PostgreSQL can't take: remove it",reason=FieldValueForbidden
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=256
 	// +optional

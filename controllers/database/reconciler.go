@@ -178,7 +178,7 @@ func (r *Reconciler) server(ctx context.Context, db *v1.Database, found owned) (
 	if err != nil {
 		return serverState{}, fmt.Errorf("list pods: %w", err)
 	}
-	state := serverStateOf(found.statefulSet, pods.Items, r.Clock.Now())
+	state := serverStateOf(found.statefulSet, pods.Items, missingSince(db), r.Clock.Now())
 	state.version = serverVersion(pods.Items)
 	return state, nil
 }

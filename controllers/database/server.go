@@ -7,12 +7,19 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
 
 	v1 "example.com/cnat-operator/api/database/v1"
 )
 
-// unschedulableGrace is how long a pod may wait for a node before a person is called: a new volume or node takes a while.
-const unschedulableGrace = 30 * time.Second
+const (
+	// unschedulableGrace is how long a pod may wait for a node before a person is called: a new volume or node takes a
+	// while.
+	unschedulableGrace = 30 * time.Second
+
+	// podGrace is how long it may take until a pod is made, and until one is gone whose own time to stop is over.
+	podGrace = 30 * time.Second
+)
 
 // serverState is what the StatefulSet and its pods say of the server.
 type serverState struct {
@@ -44,8 +51,8 @@ var configReasons = map[string]bool{
 }
 
 // serverStateOf reads the state of the server. The readiness probe is what logs in and looks at the encoding, so a ready
-// pod of the newest revision is a server that does what the spec asks.
-func serverStateOf(statefulSet *appsv1.StatefulSet, pods []corev1.Pod, now time.Time) serverState {
+// pod of the newest revision is a server that does what the spec asks. Since missing, if it is not zero, there is no pod.
+func serverStateOf(statefulSet *appsv1.StatefulSet, pods []corev1.Pod, missing, now time.Time) serverState {
 	if statefulSet == nil {
 		return serverState{waiting: "the StatefulSet to be made"}
 	}
@@ -57,14 +64,52 @@ func serverStateOf(statefulSet *appsv1.StatefulSet, pods []corev1.Pod, now time.
 		return serverState{ready: true, problem: settingsProblem(pods)}
 	}
 	if len(pods) == 0 {
-		return serverState{waiting: fmt.Sprintf("pod %s-0 to be made", statefulSet.Name)}
+		return missingPod(statefulSet, missing, now)
 	}
 	for i := range pods {
 		if pods[i].DeletionTimestamp == nil {
 			return podState(&pods[i], now)
 		}
 	}
-	return serverState{waiting: fmt.Sprintf("pod %s to stop", pods[0].Name)}
+	return leavingPod(&pods[0], now)
+}
+
+// podToBeMade ends what is said while there is no pod.
+const podToBeMade = " to be made"
+
+// missingPod is the state while the StatefulSet makes no pod. Why not, only the events of its controller tell.
+func missingPod(statefulSet *appsv1.StatefulSet, missing, now time.Time) serverState {
+	name := statefulSet.Name + "-0"
+	if missing.IsZero() || now.Sub(missing) < podGrace {
+		return serverState{waiting: "pod " + name + podToBeMade, recheck: podGrace}
+	}
+	return serverState{problem: newProblem(v1.ReasonPodMissing, "StatefulSet %s makes no pod %s: the API server may refuse it, as for "+
+		"a quota or a priority class that is not there. Its events say why: kubectl --namespace=%s describe statefulset %s",
+		statefulSet.Name, name, statefulSet.Namespace, statefulSet.Name)}
+}
+
+// missingSince is since when a Database waits for its pod to be made, by its last status, and zero where it does not.
+func missingSince(db *v1.Database) time.Time {
+	progressing := meta.FindStatusCondition(db.Status.Conditions, v1.ConditionProgressing)
+	if progressing == nil || progressing.Reason != v1.ReasonPodMissing && !strings.HasSuffix(progressing.Message, podToBeMade) {
+		return time.Time{}
+	}
+	since := attempted(db.Status.Release)
+	if ready := meta.FindStatusCondition(db.Status.Conditions, v1.ConditionReady); ready != nil && ready.LastTransitionTime.After(since) {
+		since = ready.LastTransitionTime.Time
+	}
+	return since
+}
+
+// leavingPod is the state while a pod stops that is in the way of the next. A node that does not answer never says that
+// it has, and only a person can know that it is off.
+func leavingPod(pod *corev1.Pod, now time.Time) serverState {
+	// The time by which it was to be gone.
+	if wait := podGrace - now.Sub(pod.DeletionTimestamp.Time); wait > 0 {
+		return serverState{waiting: fmt.Sprintf("pod %s to stop", pod.Name), recheck: wait}
+	}
+	return serverState{problem: newProblem(v1.ReasonPodNotStopping, "pod %s does not stop, and no other can start: see to its node %s. "+
+		"If that is off for sure, delete the node, or taint it with node.kubernetes.io/out-of-service", pod.Name, pod.Spec.NodeName)}
 }
 
 // podState says why a pod is not ready.

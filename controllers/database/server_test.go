@@ -1,13 +1,16 @@
 package database
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	clocktesting "k8s.io/utils/clock/testing"
 
 	v1 "example.com/cnat-operator/api/database/v1"
 )
@@ -52,6 +55,8 @@ func TestServerState(t *testing.T) {
 	old.CurrentRevision = "a"
 	leaving := pod(running, none)
 	leaving.DeletionTimestamp = ago(0)
+	stuck := pod(running, none)
+	stuck.DeletionTimestamp, stuck.Spec.NodeName = ago(time.Minute), "node-7"
 	refusing := pod(running, none)
 	refusing.Status.InitContainerStatuses = []corev1.ContainerStatus{
 		{Name: settingsContainer, State: terminated(0, "unrecognized configuration parameter \"foo\"\n")},
@@ -86,8 +91,10 @@ func TestServerState(t *testing.T) {
 		{"ready", set(2, ready), nil, true, "", "", 0},
 		{"ready, but not long enough for its Service", set(2, justNow), []corev1.Pod{pod(running, none)}, false, "", "take a login", 0},
 		{"ready, but of the revision before", set(2, old), []corev1.Pod{pod(running, none)}, false, "", "take a login", 0},
-		{"no pod", starting, nil, false, "", "pod s-0 to be made", 0},
-		{"a pod that leaves", starting, []corev1.Pod{leaving}, false, "", "s-0 to stop", 0},
+		{"no pod", starting, nil, false, "", "pod s-0 to be made", 30 * time.Second},
+		{"a pod that leaves", starting, []corev1.Pod{leaving}, false, "", "s-0 to stop", 30 * time.Second},
+		{"a pod that does not leave", starting, []corev1.Pod{stuck}, false, v1.ReasonPodNotStopping, "node-7", 0},
+		{"a pod that does not leave, beside one that starts", starting, []corev1.Pod{stuck, pod(none, none)}, false, "", "s-0 to start", 0},
 		{"a pod that leaves beside one that starts", starting, []corev1.Pod{leaving, pod(none, none)}, false, "", "s-0 to start", 0},
 		{"starting", starting, []corev1.Pod{pod(waiting("ContainerCreating", ""), none)}, false, "", "s-0 to start", 0},
 		{"running", starting, []corev1.Pod{pod(running, none)}, false, "", "take a login", 0},
@@ -110,7 +117,7 @@ func TestServerState(t *testing.T) {
 		{"no node", starting, []corev1.Pod{unscheduled(time.Minute)}, false, v1.ReasonUnschedulable, "0/1 nodes", 0},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			got := serverStateOf(test.set, test.pods, noon)
+			got := serverStateOf(test.set, test.pods, time.Time{}, noon)
 			reason, words := "", got.waiting
 			if got.problem != nil {
 				reason, words = got.problem.reason, got.problem.message
@@ -123,4 +130,47 @@ func TestServerState(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A StatefulSet that makes no pod says nothing in its status.
+func TestPodThatIsNeverMade(t *testing.T) {
+	t.Parallel()
+	namespace := newNamespace(t)
+	clock := clocktesting.NewFakePassiveClock(time.Now())
+	op := startOperator(t, namespace, operatorOptions{clock: clock})
+	db := newDatabase(namespace, "alone").create(t)
+	statefulSet := statefulSetOf(db)
+	eventually(t, "the StatefulSet", func() error { return get(t, statefulSet) })
+	// Its controller's part.
+	statefulSet.Status.ObservedGeneration = statefulSet.Generation
+	if err := api.Status().Update(t.Context(), statefulSet); err != nil {
+		t.Fatal(err)
+	}
+	progressing := func() *metav1.Condition {
+		return meta.FindStatusCondition(db.Status.Conditions, v1.ConditionProgressing)
+	}
+	passUntil(t, op, db, "it to wait for the pod", func() error {
+		if err := get(t, db); err != nil || !strings.HasSuffix(progressing().Message, podToBeMade) {
+			return fmt.Errorf("%+v, %w", db.Status.Conditions, err)
+		}
+		return nil
+	})
+	clock.SetTime(clock.Now().Add(podGrace + 2*time.Second)) // Times in a status are whole seconds.
+	for range 2 {                                            // It stays so.
+		passUntil(t, op, db, "a person to be called", func() error {
+			if err := get(t, db); err != nil || progressing().Reason != v1.ReasonPodMissing {
+				return fmt.Errorf("%+v, %w", db.Status.Conditions, err)
+			}
+			return nil
+		})
+	}
+	if note := waitEvent(t, db, v1.ReasonPodMissing); !strings.Contains(note, "describe statefulset alone-database") {
+		t.Error(note)
+	}
+	statefulSet.Status = appsv1.StatefulSetStatus{}
+	if err := api.Status().Update(t.Context(), statefulSet); err != nil {
+		t.Fatal(err)
+	}
+	becomeReady(t, db)
+	waitCondition(t, db, v1.ConditionStalled, metav1.ConditionFalse, v1.ReasonNotStalled)
 }

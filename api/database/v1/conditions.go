@@ -49,6 +49,10 @@ const (
 	ReasonMajorVersion = "MajorVersionChanged"
 	// ReasonUnschedulable: no node takes the pod.
 	ReasonUnschedulable = "Unschedulable"
+	// ReasonPodMissing: the StatefulSet makes no pod.
+	ReasonPodMissing = "PodMissing"
+	// ReasonPodNotStopping: the pod of before does not go, so that there can't be another.
+	ReasonPodNotStopping = "PodNotStopping"
 	// ReasonParametersRefused: the server does not take the settings in the spec, and runs on with those that it had.
 	ReasonParametersRefused = "ParametersRefused"
 	// ReasonStorageNotGrown: the volume is smaller than the spec says, and its storage class does not let it grow.

@@ -5,8 +5,9 @@ import (
 )
 
 // PodOptions are fields of the server's pod, which mean what they mean in any pod. Each can be changed, which restarts
-// the server. What the API server refuses in a pod makes the Database Stalled with its message, and a pod that no node
-// takes with the scheduler's; the server that runs goes on in the first case.
+// the server. What the API server refuses in a StatefulSet makes the Database Stalled with its message, and the server that
+// runs goes on; what it refuses only in the pod itself, as for a quota, with a message of where to look; and a pod that no
+// node takes with the scheduler's.
 //
 // The pods that make backups run on the same nodes: they have nodeSelector, tolerations, priorityClassName, and of the
 // affinity that to nodes. What is said of other pods is about the server's neighbours, not about theirs.

@@ -43,7 +43,7 @@ func TestDriftThatCantBeRepaired(t *testing.T) {
 	becomeReady(t, db)
 	// Its own passes see no drift, and would forget this one.
 	op.stop()
-	drift := []string{"Service odd-database (changed, version 1)"}
+	found := owned{drift: []string{"Service odd-database (changed, version 1)"}}
 	values, err := valuesFor(db, db.Status.Credentials, wantedSize(db.Spec.Storage), "example.com/postgres:18")
 	if err != nil {
 		t.Fatal(err)
@@ -52,7 +52,7 @@ func TestDriftThatCantBeRepaired(t *testing.T) {
 	later.SetGroupVersionKind(v1.GroupVersion.WithKind("Database"))
 	later.Status.Release.LastAttemptTime = &metav1.Time{Time: time.Now().Add(-time.Minute)}
 	for range 3 {
-		if _, err := op.reconciler.ensureRelease(t.Context(), later, values, drift); err != nil {
+		if _, err := op.reconciler.ensureRelease(t.Context(), later, values, found); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -68,7 +68,15 @@ func TestNothingToDoCostsNothing(t *testing.T) {
 	counted := &countingReleases{}
 	var requests requestCounter
 	op := startOperator(t, namespace, operatorOptions{wrap: counted.wrap, transport: requests.wrap})
-	plain := newDatabase(namespace, "plain").password("secret").create(t)
+	selector := &metav1.LabelSelector{MatchLabels: map[string]string{"team": "blog"}}
+	plain := newDatabase(namespace, "plain").password("secret").spec(func(s *v1.DatabaseSpec) {
+		s.AllowFrom = []v1.NetworkPeer{
+			{NamespaceSelector: &metav1.LabelSelector{}}, {NamespaceSelector: selector, PodSelector: selector},
+			{PodSelector: &metav1.LabelSelector{}}, {IPBlock: v1.IPBlock{CIDR: "10.0.0.0/8"}},
+		}
+		s.Backup = &v1.DatabaseBackup{Schedule: "@daily"}
+		s.Tolerations = []corev1.Toleration{{Operator: corev1.TolerationOpExists}}
+	}).create(t)
 	secret := named(&corev1.Secret{StringData: map[string]string{"password": "theirs"}}, namespace, "mine")
 	if err := api.Create(t.Context(), secret); err != nil {
 		t.Fatal(err)

@@ -29,6 +29,8 @@ type owned struct {
 	drift []string
 	// serverDrift: one of them is the server's, and not only for backups.
 	serverDrift bool
+	// widened are objects, as the chart makes them, to which was added what changes their meaning.
+	widened []client.Object
 }
 
 // add notes an object with drift.
@@ -67,8 +69,11 @@ func (r *Reconciler) inspect(ctx context.Context, objects helm.Objects) (owned, 
 		if err != nil {
 			return found, fmt.Errorf("compare %s: %w", name, err)
 		}
-		if !same {
+		if narrow := sameReach(live, want); !same || !narrow {
 			found.add(want, fmt.Sprintf("%s (changed, version %s)", name, live.GetResourceVersion()))
+			if !narrow {
+				found.widened = append(found.widened, want)
+			}
 		}
 	}
 	return found, nil

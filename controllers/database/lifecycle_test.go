@@ -183,6 +183,36 @@ func TestDriftIsRepaired(t *testing.T) {
 			}
 			return nil
 		}},
+		{"a NetworkPolicy opened to all namespaces", func() {
+			policy := named(&networkingv1.NetworkPolicy{}, namespace, "drift-database")
+			update(t, policy, func() { policy.Spec.Ingress[0].From[0].NamespaceSelector = &metav1.LabelSelector{} })
+		}, func() error {
+			policy := named(&networkingv1.NetworkPolicy{}, namespace, "drift-database")
+			if err := get(t, policy); err != nil || policy.Spec.Ingress[0].From[0].NamespaceSelector != nil {
+				return fmt.Errorf("rules %v, %w", policy.Spec.Ingress, err)
+			}
+			return nil
+		}},
+		{"a NetworkPolicy of no pod any more", func() {
+			policy := named(&networkingv1.NetworkPolicy{}, namespace, "drift-database")
+			update(t, policy, func() { policy.Spec.PodSelector.MatchLabels["none"] = "such" })
+		}, func() error {
+			policy := named(&networkingv1.NetworkPolicy{}, namespace, "drift-database")
+			if err := get(t, policy); err != nil || policy.Spec.PodSelector.MatchLabels["none"] != "" {
+				return fmt.Errorf("selector %v, %w", policy.Spec.PodSelector, err)
+			}
+			return nil
+		}},
+		{"a Service of no pod any more", func() {
+			service := named(&corev1.Service{}, namespace, "drift-database")
+			update(t, service, func() { service.Spec.Selector["none"] = "such" })
+		}, func() error {
+			service := named(&corev1.Service{}, namespace, "drift-database")
+			if err := get(t, service); err != nil || service.Spec.Selector["none"] != "" {
+				return fmt.Errorf("selector %v, %w", service.Spec.Selector, err)
+			}
+			return nil
+		}},
 		{"the label that leads to the Database removed", func() {
 			account := named(&corev1.ServiceAccount{}, namespace, "drift-database")
 			update(t, account, func() { account.Labels = nil })

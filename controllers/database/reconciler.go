@@ -144,7 +144,7 @@ func (r *Reconciler) ensure(ctx context.Context, db *v1.Database) (*observation,
 	if len(found.drift) == 0 {
 		r.repairs.forget(db.UID)
 	}
-	if seen.release, err = r.ensureRelease(ctx, db, values, found.drift); err != nil {
+	if seen.release, err = r.ensureRelease(ctx, db, values, found); err != nil {
 		return seen, err
 	}
 	seen.release.spare(found.serverDrift)

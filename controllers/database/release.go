@@ -44,14 +44,14 @@ type releaseResult struct {
 
 // ensureRelease brings the release to what the spec asks for, by one action at most.
 func (r *Reconciler) ensureRelease(
-	ctx context.Context, db *v1.Database, values map[string]any, drift []string,
+	ctx context.Context, db *v1.Database, values map[string]any, found owned,
 ) (releaseResult, error) {
 	name := releaseName(db)
 	digest, err := r.Releases.Digest(values)
 	if err != nil {
 		return releaseResult{}, err
 	}
-	known := db.Status.Release
+	known, drift := db.Status.Release, found.drift
 	known.Name = name
 	if settled(known, digest, drift) {
 		known.Failures, known.AttemptedDigest = 0, ""
@@ -75,7 +75,7 @@ func (r *Reconciler) ensureRelease(
 			return turnResult(in, blocker), err
 		}
 	}
-	result, err := r.run(ctx, db, do, in, values, drift)
+	result, err := r.run(ctx, db, do, in, values, found)
 	if rollout && err == nil {
 		result.status.RolloutTime = &metav1.Time{Time: now}
 	}
@@ -85,7 +85,7 @@ func (r *Reconciler) ensureRelease(
 
 // run carries out one action, and reports what Helm has stored after it.
 func (r *Reconciler) run(
-	ctx context.Context, db *v1.Database, do action, in situation, values map[string]any, drift []string,
+	ctx context.Context, db *v1.Database, do action, in situation, values map[string]any, found owned,
 ) (releaseResult, error) {
 	name := releaseName(db)
 	var err error
@@ -110,7 +110,9 @@ func (r *Reconciler) run(
 			err = r.Releases.Upgrade(ctx, db, name, values)
 		}
 	case actionRepair:
-		err = r.Releases.Repair(ctx, db, name)
+		if err = r.Releases.Repair(ctx, db, name); err == nil {
+			err = r.setReach(ctx, found.widened)
+		}
 	}
 	if helm.IsTransient(err) {
 		return releaseResult{}, err
@@ -120,7 +122,7 @@ func (r *Reconciler) run(
 	if observeErr != nil {
 		return releaseResult{}, observeErr
 	}
-	return afterAction(do, in, stored, err, drift), nil
+	return afterAction(do, in, stored, err, found.drift), nil
 }
 
 // afterAction is the report of an install, upgrade, recovery or repair that ended with err.

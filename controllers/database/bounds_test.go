@@ -71,8 +71,10 @@ func TestNothingToDoCostsNothing(t *testing.T) {
 	selector := &metav1.LabelSelector{MatchLabels: map[string]string{"team": "blog"}}
 	plain := newDatabase(namespace, "plain").password("secret").spec(func(s *v1.DatabaseSpec) {
 		s.AllowFrom = []v1.NetworkPeer{
-			{NamespaceSelector: &metav1.LabelSelector{}}, {NamespaceSelector: selector, PodSelector: selector},
-			{PodSelector: &metav1.LabelSelector{}}, {IPBlock: v1.IPBlock{CIDR: "10.0.0.0/8"}},
+			{NamespaceSelector: &metav1.LabelSelector{}},
+			{NamespaceSelector: selector, PodSelector: selector},
+			{PodSelector: &metav1.LabelSelector{}},
+			{IPBlock: v1.IPBlock{CIDR: "10.0.0.0/8"}},
 		}
 		s.Backup = &v1.DatabaseBackup{Schedule: "@daily"}
 		s.Tolerations = []corev1.Toleration{{Operator: corev1.TolerationOpExists}}

@@ -109,11 +109,23 @@ func runOf(job *batchv1.Job, pods []corev1.Pod, now time.Time) backupRun {
 			run.failed = shortened(cmp.Or(run.failed, condition.Reason, "the Job says nothing"), maxMessage)
 		}
 	}
-	if run.ended.IsZero() && newest != nil {
-		state := podState(newest, now)
+	if run.ended.IsZero() {
+		state := tryState(job, newest, now)
 		run.problem, run.recheck = state.problem, state.recheck
 	}
 	return run
+}
+
+// tryState says why the Job's last try, if there is one, does not go on.
+func tryState(job *batchv1.Job, newest *corev1.Pod, now time.Time) serverState {
+	if newest != nil {
+		return podState(newest, now)
+	}
+	if wait := podGrace - now.Sub(job.CreationTimestamp.Time); wait > 0 {
+		return serverState{recheck: min(wait, podGrace)}
+	}
+	return serverState{problem: newProblem(v1.ReasonPodMissing, "Job %s makes no pod: the API server may refuse it, as for a quota or "+
+		"a priority class that is not there. Its events say why: kubectl --namespace=%s describe job %s", job.Name, job.Namespace, job.Name)}
 }
 
 // newestPod is the Job's last try, or nil.

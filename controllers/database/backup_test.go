@@ -62,7 +62,7 @@ func TestBackupValues(t *testing.T) {
 
 // backupJob is a Job that began to end some time ago, if it has ended.
 func backupJob(name string, end batchv1.JobConditionType, since time.Duration, message string) batchv1.Job {
-	job := batchv1.Job{ObjectMeta: metav1.ObjectMeta{Name: name, UID: types.UID("uid-" + name)}}
+	job := batchv1.Job{ObjectMeta: metav1.ObjectMeta{Name: name, UID: types.UID("uid-" + name), CreationTimestamp: *ago(since)}}
 	if end != "" {
 		job.Status.Conditions = []batchv1.JobCondition{
 			{Type: "SuccessCriteriaMet", Status: corev1.ConditionTrue, LastTransitionTime: *ago(since)},
@@ -104,6 +104,11 @@ func TestBackupsFromJobs(t *testing.T) {
 	}{
 		{name: "none yet", condition: "Unknown NoBackup", words: "no backup"},
 		{name: "one runs", jobs: []batchv1.Job{backupJob("j", "", 0, "")}, pods: []corev1.Pod{tryOf("j", 0, running)}, condition: "Unknown NoBackup"},
+		{name: "one has no pod yet", jobs: []batchv1.Job{backupJob("j", "", 10*time.Second, "")}, condition: "Unknown NoBackup", recheck: 20 * time.Second},
+		{
+			name: "one gets no pod", before: known, after: known, condition: "False PodMissing", words: "describe job j",
+			jobs: []batchv1.Job{backupJob("j", "", time.Minute, "")},
+		},
 		{
 			name: "nothing new", before: known, after: known, condition: "True BackupSucceeded", words: "a.dump, 10 bytes",
 		},

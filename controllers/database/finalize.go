@@ -8,6 +8,8 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
@@ -33,9 +35,12 @@ func (r *Reconciler) finalize(ctx context.Context, db *v1.Database) (ctrl.Result
 		return retry(err)
 	}
 	if db.Spec.DeletionPolicy == v1.DeletionDelete {
-		if err := r.deleteAll(ctx, db, left); err != nil || len(left) > 0 {
-			// They go once no pod uses them. Each of them tells when it is gone.
+		if err := r.deleteAll(ctx, db, left); err != nil {
 			return retry(err)
+		}
+		if len(left) > 0 {
+			// Each of them tells when it is gone.
+			return retry(r.reportDeleting(ctx, db, left))
 		}
 	} else if err := r.retainAll(ctx, db, left); err != nil {
 		return retry(err)
@@ -150,6 +155,26 @@ func (r *Reconciler) removeFinalizer(ctx context.Context, db *v1.Database) error
 		return fmt.Errorf("remove finalizer: %w", err)
 	}
 	return nil
+}
+
+// reportDeleting says what a Database waits for that is being deleted with its data: a pod of a person's may hold it up.
+func (r *Reconciler) reportDeleting(ctx context.Context, db *v1.Database, left []client.Object) error {
+	var names []string
+	for _, object := range left {
+		names = append(names, object.GetName())
+	}
+	words := fmt.Sprintf("waiting for %s to go; a volume claim stays as long as a pod uses it", strings.Join(names, " and "))
+	status := *db.Status.DeepCopy()
+	for _, said := range []metav1.Condition{
+		condition(v1.ConditionReady, metav1.ConditionFalse, v1.ReasonDeleting, words),
+		condition(v1.ConditionProgressing, metav1.ConditionTrue, v1.ReasonDeleting, words),
+		condition(v1.ConditionStalled, metav1.ConditionFalse, v1.ReasonNotStalled, "nothing waits for a person"),
+	} {
+		said.ObservedGeneration = db.Generation
+		meta.SetStatusCondition(&status.Conditions, said)
+	}
+	status.ObservedGeneration = db.Generation
+	return r.report(ctx, db, status, nil)
 }
 
 func (r *Reconciler) reportUninstallFailed(ctx context.Context, db *v1.Database, failure error) error {

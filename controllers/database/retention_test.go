@@ -3,9 +3,11 @@ package database
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -149,8 +151,9 @@ func TestDeleteWaitsForTheClaim(t *testing.T) {
 		t.Fatal(err)
 	}
 	waitEvent(t, db, "DataDeleted")
-	if err := get(t, db); err != nil {
-		t.Fatalf("the Database did not wait: %v", err)
+	waitCondition(t, db, v1.ConditionProgressing, metav1.ConditionTrue, v1.ReasonDeleting)
+	if words := meta.FindStatusCondition(db.Status.Conditions, v1.ConditionReady).Message; !strings.Contains(words, claim.GetName()) {
+		t.Error(words)
 	}
 	letGo(t, claim)
 	eventually(t, "the Database to go", func() error { return gone(t, db) })

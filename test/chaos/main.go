@@ -150,10 +150,16 @@ func setup(ctx context.Context, image string) (*chaos, error) {
 	return c, nil
 }
 
+// cleanUp leaves the cluster as it was. A pod whose process was killed often is
+// started again only minutes later: new ones take the operator's pods' place.
 func (c *chaos) cleanUp() error {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 	defer cancel()
-	return c.client.Delete(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: c.namespace}})
+	return errors.Join(
+		c.client.Delete(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: c.namespace}}),
+		kubectl(ctx, "delete", "pods", "--selector=control-plane=controller-manager"),
+		kubectl(ctx, "rollout", "status", "deployment/"+operatorDeployment, "--timeout=180s"),
+	)
 }
 
 // last is when the last At is due.

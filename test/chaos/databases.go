@@ -57,10 +57,13 @@ func (c *chaos) breakReleases(ctx context.Context) error {
 			return err
 		}
 		recovered, broken, slowest = recovered+ready, broken+len(touched), max(slowest, took)
-		if step.action == "install" {
-			if err := fill(ctx, touched); err != nil {
-				return err
-			}
+		if ready == len(touched) && step.action == "install" {
+			err = fill(ctx, touched)
+		} else if ready < len(touched) { // there may be nothing to ask for rows
+			err = fmt.Errorf("%s: %d of %d Databases were not ready again within %s", step.action, len(touched)-ready, len(touched), recoveryLimit)
+		}
+		if err != nil {
+			return err
 		}
 	}
 	left, err := count(ctx, databases)
@@ -69,8 +72,8 @@ func (c *chaos) breakReleases(ctx context.Context) error {
 	}
 	lost := rows*len(databases) - left
 	fmt.Printf("recovered=%d of=%d slowest_seconds=%.1f rows_lost=%d\n", recovered, broken, slowest.Seconds(), lost)
-	if recovered < broken || lost > 0 {
-		return fmt.Errorf("not all were ready again within %s, with all rows", recoveryLimit)
+	if lost > 0 {
+		return errors.New("some rows are lost")
 	}
 	return nil
 }

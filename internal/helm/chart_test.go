@@ -102,6 +102,8 @@ func TestIsTransient(t *testing.T) {
 		{apierrors.NewServerTimeout(resource, "get", 1), true},
 		{apierrors.NewTooManyRequests("later", 1), true},
 		{apierrors.NewConflict(resource, "x", errors.New("newer")), true},
+		{apierrors.NewInternalError(errors.New("etcd")), true},
+		{apierrors.NewInternalError(errors.New(`failed calling webhook "policy.example.com": connection refused`)), false},
 		{&net.OpError{Op: "dial", Err: errors.New("refused")}, true},
 	} {
 		err := test.err

@@ -9,7 +9,6 @@ import (
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
-	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -192,17 +191,7 @@ func TestRestoreThenNoMoreMount(t *testing.T) {
 func TestBackupThatIsRefusedLeavesTheServerReady(t *testing.T) {
 	t.Parallel()
 	namespace := newNamespace(t)
-	quota := named(&corev1.ResourceQuota{}, namespace, "none")
-	none := corev1.ResourceList{"count/cronjobs.batch": resource.MustParse("0")}
-	quota.Spec.Hard = none
-	if err := api.Create(t.Context(), quota); err != nil {
-		t.Fatal(err)
-	}
-	// The quota's controller is not here.
-	quota.Status = corev1.ResourceQuotaStatus{Hard: none, Used: none}
-	if err := api.Status().Update(t.Context(), quota); err != nil {
-		t.Fatal(err)
-	}
+	quota := zeroQuota(t, namespace, "count/cronjobs.batch")
 	startOperator(t, namespace, operatorOptions{})
 	db := newDatabase(namespace, "blog").create(t)
 	becomeReady(t, db)

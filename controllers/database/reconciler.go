@@ -3,6 +3,7 @@ package database
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"time"
@@ -82,7 +83,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 	}
 	seen, err := r.ensure(ctx, db)
 	if err != nil {
-		return retry(err)
+		return retry(errors.Join(err, r.reportRefused(ctx, db, err)))
 	}
 	if err := r.report(ctx, db, statusFor(db, seen), seen.events()); err != nil {
 		return retry(err)

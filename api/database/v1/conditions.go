@@ -35,6 +35,8 @@ const (
 	ReasonNameConflict = "NameConflict"
 	// ReasonReleaseFailed: Helm could not install or upgrade the release.
 	ReasonReleaseFailed = "ReleaseFailed"
+	// ReasonRefused: the API server refuses an object that the operator makes beside the release.
+	ReasonRefused = "Refused"
 	// ReasonUninstallFailed: Helm could not uninstall the release.
 	ReasonUninstallFailed = "UninstallFailed"
 	// ReasonImagePullFailed: the kubelet can't pull the image.

@@ -1,0 +1,78 @@
+package database
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"strings"
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	v1 "example.com/cnat-operator/api/database/v1"
+)
+
+func TestIsRefusal(t *testing.T) {
+	secrets := schema.GroupResource{Resource: "secrets"}
+	for _, test := range []struct {
+		err  error
+		want bool
+	}{
+		{apierrors.NewForbidden(secrets, "x", errors.New("exceeded quota")), true},
+		{apierrors.NewInternalError(errors.New("failed calling webhook")), true},
+		{apierrors.NewInternalError(errors.New("etcd")), false},
+		{apierrors.NewConflict(secrets, "x", errors.New("newer")), false},
+		{apierrors.NewAlreadyExists(secrets, "x"), false},
+		{&net.OpError{Op: "dial", Err: errors.New("refused")}, false},
+		{errors.New("something of ours"), false},
+	} {
+		if got := isRefusal(fmt.Errorf("create Secret x: %w", test.err)); got != test.want {
+			t.Errorf("%v: %t", test.err, got)
+		}
+	}
+}
+
+// zeroQuota lets nothing of a resource be made in a namespace. Its controller is not here.
+func zeroQuota(t *testing.T, namespace string, what corev1.ResourceName) *corev1.ResourceQuota {
+	t.Helper()
+	quota := named(&corev1.ResourceQuota{}, namespace, "none")
+	none := corev1.ResourceList{what: resource.MustParse("0")}
+	quota.Spec.Hard = none
+	if err := api.Create(t.Context(), quota); err != nil {
+		t.Fatal(err)
+	}
+	quota.Status = corev1.ResourceQuotaStatus{Hard: none, Used: none}
+	if err := api.Status().Update(t.Context(), quota); err != nil {
+		t.Fatal(err)
+	}
+	return quota
+}
+
+// What the API server has against the operator's own objects is told too, and is tried again.
+func TestSecretThatIsRefused(t *testing.T) {
+	t.Parallel()
+	namespace := newNamespace(t)
+	quota := zeroQuota(t, namespace, corev1.ResourceSecrets)
+	startOperator(t, namespace, operatorOptions{})
+	db := newDatabase(namespace, "full").create(t)
+	for _, kind := range []string{v1.ConditionStalled, v1.ConditionReady} {
+		status := metav1.ConditionTrue
+		if kind == v1.ConditionReady {
+			status = metav1.ConditionFalse
+		}
+		waitCondition(t, db, kind, status, v1.ReasonRefused)
+		if words := meta.FindStatusCondition(db.Status.Conditions, kind).Message; !strings.Contains(words, "exceeded quota") {
+			t.Errorf("%s: %s", kind, words)
+		}
+	}
+	if err := api.Delete(t.Context(), quota); err != nil {
+		t.Fatal(err)
+	}
+	becomeReady(t, db)
+	waitCondition(t, db, v1.ConditionStalled, metav1.ConditionFalse, v1.ReasonNotStalled)
+}

@@ -5,18 +5,25 @@
 package helm
 
 import (
+	"bufio"
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
+	"maps"
 	"slices"
+	"strings"
 
+	"github.com/santhosh-tekuri/jsonschema/v6"
 	"helm.sh/helm/v3/pkg/chart"
 	"helm.sh/helm/v3/pkg/chart/loader"
 	"helm.sh/helm/v3/pkg/chartutil"
 	"helm.sh/helm/v3/pkg/engine"
-	"helm.sh/helm/v3/pkg/releaseutil"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	utilyaml "k8s.io/apimachinery/pkg/util/yaml"
 	"sigs.k8s.io/yaml"
 )
 
@@ -26,9 +33,15 @@ type Objects = []*unstructured.Unstructured
 // Chart is a chart that was read into memory, and is not changed from then on.
 type Chart struct {
 	chart *chart.Chart
+	// schema is what the chart's values must meet.
+	schema *jsonschema.Schema
 	// sum is over the name and the bytes of every file: a chart that was edited without a new version is another one.
 	sum []byte
 }
+
+// schemaIsChecked tells Helm not to check values by the chart's schema, which it would compile anew each time. Render
+// checks them.
+const schemaIsChecked = true
 
 // LoadChart reads the chart in a directory.
 func LoadChart(dir string) (*Chart, error) {
@@ -38,6 +51,10 @@ func LoadChart(dir string) (*Chart, error) {
 	}
 	if err := c.Validate(); err != nil {
 		return nil, fmt.Errorf("chart in %s: %w", dir, err)
+	}
+	schema, err := compile(c.Schema)
+	if err != nil {
+		return nil, fmt.Errorf("schema of the values of the chart in %s: %w", dir, err)
 	}
 	files := map[string][]byte{}
 	for _, file := range c.Raw {
@@ -49,7 +66,33 @@ func LoadChart(dir string) (*Chart, error) {
 		return nil, fmt.Errorf("chart in %s: %w", dir, err)
 	}
 	sum := sha256.Sum256(encoded)
-	return &Chart{chart: c, sum: sum[:]}, nil
+	return &Chart{chart: c, schema: schema, sum: sum[:]}, nil
+}
+
+func compile(text []byte) (*jsonschema.Schema, error) {
+	schema, err := jsonschema.UnmarshalJSON(bytes.NewReader(text))
+	if err != nil {
+		return nil, err
+	}
+	const name = "values.schema.json"
+	compiler := jsonschema.NewCompiler()
+	if err := compiler.AddResource(name, schema); err != nil {
+		return nil, err
+	}
+	return compiler.Compile(name)
+}
+
+// check tells whether the values, which are under Values together with the chart's defaults, meet the schema.
+func (c *Chart) check(toRender chartutil.Values) error {
+	encoded, err := json.Marshal(toRender["Values"])
+	if err != nil {
+		return err
+	}
+	values, err := jsonschema.UnmarshalJSON(bytes.NewReader(encoded))
+	if err != nil {
+		return err
+	}
+	return c.schema.Validate(values)
 }
 
 // Digest tells one pair of chart and values from another, in 32 hex digits, few enough for the value of a label.
@@ -66,7 +109,11 @@ func (c *Chart) Digest(values map[string]any) (string, error) {
 // Render returns the objects that the chart makes of the values, without asking the API server anything.
 func (c *Chart) Render(name, namespace string, values map[string]any) (Objects, error) {
 	options := chartutil.ReleaseOptions{Name: name, Namespace: namespace, Revision: 1, IsInstall: true}
-	toRender, err := chartutil.ToRenderValues(c.forAction(), chartutil.Values(values), options, chartutil.DefaultCapabilities)
+	toRender, err := chartutil.ToRenderValuesWithSchemaValidation(
+		c.forAction(), chartutil.Values(values), options, chartutil.DefaultCapabilities, schemaIsChecked)
+	if err == nil {
+		err = c.check(toRender)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("values of release %s: %w", name, err)
 	}
@@ -74,18 +121,26 @@ func (c *Chart) Render(name, namespace string, values map[string]any) (Objects, 
 	if err != nil {
 		return nil, fmt.Errorf("render release %s: %w", name, err)
 	}
-	_, manifests, err := releaseutil.SortManifests(files, nil, releaseutil.InstallOrder)
-	if err != nil {
-		return nil, fmt.Errorf("render release %s: %w", name, err)
-	}
-	objects := make(Objects, 0, len(manifests))
-	for _, manifest := range manifests {
-		object := &unstructured.Unstructured{}
-		// Helm too puts a newline after each manifest: without it the last line of a block is another text.
-		if err := yaml.Unmarshal([]byte(manifest.Content+"\n"), &object.Object); err != nil {
-			return nil, fmt.Errorf("render release %s: %s: %w", name, manifest.Name, err)
+	var objects Objects
+	for _, file := range slices.Sorted(maps.Keys(files)) {
+		documents := utilyaml.NewYAMLReader(bufio.NewReader(strings.NewReader(files[file])))
+		for {
+			document, err := documents.Read()
+			if errors.Is(err, io.EOF) {
+				break
+			}
+			object := &unstructured.Unstructured{}
+			if err == nil {
+				// Helm too puts a newline after each manifest: without it the last line of a block is another text.
+				err = yaml.Unmarshal(append(bytes.TrimSpace(document), '\n'), &object.Object)
+			}
+			if err != nil {
+				return nil, fmt.Errorf("render release %s: %s: %w", name, file, err)
+			}
+			if len(object.Object) > 0 { // a file may render to nothing
+				objects = append(objects, object)
+			}
 		}
-		objects = append(objects, object)
 	}
 	return objects, nil
 }

@@ -98,6 +98,7 @@ func (e *Engine) Install(ctx context.Context, owner client.Object, name string, 
 		install.DisableOpenAPIValidation = true
 		install.DisableHooks = true
 		install.SkipCRDs = true
+		install.SkipSchemaValidation = schemaIsChecked
 		return nil
 	}
 	_, err = actions.Install(name, owner.GetNamespace(), e.forAction(), runtime.DeepCopyJSON(values), options)
@@ -124,6 +125,7 @@ func (e *Engine) Upgrade(ctx context.Context, owner client.Object, name string, 
 		upgrade.DisableOpenAPIValidation = true
 		upgrade.DisableHooks = true
 		upgrade.SkipCRDs = true
+		upgrade.SkipSchemaValidation = schemaIsChecked
 		return nil
 	}
 	_, err = actions.Upgrade(name, owner.GetNamespace(), e.forAction(), runtime.DeepCopyJSON(values), options)

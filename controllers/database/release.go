@@ -57,6 +57,12 @@ func (r *Reconciler) ensureRelease(
 		known.Failures, known.AttemptedDigest = 0, ""
 		return releaseResult{status: known, current: true}, nil
 	}
+	rollout := isRollout(db, digest)
+	if rollout {
+		if blocker, err := r.blocker(ctx, db); err != nil || blocker != "" {
+			return turnResult(known, blocker), err
+		}
+	}
 	stored, err := r.Releases.Observe(ctx, db, name)
 	if err != nil {
 		return releaseResult{}, err
@@ -69,14 +75,8 @@ func (r *Reconciler) ensureRelease(
 			do = action{kind: actionWait, wait: wait}
 		}
 	}
-	rollout := do.kind == actionUpgrade && isRollout(db, in)
-	if rollout {
-		if blocker, err := r.blocker(ctx, db); err != nil || blocker != "" {
-			return turnResult(in, blocker), err
-		}
-	}
 	result, err := r.run(ctx, db, do, in, values, found)
-	if rollout && err == nil {
+	if rollout && do.kind == actionUpgrade && err == nil {
 		result.status.RolloutTime = &metav1.Time{Time: now}
 	}
 	releaseActions.observe(do.kind, result, err, r.Clock.Since(now))
@@ -176,9 +176,9 @@ func lastMessage(db *v1.Database) string {
 }
 
 // turnResult is the report while another Database is upgraded.
-func turnResult(in situation, blocker string) releaseResult {
+func turnResult(known v1.ReleaseStatus, blocker string) releaseResult {
 	return releaseResult{
-		status: asStored(in.known, in.stored), current: true, turn: true, recheck: turnRecheck,
+		status: known, current: true, turn: true, recheck: turnRecheck,
 		waiting: fmt.Sprintf("Database %s to be ready after its upgrade, before this one is upgraded", blocker),
 	}
 }
@@ -230,5 +230,5 @@ func asStored(known v1.ReleaseStatus, stored *helm.Release) v1.ReleaseStatus {
 // cacheLag is for how long after an action the cache may not show what it made.
 const cacheLag = 5 * time.Second
 
-// turnRecheck is how often a Database asks for its turn. It asks the cache.
+// turnRecheck is how often a Database asks for its turn. It asks the cache, and Helm only once it has it.
 const turnRecheck = 10 * time.Second

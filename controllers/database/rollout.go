@@ -20,10 +20,11 @@ import (
 // defaultRollouts is how many Databases have their turn at once.
 const defaultRollouts = 1
 
-// isRollout tells whether an upgrade is the operator's own idea: nobody changed the Database, and its server is ready.
-// One that is not ready can't be made worse, and is upgraded at once.
-func isRollout(db *v1.Database, in situation) bool {
-	return in.state == stateOutdated && db.Status.ObservedGeneration == db.Generation &&
+// isRollout tells whether an upgrade to what has this digest is the operator's own idea: nobody changed the Database, and
+// its server is ready. One that is not ready can't be made worse, and is upgraded at once.
+func isRollout(db *v1.Database, digest string) bool {
+	known := db.Status.Release
+	return known.Status == statusDeployed && known.Digest != digest && db.Status.ObservedGeneration == db.Generation &&
 		meta.IsStatusConditionTrue(db.Status.Conditions, v1.ConditionReady)
 }
 

@@ -7,27 +7,31 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	v1 "example.com/cnat-operator/api/database/v1"
 )
 
 func TestIsRollout(t *testing.T) {
 	for _, test := range []struct {
-		name     string
-		state    state
-		observed int64
-		ready    metav1.ConditionStatus
-		want     bool
+		name           string
+		status, digest string // of the release that is stored
+		observed       int64
+		ready          metav1.ConditionStatus
+		want           bool
 	}{
-		{"a newer chart", stateOutdated, 2, metav1.ConditionTrue, true},
-		{"a changed spec", stateOutdated, 1, metav1.ConditionTrue, false},
-		{"a server that is not ready", stateOutdated, 2, metav1.ConditionFalse, false},
-		{"a release that failed", stateFailed, 2, metav1.ConditionTrue, false},
+		{"a newer chart", statusDeployed, "old", 2, metav1.ConditionTrue, true},
+		{"the same chart", statusDeployed, "new", 2, metav1.ConditionTrue, false},
+		{"a changed spec", statusDeployed, "old", 1, metav1.ConditionTrue, false},
+		{"a server that is not ready", statusDeployed, "old", 2, metav1.ConditionFalse, false},
+		{"a release that failed", statusFailed, "", 2, metav1.ConditionTrue, false},
 	} {
 		db := &v1.Database{ObjectMeta: metav1.ObjectMeta{Generation: 2}}
 		db.Status.ObservedGeneration = test.observed
+		db.Status.Release = v1.ReleaseStatus{Status: test.status, Digest: test.digest}
 		meta.SetStatusCondition(&db.Status.Conditions, metav1.Condition{Type: v1.ConditionReady, Status: test.ready})
-		if got := isRollout(db, situation{state: test.state}); got != test.want {
+		if got := isRollout(db, "new"); got != test.want {
 			t.Errorf("%s: %t", test.name, got)
 		}
 	}
@@ -123,6 +127,44 @@ func TestRollout(t *testing.T) {
 	for _, name := range names {
 		waitEvent(t, newDatabase(namespace, name).build(), "Upgraded")
 	}
+}
+
+// A Database that waits for its turn costs no more than one that has nothing to do.
+func TestWaitingCostsNothing(t *testing.T) {
+	t.Parallel()
+	namespace := newNamespace(t)
+	counted := &countingReleases{}
+	var requests requestCounter
+	op, waiting := rollOut(t, namespace, operatorOptions{wrap: counted.wrap, transport: requests.wrap})
+	eventually(t, "a time without requests", func() error {
+		before, calls := requests.Load(), counted.calls.Load()
+		for range 3 {
+			if _, err := op.reconciler.Reconcile(t.Context(), ctrl.Request{NamespacedName: client.ObjectKeyFromObject(waiting)}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if n, c := requests.Load()-before, counted.calls.Load()-calls; n != 0 || c != 0 {
+			return fmt.Errorf("%d requests, %d calls of Helm", n, c)
+		}
+		return nil
+	})
+}
+
+// rollOut brings a newer chart to two Databases, and leaves one of them waiting for the other, which is not ready.
+func rollOut(t *testing.T, namespace string, options operatorOptions) (*operator, *v1.Database) {
+	t.Helper()
+	old := startOperator(t, namespace, operatorOptions{})
+	names := []string{"a", "b"}
+	for _, name := range names {
+		becomeReady(t, newDatabase(namespace, name).create(t))
+	}
+	old.stop()
+	options.chart = chartWith(t, "files/stop.sh", "exit 0\n")
+	op := startOperator(t, namespace, options)
+	if awaitUpgrades(t, namespace, names, 1).Name == "a" {
+		return op, newDatabase(namespace, "b").build()
+	}
+	return op, newDatabase(namespace, "a").build()
 }
 
 // awaitUpgrades waits until so many of the Databases were upgraded, and the others say that they wait for the last of

@@ -186,16 +186,16 @@ func turnResult(known v1.ReleaseStatus, blocker string) releaseResult {
 // waitResult is the report while an action is put off. What was last said of its failure still holds.
 func waitResult(do action, in situation, said string) releaseResult {
 	result := releaseResult{status: asStored(in.known, in.stored), recheck: do.wait}
-	switch in.state {
-	case stateDrifted:
+	switch {
+	case in.state == stateDrifted && in.failures() == 0:
 		// The cache may be behind the action that made the objects, or a repair can't set what differs.
 		result.current = true
 		result.changed = in.now.Sub(attempted(in.known)) < cacheLag
-	case statePending:
+	case in.state == statePending:
 		result.waiting = fmt.Sprintf("the %s of release %s, which another process may still be working on",
 			strings.TrimPrefix(in.stored.Status, "pending-"), in.known.Name)
 	default:
-		if said == "" && in.stored != nil {
+		if said == "" && in.stored != nil && in.stored.Status == statusFailed {
 			said = in.stored.Description
 		}
 		if said == "" {

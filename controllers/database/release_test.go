@@ -11,7 +11,7 @@ import (
 	"example.com/cnat-operator/internal/helm"
 )
 
-// While a release that failed waits for the next attempt, the condition says of it what is known, and nothing else.
+// While a release that failed, or a repair of it, waits for the next attempt, the condition says of it what is known, and nothing else.
 func TestMessageWhileAFailureWaits(t *testing.T) {
 	for _, test := range []struct {
 		name string
@@ -32,10 +32,14 @@ func TestMessageWhileAFailureWaits(t *testing.T) {
 					Type: v1.ConditionStalled, Status: metav1.ConditionTrue, Reason: test.said, Message: "as before",
 				})
 			}
-			in := situation{state: stateFailed, stored: test.stored, known: v1.ReleaseStatus{Name: "x-database"}}
-			got := waitResult(action{kind: actionWait, wait: 5 * time.Second}, in, lastMessage(db))
-			if got.problem == nil || got.problem.message != test.want {
-				t.Errorf("got %+v", got.problem)
+			for _, state := range []state{stateFailed, stateDrifted} {
+				in := situation{state: state, stored: test.stored, digest: "new", known: v1.ReleaseStatus{
+					Name: "x-database", Failures: 1, AttemptedDigest: "new",
+				}}
+				got := waitResult(action{kind: actionWait, wait: 5 * time.Second}, in, lastMessage(db))
+				if got.problem == nil || got.problem.message != test.want || got.current {
+					t.Errorf("%s: got %+v", state, got.problem)
+				}
 			}
 		})
 	}

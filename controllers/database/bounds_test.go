@@ -52,7 +52,7 @@ func TestDriftThatCantBeRepaired(t *testing.T) {
 	later.SetGroupVersionKind(v1.GroupVersion.WithKind("Database"))
 	later.Status.Release.LastAttemptTime = &metav1.Time{Time: time.Now().Add(-time.Minute)}
 	for range 3 {
-		if _, err := op.reconciler.ensureRelease(t.Context(), later, values, found); err != nil {
+		if _, err := op.reconciler.ensureRelease(t.Context(), later, later.Status.Release.Digest, values, found); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -18,13 +18,13 @@ import (
 	"example.com/cnat-operator/internal/helm"
 )
 
-// countingReleases counts what is asked of Helm, and fails upgrades and uninstalls when told to.
+// countingReleases counts what is asked of Helm, and fails upgrades, repairs and uninstalls when told to.
 type countingReleases struct {
 	Releases
 	calls, installs, repairs atomic.Int64
 
-	mu                       sync.Mutex
-	upgradeErr, uninstallErr error
+	mu                                  sync.Mutex
+	upgradeErr, repairErr, uninstallErr error
 }
 
 func (c *countingReleases) wrap(inner Releases) Releases {
@@ -36,6 +36,12 @@ func (c *countingReleases) failUpgrade(err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.upgradeErr = err
+}
+
+func (c *countingReleases) failRepair(err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.repairErr = err
 }
 
 func (c *countingReleases) failUninstall(err error) {
@@ -76,10 +82,16 @@ func (c *countingReleases) Upgrade(ctx context.Context, owner client.Object, nam
 	return c.Releases.Upgrade(ctx, owner, name, values)
 }
 
-func (c *countingReleases) Repair(ctx context.Context, owner client.Object, name string) error {
+func (c *countingReleases) Repair(ctx context.Context, owner client.Object, name string, objects helm.Objects) error {
 	c.calls.Add(1)
 	c.repairs.Add(1)
-	return c.Releases.Repair(ctx, owner, name)
+	c.mu.Lock()
+	err := c.repairErr
+	c.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	return c.Releases.Repair(ctx, owner, name, objects)
 }
 
 // requestCounter counts requests to the API server.

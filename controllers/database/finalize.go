@@ -49,6 +49,7 @@ func (r *Reconciler) finalize(ctx context.Context, db *v1.Database) (ctrl.Result
 		return retry(err)
 	}
 	r.turns.end(db.UID)
+	r.held.Delete(db.UID)
 	r.repairs.forget(db.UID)
 	r.written.forget(db.UID)
 	r.monitors.forget(db.UID)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"sync"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -18,6 +19,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 
 	v1 "example.com/cnat-operator/api/database/v1"
+	"example.com/cnat-operator/internal/helm"
 )
 
 // +kubebuilder:rbac:groups=example.com,resources=databases,verbs=list;watch;patch
@@ -59,6 +61,7 @@ type Reconciler struct {
 	MaxConcurrentRollouts int
 
 	turns    turns
+	held     sync.Map // of *helm.Release, by the UID of a Database that waits for its turn
 	repairs  repairs
 	written  written
 	monitors monitors
@@ -132,24 +135,42 @@ func (r *Reconciler) ensure(ctx context.Context, db *v1.Database) (*observation,
 	}
 	maps.Copy(values, backup)
 	addExporter(values, db, r.ExporterImage)
-	objects, err := r.Releases.Render(releaseName(db), db.Namespace, values)
+	return seen, r.ensureObjects(ctx, db, seen, values)
+}
+
+// ensureObjects sees to the release and the server that comes of it.
+func (r *Reconciler) ensureObjects(ctx context.Context, db *v1.Database, seen *observation, values map[string]any) error {
+	digest, err := r.Releases.Digest(values)
 	if err != nil {
+		return err
+	}
+	held, err := r.hold(ctx, db, digest)
+	if err != nil {
+		return err
+	}
+	var objects helm.Objects
+	if held != nil {
+		digest, objects = held.digest, held.objects
+	} else if objects, err = r.Releases.Render(releaseName(db), db.Namespace, values); err != nil {
 		// Nothing was asked of the API server: a chart that can't be rendered fails the same way each time.
 		seen.release.problem = newProblem(v1.ReasonReleaseFailed, "%v", err)
-		return seen, nil
+		return nil
 	}
 	found, err := r.inspect(ctx, objects)
 	if err != nil {
-		return seen, err
+		return err
 	}
 	if len(found.drift) == 0 {
 		r.repairs.forget(db.UID)
 	}
-	if seen.release, err = r.ensureRelease(ctx, db, values, found); err != nil {
-		return seen, err
+	if seen.release, err = r.ensureRelease(ctx, db, digest, values, found); err != nil {
+		return err
 	}
-	seen.release.spare(found.serverDrift)
-	return seen, r.watchServer(ctx, db, seen, found)
+	seen.release.spare(found.serverDrift && held == nil)
+	if held != nil {
+		held.tell(&seen.release)
+	}
+	return r.watchServer(ctx, db, seen, found)
 }
 
 // watchServer sees how the server is, and what hangs on that.

@@ -22,7 +22,7 @@ type Releases interface {
 	Install(ctx context.Context, owner client.Object, name string, values map[string]any) error
 	Upgrade(ctx context.Context, owner client.Object, name string, values map[string]any) error
 	Abandon(ctx context.Context, owner client.Object, name string) error
-	Repair(ctx context.Context, owner client.Object, name string) error
+	Repair(ctx context.Context, owner client.Object, name string, objects helm.Objects) error
 	Uninstall(ctx context.Context, owner client.Object, name string) error
 }
 
@@ -42,26 +42,16 @@ type releaseResult struct {
 	recheck time.Duration
 }
 
-// ensureRelease brings the release to what the spec asks for, by one action at most.
+// ensureRelease brings the release to what has this digest, by one action at most.
 func (r *Reconciler) ensureRelease(
-	ctx context.Context, db *v1.Database, values map[string]any, found owned,
+	ctx context.Context, db *v1.Database, digest string, values map[string]any, found owned,
 ) (releaseResult, error) {
 	name := releaseName(db)
-	digest, err := r.Releases.Digest(values)
-	if err != nil {
-		return releaseResult{}, err
-	}
 	known, drift := db.Status.Release, found.drift
 	known.Name = name
 	if settled(known, digest, drift) {
 		known.Failures, known.AttemptedDigest = 0, ""
 		return releaseResult{status: known, current: true}, nil
-	}
-	rollout := isRollout(db, digest)
-	if rollout {
-		if blocker, err := r.blocker(ctx, db); err != nil || blocker != "" {
-			return turnResult(known, blocker), err
-		}
 	}
 	stored, err := r.Releases.Observe(ctx, db, name)
 	if err != nil {
@@ -76,7 +66,7 @@ func (r *Reconciler) ensureRelease(
 		}
 	}
 	result, err := r.run(ctx, db, do, in, values, found)
-	if rollout && do.kind == actionUpgrade && err == nil {
+	if do.kind == actionUpgrade && err == nil && isRollout(db, digest) {
 		result.status.RolloutTime = &metav1.Time{Time: now}
 	}
 	releaseActions.observe(do.kind, result, err, r.Clock.Since(now))
@@ -110,7 +100,7 @@ func (r *Reconciler) run(
 			err = r.Releases.Upgrade(ctx, db, name, values)
 		}
 	case actionRepair:
-		if err = r.Releases.Repair(ctx, db, name); err == nil {
+		if err = r.Releases.Repair(ctx, db, name, found.objects); err == nil {
 			err = r.setReach(ctx, found.widened)
 		}
 	}
@@ -175,14 +165,6 @@ func lastMessage(db *v1.Database) string {
 	return stalled.Message
 }
 
-// turnResult is the report while another Database is upgraded.
-func turnResult(known v1.ReleaseStatus, blocker string) releaseResult {
-	return releaseResult{
-		status: known, current: true, turn: true, recheck: turnRecheck,
-		waiting: fmt.Sprintf("Database %s to be ready after its upgrade, before this one is upgraded", blocker),
-	}
-}
-
 // waitResult is the report while an action is put off. What was last said of its failure still holds.
 func waitResult(do action, in situation, said string) releaseResult {
 	result := releaseResult{status: asStored(in.known, in.stored), recheck: do.wait}
@@ -229,6 +211,3 @@ func asStored(known v1.ReleaseStatus, stored *helm.Release) v1.ReleaseStatus {
 
 // cacheLag is for how long after an action the cache may not show what it made.
 const cacheLag = 5 * time.Second
-
-// turnRecheck is how often a Database asks for its turn. It asks the cache, and Helm only once it has it.
-const turnRecheck = 10 * time.Second

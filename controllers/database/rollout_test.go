@@ -1,12 +1,18 @@
 package database
 
 import (
+	"errors"
 	"fmt"
 	"testing"
 
+	corev1 "k8s.io/api/core/v1"
+	storagev1 "k8s.io/api/storage/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/utils/ptr"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -19,18 +25,22 @@ func TestIsRollout(t *testing.T) {
 		status, digest string // of the release that is stored
 		observed       int64
 		ready          metav1.ConditionStatus
+		progressing    string // its reason
 		want           bool
 	}{
-		{"a newer chart", statusDeployed, "old", 2, metav1.ConditionTrue, true},
-		{"the same chart", statusDeployed, "new", 2, metav1.ConditionTrue, false},
-		{"a changed spec", statusDeployed, "old", 1, metav1.ConditionTrue, false},
-		{"a server that is not ready", statusDeployed, "old", 2, metav1.ConditionFalse, false},
-		{"a release that failed", statusFailed, "", 2, metav1.ConditionTrue, false},
+		{"a newer chart", statusDeployed, "old", 2, metav1.ConditionTrue, v1.ReasonReconciled, true},
+		{"the same chart", statusDeployed, "new", 2, metav1.ConditionTrue, v1.ReasonReconciled, false},
+		{"a changed spec", statusDeployed, "old", 1, metav1.ConditionTrue, v1.ReasonReconciled, false},
+		{"a server that is not ready", statusDeployed, "old", 2, metav1.ConditionFalse, v1.ReasonStarting, false},
+		{"a server that starts again while it waits", statusDeployed, "old", 2, metav1.ConditionFalse, v1.ReasonWaitingForTurn, true},
+		{"a server that can't start again", statusDeployed, "old", 2, metav1.ConditionFalse, v1.ReasonUnschedulable, false},
+		{"a release that failed", statusFailed, "", 2, metav1.ConditionTrue, v1.ReasonReconciled, false},
 	} {
 		db := &v1.Database{ObjectMeta: metav1.ObjectMeta{Generation: 2}}
 		db.Status.ObservedGeneration = test.observed
 		db.Status.Release = v1.ReleaseStatus{Status: test.status, Digest: test.digest}
 		meta.SetStatusCondition(&db.Status.Conditions, metav1.Condition{Type: v1.ConditionReady, Status: test.ready})
+		meta.SetStatusCondition(&db.Status.Conditions, metav1.Condition{Type: v1.ConditionProgressing, Reason: test.progressing})
 		if got := isRollout(db, "new"); got != test.want {
 			t.Errorf("%s: %t", test.name, got)
 		}
@@ -150,13 +160,103 @@ func TestWaitingCostsNothing(t *testing.T) {
 	})
 }
 
+// What others do to a Database that waits is set back to what is stored of it: not to the newer chart, and not later.
+func TestDriftIsRepairedWhileWaiting(t *testing.T) {
+	t.Parallel()
+	namespace := newNamespace(t)
+	_, db := rollOut(t, namespace, operatorOptions{})
+	service := named(&corev1.Service{}, namespace, releaseName(db))
+	statefulSet, claim := statefulSetOf(db), named(&corev1.PersistentVolumeClaim{}, namespace, claimName(db))
+	growByHand(t, claim, "5Gi")
+	if err := get(t, statefulSet); err != nil {
+		t.Fatal(err)
+	}
+	template := statefulSet.Spec.Template.DeepCopy()
+
+	if err := api.Delete(t.Context(), service); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the Service", func() error {
+		return get(t, named(&corev1.Service{}, namespace, releaseName(db)))
+	})
+	update(t, statefulSet, func() { statefulSet.Spec.Replicas = ptr.To[int32](0) })
+	eventually(t, "the replica", func() error {
+		if err := get(t, statefulSet); err != nil || *statefulSet.Spec.Replicas != 1 {
+			return fmt.Errorf("replicas %v, %w", statefulSet.Spec.Replicas, err)
+		}
+		return nil
+	})
+	waitEvent(t, db, "Repaired")
+	// It starts again, and still waits.
+	waitCondition(t, db, v1.ConditionReady, metav1.ConditionFalse, v1.ReasonStarting)
+	waitCondition(t, db, v1.ConditionProgressing, metav1.ConditionTrue, v1.ReasonWaitingForTurn)
+	becomeReady(t, db)
+	waitCondition(t, db, v1.ConditionProgressing, metav1.ConditionTrue, v1.ReasonWaitingForTurn)
+	if err := get(t, statefulSet); err != nil || !equality.Semantic.DeepEqual(&statefulSet.Spec.Template, template) {
+		t.Errorf("the pod is of another chart: %v, %+v", err, statefulSet.Spec.Template)
+	}
+	if err := get(t, claim); err != nil || claim.Spec.Resources.Requests.Storage().String() != "5Gi" {
+		t.Errorf("claim %+v: %v", claim.Spec.Resources, err)
+	}
+	if db.Status.Release.Revision != 1 {
+		t.Errorf("release is %+v", db.Status.Release)
+	}
+}
+
+// A repair that the API server refuses is told of, and no reason to take the newer chart.
+func TestRepairThatFailsWhileWaiting(t *testing.T) {
+	t.Parallel()
+	namespace := newNamespace(t)
+	counted := &countingReleases{}
+	op, db := rollOut(t, namespace, operatorOptions{wrap: counted.wrap})
+	counted.failRepair(errors.New("a webhook says no"))
+	if err := api.Delete(t.Context(), named(&corev1.Service{}, namespace, releaseName(db))); err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		waitCondition(t, db, v1.ConditionStalled, metav1.ConditionTrue, v1.ReasonReleaseFailed)
+		if _, err := op.reconciler.Reconcile(t.Context(), ctrl.Request{NamespacedName: client.ObjectKeyFromObject(db)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	waitCondition(t, db, v1.ConditionStalled, metav1.ConditionTrue, v1.ReasonReleaseFailed)
+	waitCondition(t, db, v1.ConditionProgressing, metav1.ConditionTrue, v1.ReasonWaitingForTurn)
+	waitCondition(t, db, v1.ConditionReady, metav1.ConditionTrue, v1.ReasonReady)
+	if db.Status.Release.Revision != 1 {
+		t.Errorf("release is %+v", db.Status.Release)
+	}
+}
+
+// growByHand binds a claim, as one that grows must be, and asks for more.
+func growByHand(t *testing.T, claim *corev1.PersistentVolumeClaim, size string) {
+	t.Helper()
+	if err := get(t, claim); err != nil {
+		t.Fatal(err)
+	}
+	bound := claim.DeepCopy()
+	bound.Status.Phase = corev1.ClaimBound
+	if err := api.Status().Patch(t.Context(), bound, client.MergeFrom(claim)); err != nil {
+		t.Fatal(err)
+	}
+	update(t, claim, func() { claim.Spec.Resources.Requests[corev1.ResourceStorage] = resource.MustParse(size) })
+}
+
 // rollOut brings a newer chart to two Databases, and leaves one of them waiting for the other, which is not ready.
 func rollOut(t *testing.T, namespace string, options operatorOptions) (*operator, *v1.Database) {
 	t.Helper()
+	grows := &storagev1.StorageClass{
+		ObjectMeta: metav1.ObjectMeta{Name: namespace}, Provisioner: "example.com/none", AllowVolumeExpansion: ptr.To(true),
+	}
+	if err := api.Create(t.Context(), grows); err != nil {
+		t.Fatal(err)
+	}
 	old := startOperator(t, namespace, operatorOptions{})
 	names := []string{"a", "b"}
 	for _, name := range names {
-		becomeReady(t, newDatabase(namespace, name).create(t))
+		becomeReady(t, newDatabase(namespace, name).spec(func(s *v1.DatabaseSpec) {
+			s.Storage.StorageClassName = namespace
+			s.Backup = &v1.DatabaseBackup{Schedule: "@daily"}
+		}).create(t))
 	}
 	old.stop()
 	options.chart = chartWith(t, "files/stop.sh", "exit 0\n")

@@ -126,8 +126,12 @@ func conditionsFor(db *v1.Database, seen *observation) (ready, progressing, stal
 	if !seen.release.current {
 		reason, words = v1.ReasonInstalling, "waiting for "+seen.release.waiting
 	}
-	return condition(v1.ConditionReady, metav1.ConditionFalse, reason, words),
-		condition(v1.ConditionProgressing, metav1.ConditionTrue, reason, words), stalled
+	ready = condition(v1.ConditionReady, metav1.ConditionFalse, reason, words)
+	if seen.release.turn {
+		// It goes on waiting: see isRollout.
+		reason, words = v1.ReasonWaitingForTurn, fmt.Sprintf("waiting for %s, and now for %s", seen.release.waiting, seen.server.waiting)
+	}
+	return ready, condition(v1.ConditionProgressing, metav1.ConditionTrue, reason, words), stalled
 }
 
 func condition(kind string, status metav1.ConditionStatus, reason, message string) metav1.Condition {

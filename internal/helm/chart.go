@@ -123,26 +123,36 @@ func (c *Chart) Render(name, namespace string, values map[string]any) (Objects, 
 	}
 	var objects Objects
 	for _, file := range slices.Sorted(maps.Keys(files)) {
-		documents := utilyaml.NewYAMLReader(bufio.NewReader(strings.NewReader(files[file])))
-		for {
-			document, err := documents.Read()
-			if errors.Is(err, io.EOF) {
-				break
-			}
-			object := &unstructured.Unstructured{}
-			if err == nil {
-				// Helm too puts a newline after each manifest: without it the last line of a block is another text.
-				err = yaml.Unmarshal(append(bytes.TrimSpace(document), '\n'), &object.Object)
-			}
-			if err != nil {
-				return nil, fmt.Errorf("render release %s: %s: %w", name, file, err)
-			}
-			if len(object.Object) > 0 { // a file may render to nothing
-				objects = append(objects, object)
-			}
+		more, err := ParseManifest(files[file])
+		if err != nil {
+			return nil, fmt.Errorf("render release %s: %s: %w", name, file, err)
 		}
+		objects = append(objects, more...)
 	}
 	return objects, nil
+}
+
+// ParseManifest returns the objects in a manifest: of a file, or of a whole release.
+func ParseManifest(manifest string) (Objects, error) {
+	var objects Objects
+	documents := utilyaml.NewYAMLReader(bufio.NewReader(strings.NewReader(manifest)))
+	for {
+		document, err := documents.Read()
+		if errors.Is(err, io.EOF) {
+			return objects, nil
+		}
+		object := &unstructured.Unstructured{}
+		if err == nil {
+			// Helm too puts a newline after each manifest: without it the last line of a block is another text.
+			err = yaml.Unmarshal(append(bytes.TrimSpace(document), '\n'), &object.Object)
+		}
+		if err != nil {
+			return nil, err
+		}
+		if len(object.Object) > 0 { // a file may render to nothing
+			objects = append(objects, object)
+		}
+	}
 }
 
 // forAction returns a copy whose fields an action may set while another action uses the chart too.

@@ -1,7 +1,9 @@
 package helm
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -40,6 +42,8 @@ type Release struct {
 	Digest string
 	// Updated is when the revision was made.
 	Updated time.Time
+	// Manifest is what the chart of then made of the values of then.
+	Manifest string
 }
 
 // Engine acts on the releases of one chart.
@@ -75,6 +79,7 @@ func (e *Engine) Observe(ctx context.Context, owner client.Object, name string) 
 		Owner:       stored.Labels[labelOwner],
 		Digest:      stored.Labels[labelDigest],
 		Updated:     stored.Info.LastDeployed.Time,
+		Manifest:    stored.Manifest,
 	}
 	if stored.Chart != nil && stored.Chart.Metadata != nil {
 		observed.ChartVersion = stored.Chart.Metadata.Version
@@ -153,20 +158,19 @@ func (e *Engine) Abandon(ctx context.Context, owner client.Object, name string) 
 	return nil
 }
 
-// Repair makes again, or sets back, the objects of the newest revision that differ from it.
-func (e *Engine) Repair(ctx context.Context, owner client.Object, name string) error {
-	stored, err := e.last(ctx, owner, name)
-	if err != nil {
-		return err
-	}
-	if stored == nil {
-		return fmt.Errorf("repair release %s: %w", name, driver.ErrReleaseNotFound)
+// Repair makes objects of a release again, or sets them back, where they are not as these. No revision comes of it.
+func (e *Engine) Repair(ctx context.Context, owner client.Object, name string, objects Objects) error {
+	var manifest bytes.Buffer
+	for _, object := range objects {
+		if err := json.NewEncoder(&manifest).Encode(object.Object); err != nil {
+			return fmt.Errorf("repair release %s: %w", name, err)
+		}
 	}
 	actions, err := e.clients.ActionClientFor(ctx, owner)
 	if err != nil {
 		return fmt.Errorf("repair release %s: %w", name, err)
 	}
-	if err := actions.Reconcile(stored); err != nil {
+	if err := actions.Reconcile(&release.Release{Manifest: manifest.String()}); err != nil {
 		return fmt.Errorf("repair release %s: %w", name, err)
 	}
 	return nil

@@ -114,6 +114,20 @@ func TestTurnEndsOnlyOnceNothingFailed(t *testing.T) {
 	}
 }
 
+// The image that the status names is the one that runs, not the one that the turn will bring.
+func TestImageOfOneThatWaits(t *testing.T) {
+	db := newDatabase("ns", "one").build()
+	db.Status.Image = "postgres:18.1"
+	seen := observation{
+		image:   "postgres:18.2",
+		release: releaseResult{current: true, turn: true},
+		server:  serverState{ready: true, version: "18.1"},
+	}
+	if status := statusFor(db, &seen); status.Image != "postgres:18.1" {
+		t.Errorf("status names image %s", status.Image)
+	}
+}
+
 func rolloutDatabase(name string) *v1.Database {
 	return &v1.Database{ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: name, UID: types.UID(name)}}
 }

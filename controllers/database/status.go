@@ -90,7 +90,10 @@ func statusFor(db *v1.Database, seen *observation) v1.DatabaseStatus {
 			status.Release.RolloutTime = nil
 		}
 		if seen.server.version != "" {
-			status.ServerVersion, status.Image = seen.server.version, seen.image
+			status.ServerVersion = seen.server.version
+			if !seen.release.turn {
+				status.Image = seen.image
+			}
 		}
 	}
 	for _, condition := range []metav1.Condition{ready, progressing, stalled} {

@@ -22,8 +22,8 @@ import (
 
 // owned is what the chart's objects are found to be.
 type owned struct {
-	// objects are the chart's.
-	objects     helm.Objects
+	// stored are those of the stored release that drift is repaired by; nil: by all of it.
+	stored      helm.Objects
 	statefulSet *appsv1.StatefulSet
 	// cronJob makes backups; nil: there are none.
 	cronJob *batchv1.CronJob
@@ -45,7 +45,7 @@ func (o *owned) add(object client.Object, what string) {
 
 // inspect compares the chart's objects with those in the cache.
 func (r *Reconciler) inspect(ctx context.Context, objects helm.Objects) (owned, error) {
-	found := owned{objects: objects}
+	var found owned
 	for _, rendered := range objects {
 		name := fmt.Sprintf("%s %s", rendered.GetKind(), rendered.GetName())
 		want, err := r.typed(rendered.Object, rendered.GroupVersionKind().GroupVersion().String(), rendered.GetKind())

@@ -1,6 +1,7 @@
 package database
 
 import (
+	"errors"
 	"fmt"
 	"testing"
 
@@ -145,6 +146,18 @@ func TestSizeOfKeptClaim(t *testing.T) {
 	}
 }
 
+// ownedBy tells whether an object is there and goes with the Database.
+func ownedBy(t *testing.T, object client.Object, db *v1.Database) error {
+	t.Helper()
+	if err := errors.Join(get(t, db), get(t, object)); err != nil {
+		return err
+	}
+	if !metav1.IsControlledBy(object, db) {
+		return fmt.Errorf("the owners of %s are %v", object.GetName(), object.GetOwnerReferences())
+	}
+	return nil
+}
+
 func TestDriftIsRepaired(t *testing.T) {
 	t.Parallel()
 	namespace := newNamespace(t)
@@ -160,7 +173,7 @@ func TestDriftIsRepaired(t *testing.T) {
 			if err := api.Delete(t.Context(), named(&corev1.Service{}, namespace, "drift-database")); err != nil {
 				t.Fatal(err)
 			}
-		}, func() error { return get(t, named(&corev1.Service{}, namespace, "drift-database")) }},
+		}, func() error { return ownedBy(t, named(&corev1.Service{}, namespace, "drift-database"), db) }},
 		{"the StatefulSet scaled", func() {
 			statefulSet := statefulSetOf(db)
 			update(t, statefulSet, func() { statefulSet.Spec.Replicas = ptr.To[int32](0) })

@@ -160,6 +160,9 @@ func (r *Reconciler) ensureObjects(ctx context.Context, db *v1.Database, seen *o
 	if err != nil {
 		return err
 	}
+	if held != nil {
+		found.stored = objects
+	}
 	if len(found.drift) == 0 {
 		r.repairs.forget(db.UID)
 	}

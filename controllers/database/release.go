@@ -100,7 +100,7 @@ func (r *Reconciler) run(
 			err = r.Releases.Upgrade(ctx, db, name, values)
 		}
 	case actionRepair:
-		if err = r.Releases.Repair(ctx, db, name, found.objects); err == nil {
+		if err = r.Releases.Repair(ctx, db, name, found.stored); err == nil {
 			err = r.setReach(ctx, found.widened)
 		}
 	}

@@ -190,9 +190,7 @@ func TestDriftIsRepairedWhileWaiting(t *testing.T) {
 	if err := api.Delete(t.Context(), service); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "the Service", func() error {
-		return get(t, named(&corev1.Service{}, namespace, releaseName(db)))
-	})
+	eventually(t, "the Service, owned as before", func() error { return ownedBy(t, service, db) })
 	update(t, statefulSet, func() { statefulSet.Spec.Replicas = ptr.To[int32](0) })
 	eventually(t, "the replica", func() error {
 		if err := get(t, statefulSet); err != nil || *statefulSet.Spec.Replicas != 1 {

@@ -158,19 +158,31 @@ func (e *Engine) Abandon(ctx context.Context, owner client.Object, name string) 
 	return nil
 }
 
-// Repair makes objects of a release again, or sets them back, where they are not as these. No revision comes of it.
+// Repair makes again, or sets back, the objects of the newest revision that differ from it. objects are those of them
+// that are meant; nil: all. They are as stored, with their owner, which what a chart renders has not. No revision comes
+// of it.
 func (e *Engine) Repair(ctx context.Context, owner client.Object, name string, objects Objects) error {
-	var manifest bytes.Buffer
-	for _, object := range objects {
-		if err := json.NewEncoder(&manifest).Encode(object.Object); err != nil {
-			return fmt.Errorf("repair release %s: %w", name, err)
+	stored, err := e.last(ctx, owner, name)
+	if err != nil {
+		return err
+	}
+	if stored == nil {
+		return fmt.Errorf("repair release %s: %w", name, driver.ErrReleaseNotFound)
+	}
+	if objects != nil {
+		var manifest bytes.Buffer
+		for _, object := range objects {
+			if err := json.NewEncoder(&manifest).Encode(object.Object); err != nil {
+				return fmt.Errorf("repair release %s: %w", name, err)
+			}
 		}
+		stored.Manifest = manifest.String()
 	}
 	actions, err := e.clients.ActionClientFor(ctx, owner)
 	if err != nil {
 		return fmt.Errorf("repair release %s: %w", name, err)
 	}
-	if err := actions.Reconcile(&release.Release{Manifest: manifest.String()}); err != nil {
+	if err := actions.Reconcile(stored); err != nil {
 		return fmt.Errorf("repair release %s: %w", name, err)
 	}
 	return nil

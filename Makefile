@@ -221,7 +221,7 @@ e2e: deploy bin/helm ## Run the tests on a real cluster.
 	go test ./test/e2e -count=1 -timeout=20m -v -ginkgo.v
 
 .PHONY: e2e-rights
-e2e-rights: bin/kustomize ## Compare the rights that the operator has with those that it used in the local cluster.
+e2e-rights: bin/kustomize ## Compare the rights that the operator has with those that it used in the local cluster, in e2e and scorecard.
 	kustomize build config/default | go run ./test/rights /var/lib/cnat-cluster/audit.log
 
 .PHONY: e2e-olm

@@ -39,8 +39,8 @@ type Chart struct {
 	sum []byte
 }
 
-// schemaIsChecked tells Helm not to check values by the chart's schema, which it would compile anew each time. Render
-// checks them.
+// schemaIsChecked tells Helm not to check values by the chart's schema, which it would compile anew each time. Render,
+// Install and Upgrade check them.
 const schemaIsChecked = true
 
 // LoadChart reads the chart in a directory.
@@ -82,17 +82,21 @@ func compile(text []byte) (*jsonschema.Schema, error) {
 	return compiler.Compile(name)
 }
 
-// check tells whether the values, which are under Values together with the chart's defaults, meet the schema.
-func (c *Chart) check(toRender chartutil.Values) error {
-	encoded, err := json.Marshal(toRender["Values"])
+// check tells whether the values, together with the chart's defaults, meet the schema.
+func (c *Chart) check(values map[string]any) error {
+	all, err := chartutil.CoalesceValues(c.chart, values)
 	if err != nil {
 		return err
 	}
-	values, err := jsonschema.UnmarshalJSON(bytes.NewReader(encoded))
+	encoded, err := json.Marshal(all)
 	if err != nil {
 		return err
 	}
-	return c.schema.Validate(values)
+	decoded, err := jsonschema.UnmarshalJSON(bytes.NewReader(encoded))
+	if err != nil {
+		return err
+	}
+	return c.schema.Validate(decoded)
 }
 
 // Digest tells one pair of chart and values from another, in 32 hex digits, few enough for the value of a label.
@@ -108,12 +112,12 @@ func (c *Chart) Digest(values map[string]any) (string, error) {
 
 // Render returns the objects that the chart makes of the values, without asking the API server anything.
 func (c *Chart) Render(name, namespace string, values map[string]any) (Objects, error) {
+	if err := c.check(values); err != nil {
+		return nil, fmt.Errorf("values of release %s: %w", name, err)
+	}
 	options := chartutil.ReleaseOptions{Name: name, Namespace: namespace, Revision: 1, IsInstall: true}
 	toRender, err := chartutil.ToRenderValuesWithSchemaValidation(
 		c.forAction(), chartutil.Values(values), options, chartutil.DefaultCapabilities, schemaIsChecked)
-	if err == nil {
-		err = c.check(toRender)
-	}
 	if err != nil {
 		return nil, fmt.Errorf("values of release %s: %w", name, err)
 	}

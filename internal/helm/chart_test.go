@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 )
@@ -83,6 +84,9 @@ func TestRenderRefuses(t *testing.T) {
 	bad["encoding"] = "unicode"
 	if _, err := load(t, chartDir).Render("r", "ns", bad); err == nil || !strings.Contains(err.Error(), "encoding") {
 		t.Errorf("got %v", err)
+	}
+	if _, err := (&Engine{Chart: load(t, chartDir)}).labels(&corev1.Secret{}, bad); err == nil || !strings.Contains(err.Error(), "encoding") {
+		t.Errorf("an action: got %v", err)
 	}
 	if _, err := LoadChart(t.TempDir()); err == nil {
 		t.Error("a folder without a chart was loaded")

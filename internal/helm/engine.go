@@ -226,7 +226,11 @@ func (e *Engine) last(ctx context.Context, owner client.Object, name string) (*r
 	return slices.MaxFunc(revisions, func(a, b *release.Release) int { return a.Version - b.Version }), nil
 }
 
+// labels checks the values of an action, and returns the labels of the revision that it makes.
 func (e *Engine) labels(owner client.Object, values map[string]any) (map[string]string, error) {
+	if err := e.check(values); err != nil {
+		return nil, fmt.Errorf("values of %s: %w", owner.GetName(), err)
+	}
 	digest, err := e.Digest(values)
 	if err != nil {
 		return nil, err

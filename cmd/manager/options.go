@@ -91,7 +91,10 @@ func (o *options) manager() ctrl.Options {
 		// the last sign up to 2.2 retry periods late, and asks for the lease as
 		// much later than it could have it: the period is what is lost besides.
 		LeaderElectionReleaseOnCancel: true,
-		RetryPeriod:                   ptr.To(500 * time.Millisecond),
+		// controller-runtime's own. An At's live read counts on what is between the two: see at.LookValid.
+		LeaseDuration: ptr.To(15 * time.Second),
+		RenewDeadline: ptr.To(10 * time.Second),
+		RetryPeriod:   ptr.To(500 * time.Millisecond),
 		// Less than the pod's, so that the lead is given up before the kubelet kills.
 		GracefulShutdownTimeout: ptr.To(8 * time.Second),
 	}

@@ -6,6 +6,8 @@ import (
 	"reflect"
 	"slices"
 	"testing"
+
+	"example.com/cnat-operator/controllers/at"
 )
 
 func TestNamespaces(t *testing.T) {
@@ -41,6 +43,14 @@ func TestImagesComeFromTheEnvironmentUnlessAFlagSays(t *testing.T) {
 	}
 	if o.commandImage != "own/shell" || o.databaseImage != "mirror/postgres" || o.exporterImage != "mirror/exporter" {
 		t.Errorf("got %q, %q and %q", o.commandImage, o.databaseImage, o.exporterImage)
+	}
+}
+
+// A leader that stood still must not act by a look from before another one led.
+func TestLooksEndBeforeAnotherLeads(t *testing.T) {
+	set := (&options{}).manager()
+	if between := *set.LeaseDuration - *set.RenewDeadline; between <= at.LookValid {
+		t.Errorf("a look holds for %s, and another may lead %s after a leader's end", at.LookValid, between)
 	}
 }
 

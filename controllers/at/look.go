@@ -22,11 +22,11 @@ const (
 	// lookSpread is over how long before that the looks at Ats that are due at
 	// one instant are spread.
 	lookSpread = 2 * time.Second
-	// lookValid is how long a look serves. It is less than the 5 s from when a
-	// leader that can't renew its lease ends (10 s after it last could) to when
-	// another may lead (after 15 s): no process that acts within lookValid of
-	// its look has been stopped for so long that another one acted in between.
-	lookValid = 4500 * time.Millisecond
+	// LookValid is how long a look serves. It must be less than the time from
+	// when a leader that can't renew its lease ends to when another may lead: then
+	// no process that acts within LookValid of its look has been stopped for so
+	// long that another one acted in between.
+	LookValid = 4500 * time.Millisecond
 )
 
 // look is a live read of an At.
@@ -40,7 +40,7 @@ type look struct {
 // as well, since the monotonic one stands still while the machine is suspended.
 func (l look) holds(cached *cnatv1alpha1.At, now time.Time, elapsed time.Duration) bool {
 	wall := now.Round(0).Sub(l.taken.Round(0)) // Round strips the monotonic reading
-	return l.resourceVersion == cached.ResourceVersion && elapsed <= lookValid && 0 <= wall && wall <= lookValid
+	return l.resourceVersion == cached.ResourceVersion && elapsed <= LookValid && 0 <= wall && wall <= LookValid
 }
 
 // looks are the last looks at the Ats that are due in moments. What is kept is

@@ -23,9 +23,9 @@ func TestLookHolds(t *testing.T) {
 		want    bool
 	}{
 		"at once":                        {taken, revised("7"), 0, 0, true},
-		"as long as it may":              {taken, revised("7"), lookValid, lookValid, true},
-		"too long":                       {taken, revised("7"), lookValid + 1, lookValid + 1, false},
-		"too long, and the clock back":   {taken, revised("7"), time.Second, lookValid + 1, false},
+		"as long as it may":              {taken, revised("7"), LookValid, LookValid, true},
+		"too long":                       {taken, revised("7"), LookValid + 1, LookValid + 1, false},
+		"too long, and the clock back":   {taken, revised("7"), time.Second, LookValid + 1, false},
 		"the machine was suspended":      {taken, revised("7"), time.Hour, time.Second, false},
 		"the clock was stepped back":     {taken, revised("7"), -time.Second, time.Second, false},
 		"the At has changed":             {taken, revised("8"), 0, 0, false},
@@ -58,7 +58,7 @@ func TestLead(t *testing.T) {
 	if early < n*4/10 || early > n*6/10 {
 		t.Errorf("%d of %d are in the first half", early, n)
 	}
-	if latest := lookValid - lookLead - lookSpread; latest < time.Second {
+	if latest := LookValid - lookLead - lookSpread; latest < time.Second {
 		t.Errorf("a look may hold only until %s after the At is due", latest)
 	}
 }

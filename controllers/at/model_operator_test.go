@@ -179,7 +179,7 @@ func (o *operator) reconcile(name string, with fault) {
 // looking tells whether the operator may make a Job without another look at the At.
 func (o *operator) looking() (is bool) {
 	o.looks.byName.Range(func(_, last any) bool {
-		is = o.Since(last.(look).taken) <= lookValid
+		is = o.Since(last.(look).taken) <= LookValid
 		return is
 	})
 	return is

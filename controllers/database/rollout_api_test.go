@@ -125,17 +125,10 @@ func TestRepairThatFailsWhileWaiting(t *testing.T) {
 	}
 }
 
-// growByHand binds a claim, as one that grows must be, and asks for more.
+// growByHand binds a claim, and asks for more.
 func growByHand(t *testing.T, claim *corev1.PersistentVolumeClaim, size string) {
 	t.Helper()
-	if err := get(t, claim); err != nil {
-		t.Fatal(err)
-	}
-	bound := claim.DeepCopy()
-	bound.Status.Phase = corev1.ClaimBound
-	if err := api.Status().Patch(t.Context(), bound, client.MergeFrom(claim)); err != nil {
-		t.Fatal(err)
-	}
+	bind(t, claim)
 	update(t, claim, func() { claim.Spec.Resources.Requests[corev1.ResourceStorage] = resource.MustParse(size) })
 }
 

@@ -53,6 +53,19 @@ func TestSizeFor(t *testing.T) {
 	}
 }
 
+// bind lets a volume claim be bound, as one that grows must be.
+func bind(t *testing.T, claim *corev1.PersistentVolumeClaim) {
+	t.Helper()
+	if err := get(t, claim); err != nil {
+		t.Fatal(err)
+	}
+	before := claim.DeepCopy()
+	claim.Status.Phase = corev1.ClaimBound
+	if err := api.Status().Patch(t.Context(), claim, client.MergeFrom(before)); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // A volume that can't grow is told of, and holds up nothing else.
 func TestVolumeThatCantGrow(t *testing.T) {
 	t.Parallel()
@@ -64,15 +77,7 @@ func TestVolumeThatCantGrow(t *testing.T) {
 	startOperator(t, namespace, operatorOptions{})
 	db := newDatabase(namespace, "full").spec(func(s *v1.DatabaseSpec) { s.Storage.StorageClassName = namespace }).create(t)
 	becomeReady(t, db)
-	claim := named(&corev1.PersistentVolumeClaim{}, namespace, "full-database-data")
-	if err := get(t, claim); err != nil {
-		t.Fatal(err)
-	}
-	bound := claim.DeepCopy()
-	bound.Status.Phase = corev1.ClaimBound
-	if err := api.Status().Patch(t.Context(), bound, client.MergeFrom(claim)); err != nil {
-		t.Fatal(err)
-	}
+	bind(t, named(&corev1.PersistentVolumeClaim{}, namespace, "full-database-data"))
 	update(t, db, func() {
 		db.Spec.Storage.Size = quantity("2Gi")
 		db.Spec.Image = "example.com/postgres:18.9"

@@ -3,8 +3,10 @@ package main
 import (
 	"flag"
 	"maps"
+	"os"
 	"reflect"
 	"slices"
+	"strings"
 	"testing"
 
 	"example.com/cnat-operator/controllers/at"
@@ -44,6 +46,20 @@ func TestImagesComeFromTheEnvironmentUnlessAFlagSays(t *testing.T) {
 	if o.commandImage != "own/shell" || o.databaseImage != "mirror/postgres" || o.exporterImage != "mirror/exporter" {
 		t.Errorf("got %q, %q and %q", o.commandImage, o.databaseImage, o.exporterImage)
 	}
+}
+
+func TestFlagsAreInTheGuide(t *testing.T) {
+	guide, err := os.ReadFile("../../docs/admin-guide.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	flags := flag.NewFlagSet("manager", flag.ContinueOnError)
+	(&options{}).bind(flags)
+	flags.VisitAll(func(f *flag.Flag) {
+		if !strings.Contains(string(guide), "`--"+f.Name+"`") {
+			t.Errorf("docs/admin-guide.md does not tell of --%s", f.Name)
+		}
+	})
 }
 
 // A leader that stood still must not act by a look from before another one led.

@@ -74,7 +74,7 @@ func compile(text []byte) (*jsonschema.Schema, error) {
 	if err != nil {
 		return nil, err
 	}
-	const name = "values.schema.json"
+	const name = "file:///values.schema.json" // as Helm calls it, for the messages
 	compiler := jsonschema.NewCompiler()
 	if err := compiler.AddResource(name, schema); err != nil {
 		return nil, err

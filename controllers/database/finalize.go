@@ -35,6 +35,9 @@ func (r *Reconciler) finalize(ctx context.Context, db *v1.Database) (ctrl.Result
 		return retry(err)
 	}
 	if db.Spec.DeletionPolicy == v1.DeletionDelete {
+		if err := r.checkUnedited(ctx, db); err != nil {
+			return retry(err)
+		}
 		if err := r.deleteAll(ctx, db, left); err != nil {
 			return retry(err)
 		}
@@ -63,6 +66,20 @@ func (r *Reconciler) uninstall(ctx context.Context, db *v1.Database) (bool, erro
 		return false, err
 	}
 	return true, r.Releases.Uninstall(ctx, db, name)
+}
+
+// checkUnedited fails with a conflict where a Database was edited after the cache's version of it: its policy may be
+// another now, and what is deleted is gone for good.
+func (r *Reconciler) checkUnedited(ctx context.Context, db *v1.Database) error {
+	live := &v1.Database{}
+	if err := r.APIReader.Get(ctx, client.ObjectKeyFromObject(db), live); client.IgnoreNotFound(err) != nil {
+		return fmt.Errorf("read the deletion policy: %w", err)
+	}
+	if live.ResourceVersion != db.ResourceVersion {
+		return apierrors.NewConflict(v1.GroupVersion.WithResource("databases").GroupResource(), db.Name,
+			errors.New("it was edited before its data was deleted"))
+	}
+	return nil
 }
 
 // dataOf returns what holds the data of a Database: its volume claim and the Secret that the operator made, as far as

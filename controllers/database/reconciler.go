@@ -22,7 +22,7 @@ import (
 	"example.com/cnat-operator/internal/helm"
 )
 
-// +kubebuilder:rbac:groups=example.com,resources=databases,verbs=list;watch;patch
+// +kubebuilder:rbac:groups=example.com,resources=databases,verbs=get;list;watch;patch
 // +kubebuilder:rbac:groups=example.com,resources=databases/status,verbs=patch
 // +kubebuilder:rbac:groups=example.com,resources=databases/finalizers,verbs=update
 // +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch

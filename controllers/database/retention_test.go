@@ -139,6 +139,33 @@ func TestPolicyChangedWhileDeleting(t *testing.T) {
 	}
 }
 
+// An edit that the cache does not show yet counts too: what is deleted is gone for good.
+func TestPolicyChangedUnseen(t *testing.T) {
+	t.Parallel()
+	namespace := newNamespace(t)
+	running := startOperator(t, namespace, operatorOptions{})
+	db := newDatabase(namespace, "unseen").spec(func(s *v1.DatabaseSpec) { s.DeletionPolicy = v1.DeletionDelete }).create(t)
+	becomeReady(t, db)
+	running.stop()
+	if err := api.Delete(t.Context(), db); err != nil {
+		t.Fatal(err)
+	}
+	if err := get(t, db); err != nil {
+		t.Fatal(err)
+	}
+	before := db.DeepCopy()
+	update(t, db, func() { db.Spec.DeletionPolicy = v1.DeletionRetain })
+	if _, err := running.reconciler.finalize(t.Context(), before); err != nil {
+		t.Fatal(err)
+	}
+	claim, secret := dataObjects(db)
+	for _, object := range []client.Object{claim, secret} {
+		if err := get(t, object); err != nil || object.GetDeletionTimestamp() != nil {
+			t.Errorf("%s is deleted at %v (%v)", object.GetName(), object.GetDeletionTimestamp(), err)
+		}
+	}
+}
+
 // The Database waits for its volume claim to go, so that one of the same name doesn't find it half deleted.
 func TestDeleteWaitsForTheClaim(t *testing.T) {
 	t.Parallel()

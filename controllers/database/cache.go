@@ -1,7 +1,7 @@
 package database
 
 import (
-	"unique"
+	"sync"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -24,14 +24,22 @@ func CachedObjects() map[client.Object]cache.ByObject {
 	return objects
 }
 
-// slim makes what is cached smaller: it drops managedFields, and has all ConfigMaps share the scripts that are the same
-// in each.
+// slim makes what is cached smaller: it drops managedFields, and has ConfigMaps share the scripts that are the same in
+// each.
 func slim() toolscache.TransformFunc {
 	strip := cache.TransformStripManagedFields()
+	var mu sync.Mutex
+	latest := map[string]string{} // by key: there are as many as the chart has files
 	return func(object any) (any, error) {
 		if config, ok := object.(*corev1.ConfigMap); ok {
+			mu.Lock()
+			defer mu.Unlock()
 			for key, text := range config.Data {
-				config.Data[key] = unique.Make(text).Value()
+				if latest[key] == text {
+					config.Data[key] = latest[key]
+				} else {
+					latest[key] = text
+				}
 			}
 		}
 		return strip(object)

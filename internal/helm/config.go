@@ -14,6 +14,7 @@ import (
 	"helm.sh/helm/v3/pkg/storage/driver"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/discovery"
 	v1 "k8s.io/client-go/kubernetes/typed/core/v1"
 	"k8s.io/client-go/rest"
@@ -50,7 +51,10 @@ func newConfigGetter(cfg *rest.Config, httpClient *http.Client, mapper meta.REST
 	cfg.Timeout = requestTimeout
 	// The API server's priority and fairness is what limits; a limit for each of an action's clients limits nothing.
 	cfg.QPS = -1
-	secrets, err := v1.NewForConfigAndClient(cfg, httpClient)
+	// Releases are kilobytes of base64, which JSON would encode once more.
+	storageConfig := rest.CopyConfig(cfg)
+	storageConfig.ContentType = runtime.ContentTypeProtobuf
+	secrets, err := v1.NewForConfigAndClient(storageConfig, httpClient)
 	if err != nil {
 		return nil, fmt.Errorf("client for Helm's storage: %w", err)
 	}
@@ -61,7 +65,8 @@ func newConfigGetter(cfg *rest.Config, httpClient *http.Client, mapper meta.REST
 	storage := func(_ context.Context, owner client.Object, _ *rest.Config) (driver.Driver, error) {
 		// With an owner reference a release goes with its owner even where the finalizer was removed by hand.
 		refs := []metav1.OwnerReference{*metav1.NewControllerRef(owner, owner.GetObjectKind().GroupVersionKind())}
-		return driver.NewSecrets(helmclient.NewOwnerRefSecretClient(secrets.Secrets(owner.GetNamespace()), refs, nil)), nil
+		client := helmclient.NewOwnerRefSecretClient(secrets.Secrets(owner.GetNamespace()), refs, nil)
+		return withoutSources{driver.NewSecrets(client)}, nil
 	}
 	inner, err := helmclient.NewActionConfigGetter(cfg, mapper, helmclient.StorageDriverMapper(storage))
 	if err != nil {

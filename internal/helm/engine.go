@@ -99,6 +99,7 @@ func (e *Engine) Install(ctx context.Context, owner client.Object, name string, 
 	}
 	options := func(install *action.Install) error {
 		install.Labels = labels
+		install.PostRenderer = ownedBy(owner)
 		// The API server validates what it is given; Helm would fetch its whole OpenAPI document to do that first.
 		install.DisableOpenAPIValidation = true
 		install.DisableHooks = true
@@ -125,6 +126,7 @@ func (e *Engine) Upgrade(ctx context.Context, owner client.Object, name string, 
 	}
 	options := func(upgrade *action.Upgrade) error {
 		upgrade.Labels = labels
+		upgrade.PostRenderer = ownedBy(owner)
 		upgrade.MaxHistory = maxHistory
 		upgrade.ResetValues = true
 		upgrade.DisableOpenAPIValidation = true

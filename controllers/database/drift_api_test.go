@@ -120,3 +120,29 @@ func TestDriftIsRepaired(t *testing.T) {
 		t.Errorf("a repair is no new revision: %+v, %v", db.Status.Release, err)
 	}
 }
+
+// A Database whose status was lost, as in a restore from a backup of the cluster, has its release already. What was
+// changed of that is set back all the same.
+func TestDriftWithoutStatus(t *testing.T) {
+	t.Parallel()
+	namespace := newNamespace(t)
+	first := startOperator(t, namespace, operatorOptions{})
+	db := newDatabase(namespace, "lost").create(t)
+	becomeReady(t, db)
+	first.stop()
+	before := db.DeepCopy()
+	db.Status = v1.DatabaseStatus{}
+	if err := api.Status().Patch(t.Context(), db, client.MergeFrom(before)); err != nil {
+		t.Fatal(err)
+	}
+	service := named(&corev1.Service{}, namespace, "lost-database")
+	if err := api.Delete(t.Context(), service); err != nil {
+		t.Fatal(err)
+	}
+	startOperator(t, namespace, operatorOptions{})
+	eventually(t, "the repair", func() error { return ownedBy(t, service, db) })
+	becomeReady(t, db)
+	if db.Status.Release.Revision != 1 {
+		t.Errorf("release %+v", db.Status.Release)
+	}
+}

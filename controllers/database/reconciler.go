@@ -149,12 +149,15 @@ func (r *Reconciler) ensureObjects(ctx context.Context, db *v1.Database, seen *o
 		return err
 	}
 	var objects helm.Objects
-	if held != nil {
+	switch {
+	case held != nil:
 		digest, objects = held.digest, held.objects
-	} else if objects, err = r.Releases.Render(releaseName(db), db.Namespace, values); err != nil {
-		// Nothing was asked of the API server: a chart that can't be rendered fails the same way each time.
-		seen.release.problem = newProblem(v1.ReasonReleaseFailed, "%v", err)
-		return nil
+	case db.Status.Release.Revision > 0: // Before that there is nothing to compare with what the chart makes.
+		if objects, err = r.Releases.Render(releaseName(db), db.Namespace, values); err != nil {
+			// Nothing was asked of the API server: a chart that can't be rendered fails the same way each time.
+			seen.release.problem = newProblem(v1.ReasonReleaseFailed, "%v", err)
+			return nil
+		}
 	}
 	found, err := r.inspect(ctx, objects)
 	if err != nil {
@@ -169,7 +172,7 @@ func (r *Reconciler) ensureObjects(ctx context.Context, db *v1.Database, seen *o
 	if seen.release, err = r.ensureRelease(ctx, db, digest, values, found); err != nil {
 		return err
 	}
-	seen.release.spare(found.serverDrift && held == nil)
+	seen.release.spare(objects == nil || found.serverDrift && held == nil)
 	if held != nil {
 		held.tell(&seen.release)
 	}

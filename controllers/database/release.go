@@ -81,8 +81,12 @@ func (r *Reconciler) run(
 	var err error
 	switch do.kind {
 	case actionNone:
-		status := asStored(in.known, in.stored)
-		return releaseResult{status: status, current: true}, nil
+		result := releaseResult{status: asStored(in.known, in.stored), current: true}
+		if in.known.Revision == 0 {
+			// The status did not know of the release, so this pass did not look at its objects.
+			result.changed, result.recheck = true, staleRetry
+		}
+		return result, nil
 	case actionWait:
 		return waitResult(do, in, lastMessage(db)), nil
 	case actionRefuse:

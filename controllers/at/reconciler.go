@@ -24,6 +24,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
+	"example.com/cnat-operator/internal/cached"
 )
 
 const (
@@ -65,7 +66,9 @@ func CachedObjects() map[client.Object]cache.ByObject {
 		Label:     labels.SelectorFromSet(labels.Set{labelPartOf: partOf}),
 		Transform: cache.TransformStripManagedFields(),
 	}
-	return map[client.Object]cache.ByObject{&batchv1.Job{}: own, &corev1.Pod{}: own}
+	pods := own
+	pods.Transform = cached.Pod
+	return map[client.Object]cache.ByObject{&batchv1.Job{}: own, &corev1.Pod{}: pods}
 }
 
 // SetupWithManager registers the Reconciler: an At is looked at when it, its

@@ -8,6 +8,8 @@ import (
 	toolscache "k8s.io/client-go/tools/cache"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"example.com/cnat-operator/internal/cached"
 )
 
 // CachedObjects says what of each kind the manager's cache must hold: only what is this operator's, and of that not who
@@ -19,7 +21,11 @@ func CachedObjects() map[client.Object]cache.ByObject {
 	}
 	objects := map[client.Object]cache.ByObject{}
 	for _, kind := range ownedKinds() {
-		objects[kind] = cache.ByObject{Label: selector, Transform: slim()}
+		own := cache.ByObject{Label: selector, Transform: slim()}
+		if _, ok := kind.(*corev1.Pod); ok {
+			own.Transform = cached.Pod
+		}
+		objects[kind] = own
 	}
 	return objects
 }

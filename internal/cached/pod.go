@@ -1,0 +1,22 @@
+// Package cached says what the cache that the controllers share holds of an object that more than one of them looks at.
+package cached
+
+import (
+	corev1 "k8s.io/api/core/v1"
+)
+
+// Pod transforms a pod on its way into the cache: of its spec it keeps the node and the names of the containers, and of its
+// metadata not who wrote which field. A pod of the cache can so be patched, but not updated.
+func Pod(object any) (any, error) {
+	pod, ok := object.(*corev1.Pod)
+	if !ok {
+		return object, nil
+	}
+	pod.ManagedFields = nil
+	spec := corev1.PodSpec{NodeName: pod.Spec.NodeName}
+	for _, container := range pod.Spec.Containers {
+		spec.Containers = append(spec.Containers, corev1.Container{Name: container.Name})
+	}
+	pod.Spec = spec
+	return pod, nil
+}

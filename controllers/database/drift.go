@@ -2,7 +2,6 @@ package database
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"reflect"
 	"slices"
@@ -88,11 +87,7 @@ func (r *Reconciler) typed(content map[string]any, apiVersion, kind string) (cli
 	if err != nil {
 		return nil, err
 	}
-	encoded, err := json.Marshal(content)
-	if err != nil {
-		return nil, err
-	}
-	if err := json.Unmarshal(encoded, object); err != nil {
+	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(content, object); err != nil {
 		return nil, err
 	}
 	typed, ok := object.(client.Object)

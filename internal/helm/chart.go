@@ -5,14 +5,11 @@
 package helm
 
 import (
-	"bufio"
 	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"slices"
 	"strings"
@@ -23,7 +20,6 @@ import (
 	"helm.sh/helm/v3/pkg/chartutil"
 	"helm.sh/helm/v3/pkg/engine"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	utilyaml "k8s.io/apimachinery/pkg/util/yaml"
 	"sigs.k8s.io/yaml"
 )
 
@@ -139,24 +135,17 @@ func (c *Chart) Render(name, namespace string, values map[string]any) (Objects, 
 // ParseManifest returns the objects in a manifest: of a file, or of a whole release.
 func ParseManifest(manifest string) (Objects, error) {
 	var objects Objects
-	documents := utilyaml.NewYAMLReader(bufio.NewReader(strings.NewReader(manifest)))
-	for {
-		document, err := documents.Read()
-		if errors.Is(err, io.EOF) {
-			return objects, nil
-		}
+	for document := range strings.SplitSeq("\n"+manifest, "\n---") {
 		object := &unstructured.Unstructured{}
-		if err == nil {
-			// Helm too puts a newline after each manifest: without it the last line of a block is another text.
-			err = yaml.Unmarshal(append(bytes.TrimSpace(document), '\n'), &object.Object)
-		}
-		if err != nil {
+		// Helm too puts a newline after each manifest: without it the last line of a block is another text.
+		if err := yaml.Unmarshal([]byte(strings.TrimSpace(document)+"\n"), &object.Object); err != nil {
 			return nil, err
 		}
 		if len(object.Object) > 0 { // a file may render to nothing
 			objects = append(objects, object)
 		}
 	}
+	return objects, nil
 }
 
 // forAction returns a copy whose fields an action may set while another action uses the chart too.

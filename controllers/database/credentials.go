@@ -61,19 +61,14 @@ func (r *Reconciler) ensureCredentials(ctx context.Context, db *v1.Database) (cr
 	if err != nil {
 		return result, err
 	}
-	if secret != nil && !belongs(secret, db) {
+	if !belongs(secret, db) {
 		result.problem = newProblem(v1.ReasonNameConflict,
 			"Secret %s is not this Database's, and is left alone: remove or rename it, or set spec.passwordSecretRef",
 			secret.Name)
 		result.recheck = secretRecheck
 		return result, nil
 	}
-	if secret == nil {
-		secret, err = r.createSecret(ctx, db)
-	} else {
-		err = r.updateSecret(ctx, db, secret)
-	}
-	if err != nil {
+	if err := r.updateSecret(ctx, db, secret); err != nil {
 		return result, err
 	}
 	result.password = secret.Data[passwordKey]
@@ -125,17 +120,18 @@ func checkPassword(ref v1.SecretKeyReference, secret *corev1.Secret) *problem {
 	return nil
 }
 
-// ownSecret returns the Secret of the name that the operator's own has, or nil. One that the cache does not show may
-// still be there: just made, or without our label.
+// ownSecret returns the Secret of the name that the operator's own has, and makes it where it is missing. One that the
+// cache does not show may still be there: without our label, or as of a moment ago.
 func (r *Reconciler) ownSecret(ctx context.Context, db *v1.Database) (*corev1.Secret, error) {
 	key := client.ObjectKey{Namespace: db.Namespace, Name: credentialsName(db)}
 	secret := &corev1.Secret{}
 	err := r.Client.Get(ctx, key, secret)
 	if apierrors.IsNotFound(err) {
+		made, createErr := r.createSecret(ctx, db)
+		if !apierrors.IsAlreadyExists(createErr) {
+			return made, createErr
+		}
 		err = r.APIReader.Get(ctx, key, secret)
-	}
-	if apierrors.IsNotFound(err) {
-		return nil, nil
 	}
 	if err != nil {
 		return nil, fmt.Errorf("get Secret %s: %w", key.Name, err)

@@ -65,19 +65,19 @@ func (c *countingReleases) Observe(ctx context.Context, owner client.Object, nam
 	return c.Releases.Observe(ctx, owner, name)
 }
 
-func (c *countingReleases) Install(ctx context.Context, owner client.Object, name string, values map[string]any) error {
+func (c *countingReleases) Install(ctx context.Context, owner client.Object, name string, values map[string]any) (*helm.Release, error) {
 	c.calls.Add(1)
 	c.installs.Add(1)
 	return c.Releases.Install(ctx, owner, name, values)
 }
 
-func (c *countingReleases) Upgrade(ctx context.Context, owner client.Object, name string, values map[string]any) error {
+func (c *countingReleases) Upgrade(ctx context.Context, owner client.Object, name string, values map[string]any) (*helm.Release, error) {
 	c.calls.Add(1)
 	c.mu.Lock()
 	err := c.upgradeErr
 	c.mu.Unlock()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	return c.Releases.Upgrade(ctx, owner, name, values)
 }

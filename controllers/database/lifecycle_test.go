@@ -157,7 +157,7 @@ func TestNeverAdopts(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := engine.Install(t.Context(), other, "mine-database", values); err != nil {
+		if _, err := engine.Install(t.Context(), other, "mine-database", values); err != nil {
 			t.Fatal(err)
 		}
 		startOperator(t, namespace, operatorOptions{})

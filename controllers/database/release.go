@@ -19,8 +19,8 @@ type Releases interface {
 	Digest(values map[string]any) (string, error)
 	Render(name, namespace string, values map[string]any) (helm.Objects, error)
 	Observe(ctx context.Context, owner client.Object, name string) (*helm.Release, error)
-	Install(ctx context.Context, owner client.Object, name string, values map[string]any) error
-	Upgrade(ctx context.Context, owner client.Object, name string, values map[string]any) error
+	Install(ctx context.Context, owner client.Object, name string, values map[string]any) (*helm.Release, error)
+	Upgrade(ctx context.Context, owner client.Object, name string, values map[string]any) (*helm.Release, error)
 	Abandon(ctx context.Context, owner client.Object, name string) error
 	Repair(ctx context.Context, owner client.Object, name string, objects helm.Objects) error
 	Uninstall(ctx context.Context, owner client.Object, name string) error
@@ -78,6 +78,7 @@ func (r *Reconciler) run(
 	ctx context.Context, db *v1.Database, do action, in situation, values map[string]any, found owned,
 ) (releaseResult, error) {
 	name := releaseName(db)
+	var stored *helm.Release
 	var err error
 	switch do.kind {
 	case actionNone:
@@ -96,12 +97,12 @@ func (r *Reconciler) run(
 				"uninstall it, or give the Database another name", name),
 		}, nil
 	case actionInstall:
-		err = r.Releases.Install(ctx, db, name, values)
+		stored, err = r.Releases.Install(ctx, db, name, values)
 	case actionUpgrade:
-		err = r.Releases.Upgrade(ctx, db, name, values)
+		stored, err = r.Releases.Upgrade(ctx, db, name, values)
 	case actionRecover:
 		if err = r.Releases.Abandon(ctx, db, name); err == nil {
-			err = r.Releases.Upgrade(ctx, db, name, values)
+			stored, err = r.Releases.Upgrade(ctx, db, name, values)
 		}
 	case actionRepair:
 		if err = r.Releases.Repair(ctx, db, name, found.stored); err == nil {
@@ -111,10 +112,12 @@ func (r *Reconciler) run(
 	if helm.IsTransient(err) {
 		return releaseResult{}, err
 	}
-	// What Helm stored is what holds, not what it returned.
-	stored, observeErr := r.Releases.Observe(ctx, db, name)
-	if observeErr != nil {
-		return releaseResult{}, observeErr
+	if stored == nil {
+		// What Helm stored is what holds, also of an action that failed.
+		var observeErr error
+		if stored, observeErr = r.Releases.Observe(ctx, db, name); observeErr != nil {
+			return releaseResult{}, observeErr
+		}
 	}
 	return afterAction(do, in, stored, err, found.drift), nil
 }

@@ -66,7 +66,7 @@ func newConfigGetter(cfg *rest.Config, httpClient *http.Client, mapper meta.REST
 		// With an owner reference a release goes with its owner even where the finalizer was removed by hand.
 		refs := []metav1.OwnerReference{*metav1.NewControllerRef(owner, owner.GetObjectKind().GroupVersionKind())}
 		client := helmclient.NewOwnerRefSecretClient(secrets.Secrets(owner.GetNamespace()), refs, nil)
-		return withoutSources{driver.NewSecrets(client)}, nil
+		return &storage{Driver: driver.NewSecrets(client)}, nil
 	}
 	inner, err := helmclient.NewActionConfigGetter(cfg, mapper, helmclient.StorageDriverMapper(storage))
 	if err != nil {

@@ -72,7 +72,11 @@ func (e *Engine) Observe(ctx context.Context, owner client.Object, name string) 
 	if stored == nil || err != nil {
 		return nil, err
 	}
-	observed := &Release{
+	return observed(stored), nil
+}
+
+func observed(stored *release.Release) *Release {
+	found := &Release{
 		Revision:    int64(stored.Version),
 		Status:      stored.Info.Status.String(),
 		Description: stored.Info.Description,
@@ -82,20 +86,20 @@ func (e *Engine) Observe(ctx context.Context, owner client.Object, name string) 
 		Manifest:    stored.Manifest,
 	}
 	if stored.Chart != nil && stored.Chart.Metadata != nil {
-		observed.ChartVersion = stored.Chart.Metadata.Version
+		found.ChartVersion = stored.Chart.Metadata.Version
 	}
-	return observed, nil
+	return found
 }
 
-// Install makes the first revision of a release.
-func (e *Engine) Install(ctx context.Context, owner client.Object, name string, values map[string]any) error {
+// Install makes the first revision of a release, and returns what Helm stored of it.
+func (e *Engine) Install(ctx context.Context, owner client.Object, name string, values map[string]any) (*Release, error) {
 	labels, err := e.labels(owner, values)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	actions, err := e.clients.ActionClientFor(ctx, owner)
 	if err != nil {
-		return fmt.Errorf("install release %s: %w", name, err)
+		return nil, fmt.Errorf("install release %s: %w", name, err)
 	}
 	options := func(install *action.Install) error {
 		install.Labels = labels
@@ -109,20 +113,20 @@ func (e *Engine) Install(ctx context.Context, owner client.Object, name string, 
 	}
 	_, err = actions.Install(name, owner.GetNamespace(), e.forAction(), runtime.DeepCopyJSON(values), options)
 	if err != nil {
-		return fmt.Errorf("install release %s: %w", name, err)
+		return nil, fmt.Errorf("install release %s: %w", name, err)
 	}
-	return nil
+	return stored(actions), nil
 }
 
-// Upgrade makes the next revision of a release, whatever became of the one before.
-func (e *Engine) Upgrade(ctx context.Context, owner client.Object, name string, values map[string]any) error {
+// Upgrade makes the next revision of a release, whatever became of the one before, and returns what Helm stored of it.
+func (e *Engine) Upgrade(ctx context.Context, owner client.Object, name string, values map[string]any) (*Release, error) {
 	labels, err := e.labels(owner, values)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	actions, err := e.clients.ActionClientFor(ctx, owner)
 	if err != nil {
-		return fmt.Errorf("upgrade release %s: %w", name, err)
+		return nil, fmt.Errorf("upgrade release %s: %w", name, err)
 	}
 	options := func(upgrade *action.Upgrade) error {
 		upgrade.Labels = labels
@@ -137,9 +141,14 @@ func (e *Engine) Upgrade(ctx context.Context, owner client.Object, name string, 
 	}
 	_, err = actions.Upgrade(name, owner.GetNamespace(), e.forAction(), runtime.DeepCopyJSON(values), options)
 	if err != nil {
-		return fmt.Errorf("upgrade release %s: %w", name, err)
+		return nil, fmt.Errorf("upgrade release %s: %w", name, err)
 	}
-	return nil
+	return stored(actions), nil
+}
+
+// stored is what a successful action stored, which spares the request that asks for it.
+func stored(actions helmclient.ActionInterface) *Release {
+	return observed(actions.Config().Releases.Driver.(*storage).newest)
 }
 
 // Abandon marks the newest revision as failed: one that was left in the middle of an action. Helm would refuse every

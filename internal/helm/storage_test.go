@@ -1,6 +1,7 @@
 package helm
 
 import (
+	"fmt"
 	"reflect"
 	"testing"
 
@@ -17,12 +18,12 @@ func TestStoredWithoutSources(t *testing.T) {
 	}
 	memory := driver.NewMemory()
 	memory.SetNamespace("ns")
-	storage := withoutSources{memory}
-	for _, write := range []func(string, *release.Release) error{storage.Create, storage.Update} {
+	store := &storage{Driver: memory}
+	for _, write := range []func(string, *release.Release) error{store.Create, store.Update} {
 		if err := write("sh.helm.release.v1.r.v1", made); err != nil {
 			t.Fatal(err)
 		}
-		stored, err := storage.Get("sh.helm.release.v1.r.v1")
+		stored, err := store.Get("sh.helm.release.v1.r.v1")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -37,5 +38,38 @@ func TestStoredWithoutSources(t *testing.T) {
 	}
 	if len(chart.Templates) == 0 {
 		t.Error("the chart itself was changed")
+	}
+}
+
+// What was stored is known by the writes that succeeded, whatever Helm does to the release after them.
+func TestStoredIsKnown(t *testing.T) {
+	memory := driver.NewMemory()
+	memory.SetNamespace("ns")
+	store := &storage{Driver: memory}
+	revision := func(version int, status release.Status) *release.Release {
+		return &release.Release{Name: "r", Namespace: "ns", Version: version, Info: &release.Info{Status: status}}
+	}
+	first, second := revision(1, release.StatusDeployed), revision(2, release.StatusPendingUpgrade)
+	for key, write := range []func(key string) error{
+		func(key string) error { return memory.Create(key, first) }, // by an earlier action
+		func(key string) error { return store.Create(key, second) },
+	} {
+		if err := write(fmt.Sprintf("sh.helm.release.v1.r.v%d", key+1)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	first.Info.Status = release.StatusSuperseded
+	if err := store.Update("sh.helm.release.v1.r.v1", first); err != nil {
+		t.Fatal(err)
+	}
+	second.Info.Status = release.StatusDeployed
+	if err := store.Update("sh.helm.release.v1.r.v3", second); err == nil {
+		t.Fatal("a revision that is not there was updated")
+	}
+	if got := store.newest; got.Version != 2 || got.Info.Status != release.StatusPendingUpgrade {
+		t.Errorf("revision %d is %s", got.Version, got.Info.Status)
+	}
+	if err := store.Update("sh.helm.release.v1.r.v2", second); err != nil || store.newest.Info.Status != release.StatusDeployed {
+		t.Errorf("%s, %v", store.newest.Info.Status, err)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -43,7 +44,7 @@ func (r *result) installTime() time.Duration { return r.installed[len(r.installe
 
 // measure takes all measurements of one subject.
 func measure(ctx context.Context, bin string, s subject, secrets int) (found *result, err error) {
-	b := &bench{subject: s, bin: bin}
+	b := &bench{subject: s}
 	if b.folder, err = os.MkdirTemp("", "bench-database-"+s.name+"-"); err != nil {
 		return nil, err
 	}
@@ -53,6 +54,9 @@ func measure(ctx context.Context, bin string, s subject, secrets int) (found *re
 		err = errors.Join(err, b.stop())
 	}()
 	if b.cluster, err = startCluster(ctx, bin, b.folder); err != nil {
+		return nil, err
+	}
+	if b.executable, err = unpacked(filepath.Join(bin, s.program), b.folder); err != nil {
 		return nil, err
 	}
 	if err := b.startOperator(ctx, 0); err != nil {
@@ -78,7 +82,7 @@ func (b *bench) install(ctx context.Context, found *result) error {
 	}
 	watchCtx, stop := context.WithCancel(ctx)
 	defer stop()
-	seen, err := watch(watchCtx, b.plane.Config, b.resource, b.condition)
+	seen, err := watch(watchCtx, b.plane.Config, b.subject)
 	if err != nil {
 		return err
 	}

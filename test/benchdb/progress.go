@@ -15,42 +15,57 @@ import (
 	"k8s.io/client-go/tools/cache"
 )
 
-// watcher notes when it first saw a condition of each object to be True.
+// watcher notes when it first saw a condition of each object to be True, and when it first saw each server to serve.
 type watcher struct {
-	condition string
-	mu        sync.Mutex
-	done      map[string]time.Time
+	subject subject
+	mu      sync.Mutex
+	told    map[string]time.Time // by the object's name
+	serving map[string]time.Time // by the StatefulSet's
 }
 
-func watch(ctx context.Context, config *rest.Config, resource schema.GroupVersionResource, condition string) (*watcher, error) {
+var statefulSets = schema.GroupVersionResource{Group: "apps", Version: "v1", Resource: "statefulsets"}
+
+func watch(ctx context.Context, config *rest.Config, s subject) (*watcher, error) {
 	client, err := dynamic.NewForConfig(config)
 	if err != nil {
 		return nil, err
 	}
-	w := &watcher{condition: condition, done: map[string]time.Time{}}
-	informer := dynamicinformer.NewFilteredDynamicInformer(client, resource, databases, 0, cache.Indexers{}, nil).Informer()
-	if _, err := informer.AddEventHandler(cache.ResourceEventHandlerFuncs{
-		UpdateFunc: func(_, object any) { w.note(object, time.Now()) },
-	}); err != nil {
-		return nil, err
-	}
-	go informer.RunWithContext(ctx)
-	if !cache.WaitForCacheSync(ctx.Done(), informer.HasSynced) {
-		return nil, fmt.Errorf("watching %s: %w", resource.Resource, context.Cause(ctx))
+	w := &watcher{subject: s, told: map[string]time.Time{}, serving: map[string]time.Time{}}
+	for resource, handler := range map[schema.GroupVersionResource]cache.ResourceEventHandlerFuncs{
+		s.resource:   {UpdateFunc: func(_, object any) { w.note(w.told, object, w.isTold, time.Now()) }},
+		statefulSets: {UpdateFunc: func(_, object any) { w.note(w.serving, object, isServing, time.Now()) }},
+	} {
+		informer := dynamicinformer.NewFilteredDynamicInformer(client, resource, databases, 0, cache.Indexers{}, nil).Informer()
+		if _, err := informer.AddEventHandler(handler); err != nil {
+			return nil, err
+		}
+		go informer.RunWithContext(ctx)
+		if !cache.WaitForCacheSync(ctx.Done(), informer.HasSynced) {
+			return nil, fmt.Errorf("watching %s: %w", resource.Resource, context.Cause(ctx))
+		}
 	}
 	return w, nil
 }
 
-func (w *watcher) note(object any, now time.Time) {
+func (w *watcher) note(seen map[string]time.Time, object any, is func(*unstructured.Unstructured) bool, now time.Time) {
 	u, ok := object.(*unstructured.Unstructured)
-	if !ok || !hasCondition(u, w.condition) {
+	if !ok || !is(u) {
 		return
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if _, known := w.done[u.GetName()]; !known {
-		w.done[u.GetName()] = now
+	if _, known := seen[u.GetName()]; !known {
+		seen[u.GetName()] = now
 	}
+}
+
+func (w *watcher) isTold(object *unstructured.Unstructured) bool {
+	return hasCondition(object, w.subject.condition)
+}
+
+func isServing(statefulSet *unstructured.Unstructured) bool {
+	available, _, _ := unstructured.NestedInt64(statefulSet.Object, "status", "availableReplicas")
+	return available > 0
 }
 
 func hasCondition(object *unstructured.Unstructured, kind string) bool {
@@ -61,13 +76,16 @@ func hasCondition(object *unstructured.Unstructured, kind string) bool {
 	})
 }
 
-// since are the times of all that are done, after a moment, in order.
+// since are the times of all that are done, after a moment, in order. One is done when its operator says so and its
+// server serves, whichever is later.
 func (w *watcher) since(moment time.Time) []time.Duration {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	var all []time.Duration
-	for _, at := range w.done {
-		all = append(all, at.Sub(moment))
+	for name, told := range w.told {
+		if serving, ok := w.serving[w.subject.server(name)]; ok {
+			all = append(all, max(told.Sub(moment), serving.Sub(moment)))
+		}
 	}
 	slices.Sort(all)
 	return all

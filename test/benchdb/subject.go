@@ -29,8 +29,10 @@ type subject struct {
 	controller string
 	// condition is True once the operator has nothing left to do for an object.
 	condition string
-	program   string
-	args      []string
+	// server leads from the name of an object to that of its StatefulSet.
+	server  func(object string) string
+	program string
+	args    []string
 	// objects are what the operator is given, each with what must be there before.
 	objects []installation
 }
@@ -47,6 +49,7 @@ func ours(n, workers int) subject {
 		resource:   schema.GroupVersionResource{Group: "example.com", Version: "v1", Resource: "databases"},
 		controller: "database",
 		condition:  "Ready",
+		server:     func(object string) string { return object + "-database" },
 		program:    "manager",
 		args:       []string{"--database-chart=helm-charts/database", "--metrics-secure=false"},
 	}
@@ -68,6 +71,7 @@ func peer(releases []storedRelease, watches string, workers int) subject {
 		resource:   schema.GroupVersionResource{Group: "bench.example.com", Version: "v1", Resource: "peerdatabases"},
 		controller: "peerdatabase-controller",
 		condition:  "Deployed",
+		server:     func(object string) string { return object },
 		program:    "helm-operator",
 		args:       []string{"run", "--watches-file=" + watches},
 	}

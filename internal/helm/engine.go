@@ -91,7 +91,7 @@ func observed(stored *release.Release) *Release {
 	return found
 }
 
-// Install makes the first revision of a release, and returns what Helm stored of it.
+// Install makes the first revision of a release that Observe did not find, and returns what Helm stored of it.
 func (e *Engine) Install(ctx context.Context, owner client.Object, name string, values map[string]any) (*Release, error) {
 	labels, err := e.labels(owner, values)
 	if err != nil {
@@ -101,6 +101,7 @@ func (e *Engine) Install(ctx context.Context, owner client.Object, name string, 
 	if err != nil {
 		return nil, fmt.Errorf("install release %s: %w", name, err)
 	}
+	storageOf(actions).absent = true
 	options := func(install *action.Install) error {
 		install.Labels = labels
 		install.PostRenderer = ownedBy(owner)
@@ -148,7 +149,11 @@ func (e *Engine) Upgrade(ctx context.Context, owner client.Object, name string, 
 
 // stored is what a successful action stored, which spares the request that asks for it.
 func stored(actions helmclient.ActionInterface) *Release {
-	return observed(actions.Config().Releases.Driver.(*storage).newest)
+	return observed(storageOf(actions).newest)
+}
+
+func storageOf(actions helmclient.ActionInterface) *storage {
+	return actions.Config().Releases.Driver.(*storage)
 }
 
 // Abandon marks the newest revision as failed: one that was left in the middle of an action. Helm would refuse every

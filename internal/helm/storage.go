@@ -14,6 +14,17 @@ type storage struct {
 	// newest is the newest revision of those that were stored by this one, as it was stored last. Helm itself only logs
 	// it when it can't store how an action ended.
 	newest *release.Release
+	// absent: the release was just looked for and not found.
+	absent bool
+}
+
+// Query implements driver.Queryor. Of a release that is absent Helm asks once more whether its name is free: one that
+// came up in between is found when its first revision can't be created.
+func (s *storage) Query(labels map[string]string) ([]*release.Release, error) {
+	if s.absent {
+		return nil, driver.ErrReleaseNotFound
+	}
+	return s.Driver.Query(labels)
 }
 
 // Create implements driver.Creator.

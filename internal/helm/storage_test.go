@@ -1,6 +1,7 @@
 package helm
 
 import (
+	"errors"
 	"fmt"
 	"reflect"
 	"testing"
@@ -71,5 +72,23 @@ func TestStoredIsKnown(t *testing.T) {
 	}
 	if err := store.Update("sh.helm.release.v1.r.v2", second); err != nil || store.newest.Info.Status != release.StatusDeployed {
 		t.Errorf("%s, %v", store.newest.Info.Status, err)
+	}
+}
+
+// A release that came up after it was looked for is not overwritten.
+func TestAbsentMeanwhileThere(t *testing.T) {
+	memory := driver.NewMemory()
+	memory.SetNamespace("ns")
+	theirs := &release.Release{Name: "r", Namespace: "ns", Version: 1, Info: &release.Info{Status: release.StatusDeployed}}
+	if err := memory.Create("sh.helm.release.v1.r.v1", theirs); err != nil {
+		t.Fatal(err)
+	}
+	store := &storage{Driver: memory, absent: true}
+	if found, err := store.Query(map[string]string{"name": "r"}); len(found) > 0 || !errors.Is(err, driver.ErrReleaseNotFound) {
+		t.Errorf("found %v, %v", found, err)
+	}
+	ours := &release.Release{Name: "r", Namespace: "ns", Version: 1, Info: &release.Info{Status: release.StatusPendingInstall}}
+	if err := store.Create("sh.helm.release.v1.r.v1", ours); !errors.Is(err, driver.ErrReleaseExists) || store.newest != nil {
+		t.Errorf("stored %v, %v", store.newest, err)
 	}
 }

@@ -17,7 +17,7 @@ import (
 	"example.com/cnat-operator/test/controlplane"
 )
 
-// cluster is a control plane with a node that is simulated by kwok: pods become ready and volumes bound at once.
+// cluster is a control plane with a node that is simulated by kwok: pods become ready at once.
 type cluster struct {
 	plane  *controlplane.Plane
 	client client.Client
@@ -26,11 +26,13 @@ type cluster struct {
 	operatorConfig string
 }
 
-// stages are those of kwok's own by which it simulates nodes, pods and volumes.
+// stages are those of kwok's own by which it simulates nodes and pods.
 var stages = []string{
 	"node/fast/node-initialize.yaml", "pod/fast/pod-ready.yaml", "pod/fast/pod-delete.yaml",
-	"volume/fast/pvc-provision.yaml", "volume/fast/pv-bind.yaml",
 }
+
+// controllers are those of Kubernetes' own that a Database needs to become ready.
+const controllers = "statefulset-controller,persistentvolume-binder-controller"
 
 // kubeRate lifts the rate limits of Kubernetes' own controllers, so that the operator is what is measured.
 var kubeRate = []string{"--kube-api-qps=1000", "--kube-api-burst=1000"}
@@ -82,7 +84,7 @@ func (c *cluster) start(ctx context.Context) error {
 	if err := c.plane.Run("kwok", kwok...); err != nil {
 		return err
 	}
-	if err := c.plane.RunKube("kube-controller-manager", append(kubeRate, "--controllers=statefulset-controller,garbage-collector-controller")...); err != nil {
+	if err := c.plane.RunKube("kube-controller-manager", append(kubeRate, "--controllers="+controllers)...); err != nil {
 		return err
 	}
 	if err := c.plane.RunKube("kube-scheduler", kubeRate...); err != nil {
@@ -91,9 +93,8 @@ func (c *cluster) start(ctx context.Context) error {
 	for _, object := range []client.Object{
 		&corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "simulated"}},
 		&storagev1.StorageClass{
-			// The name is the one that kwok's stages look for.
-			ObjectMeta:  metav1.ObjectMeta{Name: "kwok-volume", Annotations: map[string]string{"storageclass.kubernetes.io/is-default-class": "true"}},
-			Provisioner: "kwok.x-k8s.io/volume",
+			ObjectMeta:  metav1.ObjectMeta{Name: storageClass, Annotations: map[string]string{"storageclass.kubernetes.io/is-default-class": "true"}},
+			Provisioner: "kubernetes.io/no-provisioner",
 		},
 		&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: databases}},
 		&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: foreign}},

@@ -9,6 +9,7 @@ import (
 	"fmt"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -18,6 +19,8 @@ import (
 const (
 	databases = "databases" // the namespace of what is installed
 	foreign   = "foreign"   // the namespace of Secrets that are none of the operator's business
+
+	storageClass = "volumes"
 )
 
 // subject is an operator that is measured.
@@ -57,8 +60,10 @@ func ours(n, workers int) subject {
 		s.args = append(s.args, fmt.Sprintf("--database-workers=%d", workers))
 	}
 	for i := range n {
-		s.objects = append(s.objects, installation{object: newObject("example.com/v1", "Database",
-			fmt.Sprintf("db-%03d", i), map[string]any{"user": "app"})})
+		s.objects = append(s.objects, installation{
+			object: newObject("example.com/v1", "Database", fmt.Sprintf("db-%03d", i), map[string]any{"user": "app"}),
+			before: []client.Object{newVolume(i)},
+		})
 	}
 	return s
 }
@@ -78,11 +83,11 @@ func peer(releases []storedRelease, watches string, workers int) subject {
 	if workers > 0 {
 		s.args = append(s.args, fmt.Sprintf("--max-concurrent-reconciles=%d", workers))
 	}
-	for _, release := range releases {
+	for i, release := range releases {
 		name, _, _ := unstructured.NestedString(release.Config, "credentials", "secretName")
 		s.objects = append(s.objects, installation{
 			object: newObject("bench.example.com/v1", "PeerDatabase", release.Name, release.Config),
-			before: []client.Object{&corev1.Secret{
+			before: []client.Object{newVolume(i), &corev1.Secret{
 				ObjectMeta: metav1.ObjectMeta{Namespace: databases, Name: name},
 				Data:       map[string][]byte{"username": []byte("app"), "password": []byte("secret")},
 			}},
@@ -105,6 +110,19 @@ func newObject(apiVersion, kind, name string, spec map[string]any) *unstructured
 		"metadata":   map[string]any{"namespace": databases, "name": name},
 		"spec":       spec,
 	}}
+}
+
+// newVolume makes a volume that is there for a claim to be bound to.
+func newVolume(i int) client.Object {
+	return &corev1.PersistentVolume{
+		ObjectMeta: metav1.ObjectMeta{Name: fmt.Sprintf("volume-%d", i)},
+		Spec: corev1.PersistentVolumeSpec{
+			StorageClassName:       storageClass,
+			AccessModes:            []corev1.PersistentVolumeAccessMode{corev1.ReadWriteOnce},
+			Capacity:               corev1.ResourceList{corev1.ResourceStorage: resource.MustParse("1Gi")},
+			PersistentVolumeSource: corev1.PersistentVolumeSource{HostPath: &corev1.HostPathVolumeSource{Path: "/simulated"}},
+		},
+	}
 }
 
 // storedRelease is what is needed of a release that Helm stored.

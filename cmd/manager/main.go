@@ -24,7 +24,7 @@ import (
 
 // gcPercent is by how much the heap may grow until garbage is collected, where the environment's GOGC does not say.
 // Go's own 100 doubles it. What lives is small, so that a little CPU time saves a good part of the memory.
-const gcPercent = 60
+const gcPercent = 50
 
 func main() {
 	var opts options

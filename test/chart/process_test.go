@@ -16,13 +16,18 @@ import (
 // start starts the container's process.
 func (s *server) start(t *testing.T) {
 	t.Helper()
+	s.startWith(t, s.script(context.Background(), "start.sh"))
+}
+
+func (s *server) startWith(t *testing.T, process *exec.Cmd) {
+	t.Helper()
 	// A file, not a pipe: children of a server that was killed hold it for a moment.
 	log, err := os.Create(filepath.Join(s.dir, "log"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer func() { _ = log.Close() }()
-	s.process = s.script(context.Background(), "start.sh")
+	s.process = process
 	s.process.Stdout, s.process.Stderr = log, log
 	if err := s.process.Start(); err != nil {
 		t.Fatal(err)

@@ -16,6 +16,23 @@ settings=${PGDATA:-}.settings
 # A password is bytes to us, as it is to PostgreSQL's clients: nothing on the way may convert it.
 export PGCLIENTENCODING=SQL_ASCII PGCONNECT_TIMEOUT=5
 
+# lock_data takes the data for this container, from before they are read or created until its last process has ended: all
+# that it starts inherits the descriptor, and nothing closes it. Whatever would use the same volume meanwhile waits
+# for half a minute, since a pod may still be stopping, and then gives up: two servers on one volume destroy the data.
+lock_data() {
+  touch "$PGDATA.lock" || fail "the lock on the volume can't be created: $PGDATA.lock"
+  exec 8>>"$PGDATA.lock"
+  tries=${DATABASE_LOCK_TRIES:-30}
+  until flock -n 8; do
+    tries=$((tries - 1))
+    [ "$tries" -gt 0 ] ||
+      fail "another container uses the data: pod $(cat "$PGDATA.lock") holds the lock $PGDATA.lock on the volume. Delete that pod if it is not this Database's own"
+    sleep 1
+  done
+  # For the message above only.
+  uname -n >"$PGDATA.lock" || :
+}
+
 # read_password puts the file's bytes into DATABASE_PASSWORD: the environment, since arguments of a process can be read
 # by others. Command substitution drops newlines at the end, hence the x, and NUL bytes, hence the count: a
 # password with those, or an empty one, is never set.

@@ -55,6 +55,7 @@ takes() {
   LC_ALL=C postgres --check "$@" >/dev/null 2>"$words"
 }
 
+lock_data
 make_scratch || fail "the settings could not be checked: $(tail -n 3 "$words")"
 new=$config_dir/settings.conf
 if takes "$new"; then

@@ -19,7 +19,7 @@ initialise() {
   read_password || fail "the password in the Secret is empty, has a NUL byte, or can't be read"
   [ -z "$restore" ] || find_dump
   rm -rf "$new"
-  initdb -D "$new" -U postgres --encoding="$DATABASE_ENCODING" --locale=C --auth=trust >"$log" 2>&1 ||
+  initdb -D "$new" -U postgres --encoding="$DATABASE_ENCODING" --locale=C --auth=trust --data-checksums >"$log" 2>&1 ||
     fail "initdb failed: $(tail -n 3 "$log")"
   # Nobody but this script reaches the server before it is complete: it listens on no address, and on a socket apart.
   sockets=$new/bootstrap
@@ -41,6 +41,7 @@ initialise() {
   mv "$new" "$PGDATA"
 }
 
+lock_data
 [ -e "$PGDATA" ] || initialise
 
 read -r have <"$PGDATA/PG_VERSION" || fail "the volume holds no PostgreSQL data: there is no $PGDATA/PG_VERSION"
@@ -55,6 +56,11 @@ read -r was <"$PGDATA/database.identity" || fail "the volume's data were not mad
   fail "the volume holds data of another Database ($was), and this one asks for $identity: make the spec agree, or remove the volume claim"
 
 [ -z "$restore" ] || { check_restored; exit; }
+
+# A server that is started in another way would not hold the lock: the configuration that it would find stops it.
+unlocked='etc_database_start_sh_was_not_used = on'
+grep -qsxF "$unlocked" "$PGDATA/postgresql.conf" ||
+  printf '# The server is started by start.sh, which takes the lock on the volume.\n%s\n' "$unlocked" >"$PGDATA/postgresql.conf" || :
 
 # A volume whose owner the kubelet had to change lets the group in, and the server refuses that.
 chmod 0700 "$PGDATA"

@@ -97,13 +97,15 @@ func podTemplate(at *cnatv1alpha1.At, labels map[string]string, commandImage str
 		template.Spec.Containers = []corev1.Container{{
 			Name:    "command",
 			Image:   commandImage,
-			Command: []string{"sh", "-c", at.Spec.Command},
+			Command: []string{"sh", "-c", literal(at.Spec.Command)},
 		}}
 	default:
 		template.Spec.Containers = at.DeepCopy().Spec.Containers
 	}
 
-	template.Labels = merged(template.Labels, labels)
+	// What the user says of the pod holds, but for the label that the operator's own cache selects by.
+	template.Labels = merged(labels, template.Labels)
+	template.Labels[labelPartOf] = partOf
 	template.Annotations = merged(template.Annotations, map[string]string{atAnnotation: at.Name})
 	template.Spec.RestartPolicy = corev1.RestartPolicyNever
 	for i := range template.Spec.Containers {
@@ -114,6 +116,10 @@ func podTemplate(at *cnatv1alpha1.At, labels map[string]string, commandImage str
 	}
 	return template
 }
+
+// literal is a text that the kubelet expands to text itself: it replaces $(NAME)
+// in a command by the container's variable, and $$ by $.
+func literal(text string) string { return strings.ReplaceAll(text, "$", "$$") }
 
 // merged is a map of both; of one key, the second's value holds.
 func merged(first, second map[string]string) map[string]string {

@@ -60,12 +60,14 @@ func TestNewJob(t *testing.T) {
 		"command": {
 			cnatv1alpha1.AtSpec{Command: "echo $HOME"},
 			"busybox",
-			[]string{"sh", "-c", "echo $HOME"},
+			[]string{"sh", "-c", "echo $$HOME"},
 			corev1.TerminationMessageFallbackToLogsOnError,
 		},
 		"template": {
 			cnatv1alpha1.AtSpec{Template: &corev1.PodTemplateSpec{
-				ObjectMeta: metav1.ObjectMeta{Labels: map[string]string{"mine": "stays", labelPartOf: "something-else"}},
+				ObjectMeta: metav1.ObjectMeta{Labels: map[string]string{
+					"mine": "stays", "app.kubernetes.io/name": "invoice", labelPartOf: "something-else",
+				}},
 				Spec: corev1.PodSpec{ServiceAccountName: "robot", Containers: []corev1.Container{{
 					Name: "own", Image: "own:1", TerminationMessagePolicy: corev1.TerminationMessageReadFile,
 				}}},
@@ -99,7 +101,7 @@ func TestNewJob(t *testing.T) {
 			if c.Image != test.image || strings.Join(c.Command, "|") != strings.Join(test.command, "|") || c.TerminationMessagePolicy != test.policy {
 				t.Errorf("got %+v", c)
 			}
-			if test.spec.Template != nil && (pod.Labels["mine"] != "stays" || pod.Spec.ServiceAccountName != "robot") {
+			if test.spec.Template != nil && (pod.Labels["mine"] != "stays" || pod.Labels["app.kubernetes.io/name"] != "invoice" || pod.Spec.ServiceAccountName != "robot") {
 				t.Errorf("the template was not kept: %+v", pod)
 			}
 			if !equality.Semantic.DeepEqual(before, at) {
@@ -107,4 +109,50 @@ func TestNewJob(t *testing.T) {
 			}
 		})
 	}
+}
+
+// The shell gets the command byte for byte, whatever the kubelet would expand.
+func TestCommandReachesShellAsWritten(t *testing.T) {
+	for _, command := range []string{
+		"echo $HOME",
+		"echo $$ $$$ $$$$",
+		"echo $(HOME) $$(HOME) $(date) $(",
+		`echo "pid is $$"; test "$$" = 1 && kill $!`,
+		"$",
+		"${A:-$(B)}$",
+	} {
+		at := newAt(func(at *cnatv1alpha1.At) { at.Spec = cnatv1alpha1.AtSpec{Command: command} })
+		got := newJob(at, "busybox", due).Spec.Template.Spec.Containers[0].Command
+		if line := expand(got[2], map[string]string{"HOME": "/root"}); line != command {
+			t.Errorf("the shell gets %q, want %q", line, command)
+		}
+	}
+	if got := expand("$(HOME) $(NONE) $$(HOME) $$ $x $(", map[string]string{"HOME": "/root"}); got != "/root $(NONE) $(HOME) $ $x $(" {
+		t.Errorf("the kubelet expands otherwise than this test: %q", got)
+	}
+}
+
+// expand expands a container's command by the rules that the API documents for
+// the kubelet: $(NAME) is the variable's value, or stays as it is if there is
+// none; $$ is one $; another $ stays.
+func expand(text string, env map[string]string) string {
+	var out strings.Builder
+	for i := 0; i < len(text); i++ {
+		rest := text[i:]
+		name, _, closed := strings.Cut(strings.TrimPrefix(rest, "$("), ")")
+		switch value, known := env[name]; {
+		case strings.HasPrefix(rest, "$$"):
+			out.WriteByte('$')
+			i++
+		case strings.HasPrefix(rest, "$(") && closed && known:
+			out.WriteString(value)
+			i += len("$("+name+")") - 1
+		case strings.HasPrefix(rest, "$(") && closed:
+			out.WriteString("$(" + name + ")")
+			i += len("$("+name+")") - 1
+		default:
+			out.WriteByte(text[i])
+		}
+	}
+	return out.String()
 }

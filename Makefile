@@ -69,7 +69,7 @@ generate: bin/controller-gen ## Generate deep copies.
 
 .PHONY: manifests
 manifests: bin/controller-gen ## Generate CRDs and RBAC.
-	controller-gen crd paths=./api/... output:crd:artifacts:config=config/crd/bases
+	controller-gen crd:generateEmbeddedObjectMeta=true paths=./api/... output:crd:artifacts:config=config/crd/bases
 	go run ./hack/crd config/crd/bases/*.yaml
 	controller-gen rbac:roleName=manager paths=./controllers/... output:rbac:artifacts:config=config/rbac
 

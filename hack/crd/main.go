@@ -10,6 +10,9 @@
 //     parse (like a zone of +99:99), so that one stored object would break
 //     every client's list. A bound on the length takes its place, which the cost
 //     of CEL rules depends on and no marker can give to a metav1 type.
+//   - It completes the metadata that Kubernetes' types embed, as that of a pod
+//     template. controller-gen leaves out fields that a user may write; the API
+//     server would drop them without a word, so that no rule could refuse them.
 package main
 
 import (
@@ -77,6 +80,9 @@ func walk(schema *apiextensionsv1.JSONSchemaProps, path string) {
 	}
 	if slices.ContainsFunc(undescribed, func(above string) bool { return strings.HasPrefix(path, above+".") }) {
 		schema.Description = ""
+		if strings.HasSuffix(path, ".metadata") {
+			completeMetadata(schema)
+		}
 	}
 	if schema.Items != nil && schema.Items.Schema != nil {
 		walk(schema.Items.Schema, path+".")
@@ -87,5 +93,19 @@ func walk(schema *apiextensionsv1.JSONSchemaProps, path string) {
 	for name, property := range schema.Properties {
 		walk(&property, strings.TrimPrefix(path+"."+name, "."))
 		schema.Properties[name] = property
+	}
+}
+
+// completeMetadata adds what controller-gen leaves out of an embedded ObjectMeta.
+// creationTimestamp is null in what kubectl and Go clients write.
+func completeMetadata(metadata *apiextensionsv1.JSONSchemaProps) {
+	preserve := true
+	owner := &apiextensionsv1.JSONSchemaProps{Type: "object", XPreserveUnknownFields: &preserve}
+	for name, property := range map[string]apiextensionsv1.JSONSchemaProps{
+		"creationTimestamp": {Type: "string", Format: "date-time", Nullable: true},
+		"generateName":      {Type: "string"},
+		"ownerReferences":   {Type: "array", Items: &apiextensionsv1.JSONSchemaPropsOrArray{Schema: owner}},
+	} {
+		metadata.Properties[name] = property
 	}
 }

@@ -1,9 +1,12 @@
 package main
 
 import (
+	"os"
+	"path/filepath"
 	"testing"
 
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	"sigs.k8s.io/yaml"
 )
 
 type schema = apiextensionsv1.JSONSchemaProps
@@ -17,6 +20,9 @@ func TestWalk(t *testing.T) {
 				Description: "Kubernetes'",
 				Properties:  map[string]schema{"env": {Description: "Kubernetes'"}},
 			}}},
+			"template": {Description: "ours", Properties: map[string]schema{
+				"metadata": {Type: "object", Properties: map[string]schema{"labels": {Type: "object"}}},
+			}},
 			"containersOfMine": {Description: "ours"},
 			"completionTime":   {Description: "ours", Format: "date-time"},
 		},
@@ -33,10 +39,36 @@ func TestWalk(t *testing.T) {
 	if container.Description != "" || container.Properties["env"].Description != "" {
 		t.Errorf("Kubernetes' own descriptions are there: %+v", container)
 	}
+	metadata := spec.Properties["template"].Properties["metadata"].Properties
+	if len(metadata) != 4 || metadata["generateName"].Type == "" || metadata["ownerReferences"].Items == nil || !metadata["creationTimestamp"].Nullable {
+		t.Errorf("the metadata of a template is not complete: %+v", metadata)
+	}
 	if got := spec.Properties["schedule"]; got.Format != "" || got.MaxLength == nil {
 		t.Errorf("schedule has the format %q and the bound %v", got.Format, got.MaxLength)
 	}
 	if spec.Properties["completionTime"].Format != "date-time" {
 		t.Error("another time lost its format")
+	}
+}
+
+// kubectl apply stores what it applies as JSON in an annotation.
+func TestApplyCanStoreEachCRD(t *testing.T) {
+	const limit = 256 << 10 // of all annotations together
+	files, err := filepath.Glob("../../config/crd/bases/*.yaml")
+	if err != nil || len(files) < 2 {
+		t.Fatalf("got CRDs %v, %v", files, err)
+	}
+	for _, file := range files {
+		manifest, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		object, err := yaml.YAMLToJSON(manifest)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(object) > limit*9/10 {
+			t.Errorf("%s has %d bytes as JSON, of %d that fit", file, len(object), limit)
+		}
 	}
 }

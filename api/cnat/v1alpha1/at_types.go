@@ -10,8 +10,7 @@ import (
 // +kubebuilder:validation:MinProperties=2
 // +kubebuilder:validation:XValidation:rule="[has(self.containers), has(self.command), has(self.template)].exists_one(set, set)",message="exactly one of containers, command and template must be set: say what to run in one of them"
 // +kubebuilder:validation:XValidation:rule="has(self.schedule) != has(self.after)",message="exactly one of schedule and after must be set: say when to run in one of them"
-// +kubebuilder:validation:XValidation:rule="oldSelf.hasValue() || !self.?cancel.orValue(false)",optionalOldSelf=true,message="cancel can't be set when an At is created: leave it out, or do not create the At"
-// +kubebuilder:validation:XValidation:rule="!oldSelf.?cancel.orValue(false) || self.?cancel.orValue(false)",message="cancel can't be taken back: make a new At"
+// +kubebuilder:validation:XValidation:rule="!oldSelf.?cancel.orValue(false) || self.?cancel.orValue(false)",message="cancel can't be taken back: create a new At"
 type AtSpec struct {
 	// schedule is the time to run at: an RFC 3339 date-time with a zone, like
 	// 2027-07-03T02:00:00Z or 2027-07-03T04:00:00+02:00. It may be in the past:
@@ -44,8 +43,9 @@ type AtSpec struct {
 	Suspend *bool `json:"suspend,omitempty"`
 
 	// cancel ends the run: one that has not started never will, one that runs is
-	// stopped gracefully. It can be set at any time after the creation, and not
-	// be taken back. Default: false.
+	// stopped gracefully. It can be set until the At is over, and not be taken
+	// back. An At that is created with it, as by a backup tool, never runs.
+	// Default: false.
 	// +optional
 	// +operator-sdk:csv:customresourcedefinitions:type=spec,displayName="Cancel",xDescriptors={"urn:alm:descriptor:com.tectonic.ui:booleanSwitch"}
 	Cancel *bool `json:"cancel,omitempty"`
@@ -95,56 +95,69 @@ type AtSpec struct {
 	TTLSecondsAfterFinished *int32 `json:"ttlSecondsAfterFinished,omitempty"`
 
 	// containers to run, side by side in one pod. The run succeeds when all of
-	// them end with exit code 0.
+	// them end with exit code 0. None may ask to be restarted: restartPolicy must
+	// be Never or unset, and restartPolicyRules unset.
 	// +optional
 	// +listType=map
 	// +listMapKey=name
 	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=64
 	// +kubebuilder:validation:XValidation:rule="self.all(c, has(c.image) && c.image != '')",message="each container must have an image"
+	// +kubebuilder:validation:XValidation:rule="self.all(c, c.?restartPolicy.orValue('Never') == 'Never' && !has(c.restartPolicyRules))",message="a container's restartPolicy must be Never or unset, and restartPolicyRules unset: an At runs once"
 	// +operator-sdk:csv:customresourcedefinitions:type=spec,displayName="Containers",xDescriptors={"urn:alm:descriptor:com.tectonic.ui:containers"}
 	Containers []corev1.Container `json:"containers,omitempty"`
 
 	// command is a line for the shell: it runs as `sh -c COMMAND` in a small
-	// image that the operator's administrator chooses. It is the older form of
-	// an At; containers can say more.
+	// image that the operator's administrator chooses. The shell gets it as it is
+	// written, without Kubernetes' own expansion of $(NAME) and $$. It is the older
+	// form of an At; containers can say more.
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=65536
 	// +operator-sdk:csv:customresourcedefinitions:type=spec,displayName="Command",xDescriptors={"urn:alm:descriptor:com.tectonic.ui:text"}
 	Command string `json:"command,omitempty"`
 
-	// template is the pod to run, for what containers can't say: volumes, a
-	// service account, node selection, and so on. Its restartPolicy must be
-	// Never or unset.
+	// template is the pod to run, for what containers can't say: labels and
+	// annotations, volumes, a service account, node selection, and so on. Its
+	// restartPolicy must be Never or unset, and so must be that of its containers;
+	// init containers may have Always, which makes them sidecars. The rest of its
+	// metadata is Kubernetes' to set.
 	// +optional
 	// +kubebuilder:validation:XValidation:rule="has(self.spec)",message="template must have a spec"
 	// +kubebuilder:validation:XValidation:rule="!has(self.spec) || !has(self.spec.restartPolicy) || self.spec.restartPolicy == 'Never'",message="template.spec.restartPolicy must be Never or unset: an At runs once"
 	// +kubebuilder:validation:XValidation:rule="!has(self.spec) || (has(self.spec.containers) && size(self.spec.containers) > 0)",message="template.spec.containers must have at least one container"
+	// +kubebuilder:validation:XValidation:rule="!has(self.spec) || !has(self.spec.containers) || self.spec.containers.all(c, c.?restartPolicy.orValue('Never') == 'Never' && !has(c.restartPolicyRules))",message="the restartPolicy of template.spec.containers must be Never or unset, and restartPolicyRules unset: an At runs once"
+	// +kubebuilder:validation:XValidation:rule="!has(self.spec) || !has(self.spec.initContainers) || self.spec.initContainers.all(c, c.?restartPolicy.orValue('Never') in ['Never', 'Always'] && !has(c.restartPolicyRules))",message="the restartPolicy of template.spec.initContainers must be Never, unset, or Always for a sidecar, and restartPolicyRules unset: an At runs once"
+	// +kubebuilder:validation:XValidation:rule="!has(self.metadata) || !(has(self.metadata.name) || has(self.metadata.generateName) || has(self.metadata.namespace) || has(self.metadata.finalizers) || has(self.metadata.ownerReferences))",message="template.metadata may have labels and annotations only: Kubernetes sets the name, the namespace, the finalizers and the owner of the pod"
 	// +operator-sdk:csv:customresourcedefinitions:type=spec,displayName="Template",xDescriptors={"urn:alm:descriptor:com.tectonic.ui:podTemplate","urn:alm:descriptor:com.tectonic.ui:advanced"}
 	Template *corev1.PodTemplateSpec `json:"template,omitempty"`
 }
 
 // At runs containers once, at a given time, "cloud native at". When it is due,
-// the operator makes one Job of it. Deleting the At deletes the Job.
+// the operator creates one Job from it. Deleting the At deletes the Job.
 //
-// Once the Job exists, what defines the run can't be changed. For containers
-// and template, whose comparison costs more than a CRD's rules may, that is the
-// matter of a ValidatingAdmissionPolicy; without it such an edit has no effect.
+// Once the Job exists, what defines the run can't be changed, and once the At is
+// over, only its time to live. For containers and template, whose comparison
+// costs more than a CRD's rules may, a ValidatingAdmissionPolicy refuses such an
+// edit; without it the edit has no effect.
 //
-// +kubebuilder:validation:XValidation:rule="!oldSelf.?status.?jobUID.hasValue() || has(self.spec.schedule) == has(oldSelf.spec.schedule) && (!has(self.spec.schedule) || self.spec.schedule == oldSelf.spec.schedule)",message="spec.schedule can't be changed once the run has started: make a new At"
-// +kubebuilder:validation:XValidation:rule="!oldSelf.?status.?jobUID.hasValue() || has(self.spec.after) == has(oldSelf.spec.after) && (!has(self.spec.after) || self.spec.after == oldSelf.spec.after)",message="spec.after can't be changed once the run has started: make a new At"
-// +kubebuilder:validation:XValidation:rule="!oldSelf.?status.?jobUID.hasValue() || has(self.spec.command) == has(oldSelf.spec.command) && (!has(self.spec.command) || self.spec.command == oldSelf.spec.command)",message="spec.command can't be changed once the run has started: make a new At"
-// +kubebuilder:validation:XValidation:rule="!oldSelf.?status.?jobUID.hasValue() || self.spec.?activeDeadlineSeconds == oldSelf.spec.?activeDeadlineSeconds",message="spec.activeDeadlineSeconds can't be changed once the run has started: make a new At"
-// +kubebuilder:validation:XValidation:rule="!oldSelf.?status.?jobUID.hasValue() || self.spec.?backoffLimit == oldSelf.spec.?backoffLimit",message="spec.backoffLimit can't be changed once the run has started: make a new At"
+// +kubebuilder:validation:XValidation:rule="!oldSelf.?status.?jobUID.hasValue() || has(self.spec.schedule) == has(oldSelf.spec.schedule) && (!has(self.spec.schedule) || self.spec.schedule == oldSelf.spec.schedule)",message="spec.schedule can't be changed once the run has started: create a new At"
+// +kubebuilder:validation:XValidation:rule="!oldSelf.?status.?jobUID.hasValue() || has(self.spec.after) == has(oldSelf.spec.after) && (!has(self.spec.after) || self.spec.after == oldSelf.spec.after)",message="spec.after can't be changed once the run has started: create a new At"
+// +kubebuilder:validation:XValidation:rule="!oldSelf.?status.?jobUID.hasValue() || has(self.spec.command) == has(oldSelf.spec.command) && (!has(self.spec.command) || self.spec.command == oldSelf.spec.command)",message="spec.command can't be changed once the run has started: create a new At"
+// +kubebuilder:validation:XValidation:rule="!oldSelf.?status.?jobUID.hasValue() || self.spec.?activeDeadlineSeconds == oldSelf.spec.?activeDeadlineSeconds",message="spec.activeDeadlineSeconds can't be changed once the run has started: create a new At"
+// +kubebuilder:validation:XValidation:rule="!oldSelf.?status.?jobUID.hasValue() || self.spec.?backoffLimit == oldSelf.spec.?backoffLimit",message="spec.backoffLimit can't be changed once the run has started: create a new At"
+// +kubebuilder:validation:XValidation:rule="!(oldSelf.?status.?phase.orValue('') in ['Succeeded', 'Failed', 'Cancelled', 'Missed']) || has(self.spec.schedule) == has(oldSelf.spec.schedule) && (!has(self.spec.schedule) || self.spec.schedule == oldSelf.spec.schedule) && has(self.spec.after) == has(oldSelf.spec.after) && (!has(self.spec.after) || self.spec.after == oldSelf.spec.after) && has(self.spec.command) == has(oldSelf.spec.command) && (!has(self.spec.command) || self.spec.command == oldSelf.spec.command) && self.spec.?suspend == oldSelf.spec.?suspend && self.spec.?cancel == oldSelf.spec.?cancel && self.spec.?startingDeadlineSeconds == oldSelf.spec.?startingDeadlineSeconds && self.spec.?pendingDeadlineSeconds == oldSelf.spec.?pendingDeadlineSeconds && self.spec.?activeDeadlineSeconds == oldSelf.spec.?activeDeadlineSeconds && self.spec.?backoffLimit == oldSelf.spec.?backoffLimit",message="it is over, and of its spec only ttlSecondsAfterFinished can still be changed: create a new At"
 // +operator-sdk:csv:customresourcedefinitions:displayName="At",resources={{Job,v1},{Pod,v1}}
 // +kubebuilder:object:root=true
 // +kubebuilder:subresource:status
 // +kubebuilder:resource:path=ats,scope=Namespaced,categories=cnat
-// +kubebuilder:printcolumn:name="Schedule",type=string,JSONPath=`.spec.schedule`
+// +kubebuilder:printcolumn:name="Schedule",type=string,JSONPath=`.status.scheduledTime`
 // +kubebuilder:printcolumn:name="Phase",type=string,JSONPath=`.status.phase`
+// +kubebuilder:printcolumn:name="Reason",type=string,JSONPath=`.status.reason`
 // +kubebuilder:printcolumn:name="Job",type=string,JSONPath=`.status.jobName`
 // +kubebuilder:printcolumn:name="Started",type=date,JSONPath=`.status.startTime`
+// +kubebuilder:printcolumn:name="Exit Code",type=integer,priority=1,JSONPath=`.status.exitCode`
+// +kubebuilder:printcolumn:name="Message",type=string,priority=1,JSONPath=`.status.message`
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
 type At struct {
 	metav1.TypeMeta `json:",inline"`

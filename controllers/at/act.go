@@ -3,6 +3,7 @@ package at
 import (
 	"context"
 	"fmt"
+	"time"
 
 	batchv1 "k8s.io/api/batch/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -17,65 +18,52 @@ import (
 )
 
 // act carries a plan out. Where a start meets a Job that is there already, it
-// leaves that in seen, and decides anew.
-func (r *Reconciler) act(ctx context.Context, at *cnatv1alpha1.At, next *plan, seen *observation) error {
+// leaves that in seen, and decides anew. refused is the API server's refusal of
+// the Job.
+func (r *Reconciler) act(ctx context.Context, now time.Time, next *plan, seen *snapshot) (refused, err error) {
 	switch next.step {
 	case stepStart:
-		if err := r.start(ctx, at, seen); err != nil {
-			return err
+		if refused, err = r.start(ctx, seen); err != nil {
+			return nil, err
 		}
 		switch {
 		case seen.job != nil:
-			*next = decide(seen.now, at, seen.job)
-		case seen.refused == nil:
+			*next = decide(now, *seen)
+		case refused == nil:
 			next.step = stepNone // the new Job's own event brings the At back here
 		}
 	case stepStop:
-		return r.stop(ctx, seen.job)
+		return nil, r.stop(ctx, seen.job)
 	case stepExpire:
+		at := seen.at
 		err := r.Client.Delete(ctx, at, client.Preconditions{UID: &at.UID, ResourceVersion: &at.ResourceVersion})
 		if err != nil && !apierrors.IsNotFound(err) && !apierrors.IsConflict(err) {
-			return fmt.Errorf("deleting the At after its time to live: %w", err)
+			return nil, fmt.Errorf("deleting the At after its time to live: %w", err)
 		}
-	default: // the rest is for the status to tell
+	default: // the rest is for the status to report
 	}
-	return nil
+	return refused, nil
 }
 
-// getJob is the object with the name of the At's Job, or nil if there is none.
-func (r *Reconciler) getJob(ctx context.Context, from client.Reader, at *cnatv1alpha1.At) (*batchv1.Job, error) {
-	job := &batchv1.Job{}
-	key := types.NamespacedName{Namespace: at.Namespace, Name: jobName(at)}
-	err := from.Get(ctx, key, job)
-	if apierrors.IsNotFound(err) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("reading Job %s: %w", key.Name, err)
-	}
-	return job, nil
-}
-
-// start creates the At's Job. It notes in seen what stands in the way: a Job
-// that has the name already, or the API server's refusal.
-func (r *Reconciler) start(ctx context.Context, at *cnatv1alpha1.At, seen *observation) error {
-	job := newJob(at, r.CommandImage, r.Clock.Now())
-	err := r.Client.Create(ctx, job)
+// start creates the At's Job. Where one has the name already, it is left in
+// seen. no is the API server's refusal.
+func (r *Reconciler) start(ctx context.Context, seen *snapshot) (no, err error) {
+	job := newJob(seen.at, r.CommandImage, r.Clock.Now())
+	err = r.Client.Create(ctx, job)
 	switch {
 	case err == nil:
-		log.FromContext(ctx).Info("Job created", "job", job.Name, "lateness", lateness(at, r.Clock.Now()).String())
-		return nil
+		log.FromContext(ctx).Info("Job created", "job", job.Name, "lateness", lateness(seen.at, r.Clock.Now()).String())
+		return nil, nil
 	case apierrors.IsAlreadyExists(err):
-		seen.job, err = r.getJob(ctx, r.APIReader, at)
+		err = r.readJob(ctx, r.APIReader, seen)
 		if err == nil && seen.job == nil {
-			err = fmt.Errorf("creating Job %s: it was there, and is gone", job.Name)
+			err = fmt.Errorf("creating Job %s: it existed, and is deleted", job.Name)
 		}
-		return err
+		return nil, err
 	case refused(err):
-		seen.refused = err
-		return nil
+		return err, nil
 	default:
-		return fmt.Errorf("creating Job %s: %w", job.Name, err)
+		return nil, fmt.Errorf("creating Job %s: %w", job.Name, err)
 	}
 }
 

@@ -47,6 +47,28 @@ func (m *model) checkStart(job *batchv1.Job, at *cnatv1alpha1.At, since time.Tim
 	}
 }
 
+// checkStop notes a Job that must not be stopped: nobody cancelled it, and it
+// has started, or may go on waiting, as the operator could see by live reads.
+func (o *operator) checkStop(old, next *batchv1.Job) {
+	if ptr.Deref(next.Spec.ActiveDeadlineSeconds, 0) != 1 || ptr.Deref(old.Spec.ActiveDeadlineSeconds, 0) == 1 {
+		return
+	}
+	at := o.live
+	if at == nil {
+		at = get[*cnatv1alpha1.At](o.model.objects, key{kindAt, old.OwnerReferences[0].Name})
+	}
+	switch {
+	case at == nil || at.UID != old.OwnerReferences[0].UID || ptr.Deref(at.Spec.Cancel, false) || at.Status.Finished():
+	case at.Spec.PendingDeadlineSeconds == 0 ||
+		old.CreationTimestamp.Add(seconds(at.Spec.PendingDeadlineSeconds)).After(o.since):
+		o.model.violated("Job %s is stopped, which may go on waiting", old.UID)
+	default:
+		if started, ok := o.model.containers[old.UID]; ok && started <= o.sawPods {
+			o.model.violated("Job %s is stopped, which has started", old.UID)
+		}
+	}
+}
+
 // checkEnd notes an At that is called over against better knowledge, which a
 // live read gives, unless something happened since then.
 func (o *operator) checkEnd(at *cnatv1alpha1.At) {

@@ -98,7 +98,12 @@ func (r *liveReader) Get(_ context.Context, name client.ObjectKey, into client.O
 
 // List implements client.Reader.
 func (r *liveReader) List(_ context.Context, into client.ObjectList, options ...client.ListOption) error {
-	return r.operator.call(false, func() error { return selected(r.operator.model.objects, into, options) })
+	return r.operator.call(false, func() error {
+		if _, ok := into.(*corev1.PodList); ok {
+			r.operator.sawPods = len(r.operator.model.history)
+		}
+		return selected(r.operator.model.objects, into, options)
+	})
 }
 
 // cachedClient reads from the cache and writes to the API server.
@@ -160,6 +165,7 @@ func (c *cachedClient) Patch(_ context.Context, object client.Object, patch clie
 		if metav1.GetControllerOf(stored) == nil {
 			m.violated("the foreign Job %s is changed: %s", stored.UID, data)
 		}
+		c.operator.checkStop(stored, job)
 		m.store(job)
 		job.DeepCopyInto(object.(*batchv1.Job))
 		return nil

@@ -22,18 +22,19 @@ type operator struct {
 	clock.WithTicker // none: the Reconciler asks for the time only
 	*Reconciler
 
-	model *model
-	skew  time.Duration // of its clock from the true time
-	cache map[key]client.Object
-	read  map[string]int       // by kind, how much of the history the cache has seen
-	queue map[string]bool      // the Ats to be looked at
-	later map[string]time.Time // Ats to be looked at again, by the monotonic clock: the true time
-	live  *cnatv1alpha1.At     // the last live read of the At
-	since time.Time            // what its clock said at the beginning of this reconcile
-	calls int                  // to the API server in this reconcile
-	fault fault                // of one of them
-	busy  bool                 // a reconcile is going on
-	dead  bool                 // the process ended in it
+	model   *model
+	skew    time.Duration // of its clock from the true time
+	cache   map[key]client.Object
+	read    map[string]int       // by kind, how much of the history the cache has seen
+	queue   map[string]bool      // the Ats to be looked at
+	later   map[string]time.Time // Ats to be looked at again, by the monotonic clock: the true time
+	live    *cnatv1alpha1.At     // the last live read of the At
+	sawPods int                  // how much had happened when it last listed the pods live, or began this reconcile
+	since   time.Time            // what its clock said at the beginning of this reconcile
+	calls   int                  // to the API server in this reconcile
+	fault   fault                // of one of them
+	busy    bool                 // a reconcile is going on
+	dead    bool                 // the process ended in it
 
 	before func() // is called before each reconcile, for a planted bug; nil: there is none
 }
@@ -154,7 +155,7 @@ func (o *operator) reconcile(name string, with fault) {
 	}
 	delete(o.queue, name)
 	delete(o.later, name)
-	o.busy, o.calls, o.fault, o.since = true, 0, with, time.Time{}
+	o.busy, o.calls, o.fault, o.since, o.sawPods = true, 0, with, time.Time{}, len(o.model.history)
 	if !o.looking() {
 		o.live = nil
 	}

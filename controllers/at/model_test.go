@@ -23,19 +23,20 @@ import (
 // that a cache can be behind. It notes what must never happen. It knows one
 // namespace, and what the Reconciler needs of Ats, Jobs and pods.
 type model struct {
-	now     time.Time // the true time, which only goes forward
-	objects map[key]client.Object
-	history []revision
-	uids    int
-	late    []func() // writes that the API server is still about to do
-	quota   bool     // no Job may be made
-	pauses  int      // operators between their decision to make a Job and the Job
-	leaders []*operator
-	makers  map[types.UID]*operator // of Jobs
-	jobs    map[types.UID]string    // the Job that was made of an At
-	told    map[string]int          // how often an event was sent
-	pods    map[types.UID]int       // how many pods were made of a Job
-	wrong   []string
+	now        time.Time // the true time, which only goes forward
+	objects    map[key]client.Object
+	history    []revision
+	uids       int
+	late       []func() // writes that the API server is still about to do
+	quota      bool     // no Job may be made
+	pauses     int      // operators between their decision to make a Job and the Job
+	leaders    []*operator
+	makers     map[types.UID]*operator // of Jobs
+	jobs       map[types.UID]string    // the Job that was made of an At
+	told       map[string]int          // how often an event was sent
+	pods       map[types.UID]int       // how many pods were made of a Job
+	containers map[types.UID]int       // how much had happened when a container of a Job started
+	wrong      []string
 }
 
 type key struct{ kind, name string }
@@ -56,12 +57,13 @@ var kinds = []string{kindAt, kindJob, kindPod}
 
 func newModel() *model {
 	return &model{
-		now:     due,
-		objects: map[key]client.Object{},
-		jobs:    map[types.UID]string{},
-		pods:    map[types.UID]int{},
-		told:    map[string]int{},
-		makers:  map[types.UID]*operator{},
+		now:        due,
+		objects:    map[key]client.Object{},
+		jobs:       map[types.UID]string{},
+		pods:       map[types.UID]int{},
+		containers: map[types.UID]int{},
+		told:       map[string]int{},
+		makers:     map[types.UID]*operator{},
 	}
 }
 

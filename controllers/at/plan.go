@@ -52,13 +52,13 @@ type plan struct {
 	wait time.Duration
 }
 
-// decide is the domain: what to do about an At, given the time and the object
-// that has its Job's name (nil: there is none). Its table test is the
-// specification.
+// decide is the domain: what to do about an At, given the time and everything
+// that was read of it. Its table test is the specification.
 //
-// An At has one Job, ever. A Job that its status names and that is gone may
-// have run, so it is never made again.
-func decide(now time.Time, at *cnatv1alpha1.At, job *batchv1.Job) plan {
+// An At has one Job, ever. A Job that its status names and that is deleted may
+// have run, so it is never created again.
+func decide(now time.Time, seen snapshot) plan {
+	at, job := seen.at, seen.job
 	spec := &at.Spec
 	due := at.DueTime()
 	switch {
@@ -71,7 +71,7 @@ func decide(now time.Time, at *cnatv1alpha1.At, job *batchv1.Job) plan {
 	case job != nil && !metav1.IsControlledBy(job, at):
 		return plan{step: stepConflict}
 	case job != nil:
-		return watch(now, at, job)
+		return watch(now, seen)
 	case ptr.Deref(spec.Cancel, false):
 		return plan{step: stepCancel}
 	case ptr.Deref(spec.Suspend, false):
@@ -95,13 +95,14 @@ func await(left, lead time.Duration) plan {
 }
 
 // watch decides about an At whose Job exists.
-func watch(now time.Time, at *cnatv1alpha1.At, job *batchv1.Job) plan {
+func watch(now time.Time, seen snapshot) plan {
+	at, job := seen.at, seen.job
 	switch {
 	case finished(job) || job.DeletionTimestamp != nil:
 		return plan{step: stepObserve}
 	case ptr.Deref(at.Spec.Cancel, false):
 		return plan{step: stepStop}
-	case at.Status.StartTime != nil || at.Spec.PendingDeadlineSeconds == 0:
+	case at.Status.StartTime != nil || seen.run.started != nil || at.Spec.PendingDeadlineSeconds == 0:
 		return plan{step: stepObserve}
 	}
 	left := job.CreationTimestamp.Add(seconds(at.Spec.PendingDeadlineSeconds)).Sub(now)

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/ptr"
@@ -86,6 +87,7 @@ func TestDecide(t *testing.T) {
 		now  time.Time
 		at   *cnatv1alpha1.At
 		job  *batchv1.Job
+		pod  *corev1.Pod
 		want plan
 	}{
 		"long before: sleeps no longer than the bound": {
@@ -186,6 +188,18 @@ func TestDecide(t *testing.T) {
 				at.Status.StartTime = &metav1.Time{Time: due}
 			}), job: jobOf(newAt()), want: plan{step: stepObserve},
 		},
+		"waited for a container, which runs now, as only its pod shows": {
+			now: due.Add(time.Hour), at: newAt(started("job-uid"), pendingDeadline(60)), job: jobOf(newAt()),
+			pod: newPod(running()), want: plan{step: stepObserve},
+		},
+		"waited for a container, which has ended": {
+			now: due.Add(time.Hour), at: newAt(started("job-uid"), pendingDeadline(60)), job: jobOf(newAt()),
+			pod: newPod(ended(0, "")), want: plan{step: stepObserve},
+		},
+		"waited too long for a container, and its pod still waits": {
+			now: due.Add(time.Hour), at: newAt(started("job-uid"), pendingDeadline(60)), job: jobOf(newAt()),
+			pod: newPod(waiting("ErrImagePull", "not found")), want: plan{step: stepStop},
+		},
 		"over, and kept for a while": {
 			now: due.Add(time.Minute), at: newAt(overSince(due), timeToLive(90)), want: plan{stepNone, 30 * time.Second},
 		},
@@ -207,7 +221,11 @@ func TestDecide(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			if got := decide(test.now, test.at, test.job); got != test.want {
+			seen := snapshot{at: test.at, job: test.job}
+			if test.pod != nil {
+				seen.run = observeRun([]corev1.Pod{*test.pod})
+			}
+			if got := decide(test.now, seen); got != test.want {
 				t.Errorf("got %+v, want %+v", got, test.want)
 			}
 		})

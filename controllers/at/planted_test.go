@@ -63,6 +63,9 @@ func TestPlantedBugs(t *testing.T) {
 		"the live read is left out, and the At is suspended": {
 			func(o *operator) { o.APIReader = o.Client }, "is suspended",
 		},
+		"the live read is left out, and a container has started": {
+			func(o *operator) { o.APIReader = o.Client }, "which has started",
+		},
 		"a look is never too old": {
 			noAge, "is suspended",
 		},

@@ -118,7 +118,7 @@ func atOfPod(_ context.Context, pod client.Object) []reconcile.Request {
 
 // Reconcile brings one At one step further: read, decide, act, and report last.
 func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
-	seen := observation{now: r.Clock.Now()}
+	now := r.Clock.Now()
 	last := r.looks.take(req.NamespacedName)
 	at := &cnatv1alpha1.At{}
 	err := r.Client.Get(ctx, req.NamespacedName, at)
@@ -128,52 +128,64 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	if err != nil {
 		return ctrl.Result{}, fmt.Errorf("reading the At: %w", err)
 	}
-	next, err := r.plan(ctx, at, &seen, last)
+	seen := snapshot{at: at}
+	next, err := r.plan(ctx, now, &seen, last)
 	if err != nil {
 		return ctrl.Result{}, err
 	}
-	if err := r.act(ctx, at, &next, &seen); err != nil {
+	refused, err := r.act(ctx, now, &next, &seen)
+	if err != nil {
 		return ctrl.Result{}, err
 	}
-	if err := r.report(ctx, at, next, seen); err != nil {
+	observed := observation{now: now, step: next.step, job: seen.job, run: seen.run, refused: refused}
+	if err := r.report(ctx, at, observed); err != nil {
 		return ctrl.Result{}, err
 	}
 	if err := r.release(ctx, req.NamespacedName, at); err != nil {
 		return ctrl.Result{}, err
 	}
 	if next.wait > 0 { // no later for the time that all this took
-		next.wait = max(next.wait-r.Clock.Since(seen.now), 1)
+		next.wait = max(next.wait-r.Clock.Since(now), 1)
 	}
-	return ctrl.Result{RequeueAfter: next.wait, Priority: next.priority()}, seen.problem(next)
+	return ctrl.Result{RequeueAfter: next.wait, Priority: next.priority()}, observed.problem(next)
 }
 
-// plan decides what to do about an At. The cache may be behind the API server:
-// no Job is made, none called lost, and no At given up, on its word alone. What
-// is read live instead is left in at and in the observation.
+// plan reads the rest of the snapshot and decides. The cache may be behind the
+// API server: no Job is created or stopped, none called lost, and no At given
+// up, on its word alone. What is read live instead is left in the snapshot.
 //
 // last is the last look at the At.
-func (r *Reconciler) plan(ctx context.Context, at *cnatv1alpha1.At, seen *observation, last look) (next plan, err error) {
-	if seen.job, err = r.getJob(ctx, r.Client, at); err != nil {
+func (r *Reconciler) plan(ctx context.Context, now time.Time, seen *snapshot, last look) (next plan, err error) {
+	if err = r.readJob(ctx, r.Client, seen); err != nil {
 		return plan{}, err
 	}
-	next = decide(seen.now, at, seen.job)
+	next = decide(now, *seen)
 	if next.step == stepLook || next.step == stepStart {
-		last, err = r.look(ctx, at, seen.now, last)
+		last, err = r.look(ctx, seen.at, now, last)
 		if apierrors.IsNotFound(err) {
 			return plan{step: stepNone}, nil
 		}
 		if err != nil {
 			return plan{}, err
 		}
-		if next = decide(seen.now, at, seen.job); next.step == stepLook {
-			r.looks.keep(client.ObjectKeyFromObject(at), last)
+		if next = decide(now, *seen); next.step == stepLook {
+			r.looks.keep(client.ObjectKeyFromObject(seen.at), last)
 		}
 	}
-	if next.step == stepLost || next.step == stepMiss || next.step == stepCancel {
-		if seen.job, err = r.getJob(ctx, r.APIReader, at); err != nil {
+	switch next.step {
+	case stepStop:
+		if _, err = r.look(ctx, seen.at, now, look{}); err != nil {
+			if apierrors.IsNotFound(err) {
+				return plan{step: stepNone}, nil
+			}
 			return plan{}, err
 		}
-		next = decide(seen.now, at, seen.job)
+		fallthrough
+	case stepLost, stepMiss, stepCancel:
+		if err = r.readJob(ctx, r.APIReader, seen); err != nil {
+			return plan{}, err
+		}
+		next = decide(now, *seen)
 	}
 	return next, nil
 }

@@ -4,24 +4,15 @@ import (
 	"context"
 	"fmt"
 
-	batchv1 "k8s.io/api/batch/v1"
-	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
 )
 
 // report writes the At's status if it changes, and then tells of the change in
 // events and metrics.
-func (r *Reconciler) report(ctx context.Context, at *cnatv1alpha1.At, next plan, seen observation) error {
-	seen.step = next.step
-	if seen.job != nil && (seen.step == stepObserve || seen.step == stepStop) {
-		if err := r.observePods(ctx, &seen); err != nil {
-			return err
-		}
-	}
+func (r *Reconciler) report(ctx context.Context, at *cnatv1alpha1.At, seen observation) error {
 	old, status := at.Status, nextStatus(at, seen)
 	if equality.Semantic.DeepEqual(old, status) {
 		return nil
@@ -38,28 +29,6 @@ func (r *Reconciler) report(ctx context.Context, at *cnatv1alpha1.At, next plan,
 		r.Recorder.Eventf(at, nil, e.kind, e.reason, e.action, "%s", e.note)
 	}
 	measure(at, &old)
-	return nil
-}
-
-// observePods reads the run from the pods of the Job.
-func (r *Reconciler) observePods(ctx context.Context, seen *observation) error {
-	ofJob := []client.ListOption{
-		client.InNamespace(seen.job.Namespace),
-		client.MatchingLabels{batchv1.ControllerUidLabel: string(seen.job.UID)},
-	}
-	pods := &corev1.PodList{}
-	if err := r.Client.List(ctx, pods, ofJob...); err != nil {
-		return fmt.Errorf("listing the pods of Job %s: %w", seen.job.Name, err)
-	}
-	seen.run = observeRun(pods.Items)
-	if seen.run.exitCode != nil || !finished(seen.job) {
-		return nil
-	}
-	// The Job is over, and its status final: the cached pod may be behind.
-	if err := r.APIReader.List(ctx, pods, ofJob...); err != nil {
-		return fmt.Errorf("listing the pods of Job %s: %w", seen.job.Name, err)
-	}
-	seen.run = observeRun(pods.Items)
 	return nil
 }
 

@@ -1,0 +1,60 @@
+package at
+
+import (
+	"context"
+	"fmt"
+
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
+)
+
+// snapshot is everything about an At that a decision and its status are
+// computed from.
+type snapshot struct {
+	at   *cnatv1alpha1.At
+	job  *batchv1.Job // the object with the name of the At's Job; nil: there is none
+	pods []corev1.Pod // of the At's own Job
+	run  run          // what they report
+}
+
+// readJob reads the Job and its pods, from the cache or the API server.
+func (r *Reconciler) readJob(ctx context.Context, from client.Reader, seen *snapshot) error {
+	seen.job, seen.pods, seen.run = nil, nil, run{}
+	job := &batchv1.Job{}
+	key := types.NamespacedName{Namespace: seen.at.Namespace, Name: jobName(seen.at)}
+	err := from.Get(ctx, key, job)
+	if apierrors.IsNotFound(err) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("reading Job %s: %w", key.Name, err)
+	}
+	seen.job = job
+	if !metav1.IsControlledBy(job, seen.at) || seen.at.Status.Finished() {
+		return nil
+	}
+	if err := r.readPods(ctx, from, seen); err != nil {
+		return err
+	}
+	if from != r.APIReader && seen.run.exitCode == nil && finished(job) {
+		// The Job is over, and its status final: the cached pods may be behind.
+		return r.readPods(ctx, r.APIReader, seen)
+	}
+	return nil
+}
+
+func (r *Reconciler) readPods(ctx context.Context, from client.Reader, seen *snapshot) error {
+	pods := &corev1.PodList{}
+	if err := from.List(ctx, pods, client.InNamespace(seen.job.Namespace),
+		client.MatchingLabels{batchv1.ControllerUidLabel: string(seen.job.UID)}); err != nil {
+		return fmt.Errorf("listing the pods of Job %s: %w", seen.job.Name, err)
+	}
+	seen.pods, seen.run = pods.Items, observeRun(pods.Items)
+	return nil
+}

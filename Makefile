@@ -30,7 +30,7 @@ LOCAL_REGISTRY := 10.99.0.2:5000
 ifeq ($(CLUSTER),local)
 IMG            ?= $(LOCAL_REGISTRY)/cnat-operator:$(VERSION)
 SHELL_IMAGE    ?= $(LOCAL_REGISTRY)/shell:latest
-POSTGRES_IMAGE ?= $(LOCAL_REGISTRY)/postgres:15
+POSTGRES_IMAGE ?= $(LOCAL_REGISTRY)/postgres:18
 EXPORTER_IMAGE ?= $(LOCAL_REGISTRY)/postgres-exporter:latest
 else
 IMG            ?= example.com/cnat-operator:$(VERSION)

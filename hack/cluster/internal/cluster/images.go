@@ -25,16 +25,18 @@ import (
 // names lead there (see hosts.toml), so that library/busybox:1.37 answers for
 // docker.io/library/busybox:1.37.
 //
-// centos:7, busybox:1.37, postgres:18 and postgres-exporter:v0.18.1 are
-// stand-ins: this project's examples and its OLM bundle name them, a bare machine
-// can't pull them, and of the first two no more is called than a shell, echo and
-// sleep. On a connected cluster the real ones are pulled.
+// centos:7, busybox:1.37 and postgres-exporter:v0.18.1 are stand-ins: this
+// project's examples and its OLM bundle name them, a bare machine can't pull
+// them, and of the first two no more is called than a shell, echo and sleep. On a
+// connected cluster the real ones are pulled.
 var names = map[string][]string{
-	"addons":   {"addons:latest"},
-	"pause":    {"pause:latest"},
-	"shell":    {"shell:latest", "library/centos:7", "library/busybox:1.37"},
-	"postgres": {"postgres:15", "library/postgres:18"},
-	"exporter": {"postgres-exporter:latest", "prometheuscommunity/postgres-exporter:v0.18.1"},
+	"addons":      {"addons:latest"},
+	"pause":       {"pause:latest"},
+	"shell":       {"shell:latest", "library/centos:7", "library/busybox:1.37"},
+	"postgres-15": {"postgres:15", "library/postgres:15"},
+	"postgres-17": {"postgres:17", "library/postgres:17"},
+	"postgres-18": {"postgres:18", "library/postgres:18"},
+	"exporter":    {"postgres-exporter:latest", "prometheuscommunity/postgres-exporter:v0.18.1"},
 }
 
 // archives builds the images that are not in the user's cache yet, and returns

@@ -23,7 +23,10 @@ func Build(ctx context.Context, r Recipe) (v1.Image, error) {
 		return nil, fmt.Errorf("make a temporary folder: %w", err)
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
-	apt := apt{dir: dir}
+	apt, err := newAPT(ctx, dir, r.Suite)
+	if err != nil {
+		return nil, err
+	}
 	packages, err := apt.resolve(ctx, r)
 	if err != nil {
 		return nil, err
@@ -115,6 +118,8 @@ func addLocale(ctx context.Context, tree image.Tree, dir, locale string, package
 func (r Recipe) addSystem(tree image.Tree) {
 	for _, dir := range merged {
 		if _, ok := tree["usr/"+dir]; ok {
+			// Since Debian 13 base-files has the link, which is then found here.
+			tree.Add("usr/"+dir, image.Entry{Type: tar.TypeDir, Mode: 0o755})
 			tree.Add(dir, image.Entry{Type: tar.TypeSymlink, Mode: 0o777, Linkname: "usr/" + dir})
 		}
 	}

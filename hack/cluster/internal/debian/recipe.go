@@ -1,6 +1,11 @@
-// Package debian builds images for tests out of Debian packages: it resolves and
+// Package debian builds images for tests from Debian packages: it resolves and
 // downloads them with the machine's apt, and lays their files out without
 // running any of their scripts, so that it needs neither root nor a chroot.
+//
+// mmdebstrap (--variant=extract) was tried in its place. It can't leave out a
+// dependency, such as LLVM and Perl, so that an image has three times the size;
+// it neither records the packages' versions nor takes over the machine's
+// settings of apt; and the system files below would remain.
 package debian
 
 import (
@@ -14,15 +19,17 @@ import (
 
 // format is raised with every change of how a recipe becomes an image: images
 // are cached by it.
-const format = 1
+const format = 2
 
 // Recipe tells what an image is made of.
 type Recipe struct {
 	Name string
+	// Suite is the Debian release whose packages are used; the machine's own where it is empty.
+	Suite string
 	// Packages are installed with all that they depend on, but for Without.
 	Packages []string
-	// Without are packages whose programs or libraries the image's own programs
-	// do not call: they serve the packages' installation scripts.
+	// Without are patterns of packages whose programs or libraries the image's own
+	// programs do not call: they serve the packages' installation scripts.
 	Without []string
 	// Drop are paths, with all below them, that are left out.
 	Drop []string
@@ -38,16 +45,16 @@ type Recipe struct {
 }
 
 // Recipes are the images for tests.
-var Recipes = []Recipe{Shell, Postgres, Exporter}
+var Recipes = []Recipe{Shell, Postgres(15, ""), Postgres(17, "trixie"), Postgres(18, "forky"), Exporter}
 
-// path is the search path of every image.
-const path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+// searchPath is the search path of every image.
+const searchPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 // installers are what only the packages' installation scripts call.
 var installers = []string{
-	"adduser", "debconf", "dpkg", "init-system-helpers", "libfile-find-rule-perl", "libnumber-compare-perl",
-	"libtext-glob-perl", "passwd", "perl", "perl-base", "perl-modules-5.36", "libperl5.36", "libgdbm6",
-	"libgdbm-compat4", "sensible-utils", "ucf", "usrmerge", "lsb-base", "sysvinit-utils",
+	"adduser", "debconf", "debianutils", "dpkg", "init-system-helpers", "libfile-find-rule-perl", "libgdbm*",
+	"libnumber-compare-perl", "libperl*", "libsystemd-shared", "libtext-*-perl", "login.defs", "lsb-base", "passwd", "perl*",
+	"sensible-utils", "systemd", "sysvinit-utils", "ucf", "usrmerge",
 }
 
 // documents are what nobody reads in a container.
@@ -62,32 +69,8 @@ var Shell = Recipe{
 	Packages: []string{"bash", "base-files", "coreutils", "dash", "findutils", "grep", "gzip", "hostname", "libc-bin", "mawk", "netbase", "procps", "sed", "tar"},
 	Without:  installers,
 	Drop:     documents,
-	Env:      []string{"PATH=" + path},
+	Env:      []string{"PATH=" + searchPath},
 	Cmd:      []string{"sh"},
-}
-
-// Postgres has PostgreSQL's server and client, and flock for backups, as the
-// official image. Its user, its data folder and its locale are those of the
-// official image too, but there is no entry point script.
-var Postgres = Recipe{
-	Name:     "postgres",
-	Packages: []string{"postgresql-15", "postgresql-client-15", "bash", "base-files", "coreutils", "dash", "findutils", "grep", "libc-bin", "locales", "netbase", "sed", "tzdata", "util-linux"},
-	// LLVM serves only to compile long queries; without it PostgreSQL interprets
-	// them.
-	Without: append([]string{
-		"libllvm14", "libz3-4", "libjson-perl", "openssl", "postgresql-client-common", "postgresql-common", "ssl-cert",
-	}, installers...),
-	Drop:     append([]string{"usr/lib/postgresql/15/lib/bitcode", "usr/lib/postgresql/15/lib/llvmjit.so"}, documents...),
-	Locales:  []string{"en_US"},
-	User:     999,
-	UserName: "postgres",
-	Folders:  []string{"var/lib/postgresql", "var/lib/postgresql/data", "run/postgresql"},
-	Env: []string{
-		"PATH=/usr/lib/postgresql/15/bin:" + path,
-		"LANG=en_US.utf8",
-		"PGDATA=/var/lib/postgresql/data",
-	},
-	Cmd: []string{"postgres"},
 }
 
 // Exporter has postgres_exporter.
@@ -96,7 +79,7 @@ var Exporter = Recipe{
 	Packages: []string{"prometheus-postgres-exporter", "base-files", "netbase"},
 	Without:  append([]string{"daemon", "systemd-sysv"}, installers...),
 	Drop:     documents,
-	Env:      []string{"PATH=" + path},
+	Env:      []string{"PATH=" + searchPath},
 	Cmd:      []string{"prometheus-postgres-exporter"},
 }
 

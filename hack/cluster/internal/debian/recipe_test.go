@@ -49,6 +49,28 @@ func TestPlace(t *testing.T) {
 	}
 }
 
+func TestWithoutTakesPatterns(t *testing.T) {
+	recipe := Postgres(18, "forky")
+	for name, want := range map[string]bool{
+		"perl-modules-5.42": true, "libllvm21": true, "libgdbm6t64": true, "postgresql-common-dev": true,
+		"postgresql-18": false, "libsystemd0": false, "libpam0g": false,
+	} {
+		if got := recipe.without(name); got != want {
+			t.Errorf("without(%q) = %t, want %t", name, got, want)
+		}
+	}
+}
+
+func TestMirrorIsDebiansOwn(t *testing.T) {
+	targets := "http://a/debian-security Debian Debian-Security\nhttp://b/node Node Node\nhttp://c/debian Debian Debian\n"
+	if got, err := mirrorOf(targets); err != nil || got != "http://c/debian" {
+		t.Errorf("got %q, %v", got, err)
+	}
+	if _, err := mirrorOf(""); err == nil {
+		t.Error("no error without lists")
+	}
+}
+
 func TestKeysDiffer(t *testing.T) {
 	seen := map[string]bool{}
 	for _, recipe := range Recipes {
@@ -68,10 +90,13 @@ func TestKeysDiffer(t *testing.T) {
 func TestSystemFiles(t *testing.T) {
 	tree := image.Tree{}
 	tree.Add("usr/bin/dash", image.Entry{Type: tar.TypeReg})
-	tree.Add("usr/bin", image.Entry{Type: tar.TypeDir})
-	Postgres.addSystem(tree)
+	tree.Add("usr/bin", image.Entry{Type: tar.TypeSymlink, Linkname: "usr/bin"}) // as base-files has it
+	Postgres(15, "").addSystem(tree)
 	if got := tree["bin"]; got.Type != tar.TypeSymlink || got.Linkname != "usr/bin" {
 		t.Errorf("/bin is %+v, want a link to usr/bin", got)
+	}
+	if got := tree["usr/bin"]; got.Type != tar.TypeDir {
+		t.Errorf("/usr/bin is %+v, want a folder", got)
 	}
 	if got := tree["usr/bin/sh"]; got.Linkname != "dash" {
 		t.Errorf("sh is %+v, want a link to dash", got)

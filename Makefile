@@ -6,7 +6,7 @@ SHELL := /bin/sh
 
 ##@ Settings
 # The version of what is built here.
-VERSION ?= 0.2.0
+VERSION ?= 0.3.0
 # CLUSTER=existing, or a KUBECONFIG of your own, makes every target use the
 # cluster that you have, in place of the local one.
 ifndef CLUSTER

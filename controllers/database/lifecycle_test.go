@@ -43,7 +43,7 @@ func TestLifecycle(t *testing.T) {
 		db.Status.Credentials.Name != "wordpress-database-credentials" || db.Status.DatabaseName != "wordpress" {
 		t.Errorf("status is %+v", db.Status)
 	}
-	if r := db.Status.Release; r.Name != "wordpress-database" || r.Revision != 1 || r.Status != "deployed" || r.ChartVersion != "0.2.0" {
+	if r := db.Status.Release; r.Name != "wordpress-database" || r.Revision != 1 || r.Status != "deployed" || r.ChartVersion != "0.3.0" {
 		t.Errorf("release is %+v", r)
 	}
 	for _, reason := range []string{"PasswordInSpec", "CredentialsCreated", "Installed", "Ready"} {

@@ -20,7 +20,7 @@ import (
 
 const (
 	folder   = "../../bundle"
-	released = "../../released/0.1.0/bundle"
+	released = "../../released/0.2.0/bundle"
 )
 
 func load(t *testing.T, folder string) *manifests.Bundle {

@@ -58,15 +58,15 @@ func beWithoutGroup(ctx SpecContext) {
 
 // missImage: a version whose operator image is not there.
 func missImage(ctx SpecContext) {
-	text := strings.ReplaceAll(readCatalog(), "image: example.com/cnat-operator:0.2.0", "image: example.com/cnat-operator:none")
+	text := strings.ReplaceAll(readCatalog(), "image: example.com/cnat-operator:"+version, "image: example.com/cnat-operator:none")
 	Expect(text).To(ContainSubstring("cnat-operator:none"))
 	bundle := copyOf(ctx, "bundle")
 	csv := filepath.Join(bundle, "manifests", "cnat-operator.clusterserviceversion.yaml")
 	manifest, err := os.ReadFile(csv)
 	Expect(err).NotTo(HaveOccurred())
-	Expect(os.WriteFile(csv, []byte(strings.ReplaceAll(string(manifest), "image: example.com/cnat-operator:0.2.0", "image: example.com/cnat-operator:none")), 0o600)).To(Succeed())
+	Expect(os.WriteFile(csv, []byte(strings.ReplaceAll(string(manifest), "image: example.com/cnat-operator:"+version, "image: example.com/cnat-operator:none")), 0o600)).To(Succeed())
 	pushBundle(ctx, "none", bundle)
-	text = strings.ReplaceAll(text, "cnat-operator-bundle:v0.2.0", "cnat-operator-bundle:vnone")
+	text = strings.ReplaceAll(text, "cnat-operator-bundle:v"+version, "cnat-operator-bundle:vnone")
 	pushCatalog(ctx, "e2e-no-image", text)
 	serveCatalog(ctx, "e2e-no-image", registry+"/e2e-no-image:latest")
 	awaitCatalog(ctx, "e2e-no-image")
@@ -100,8 +100,8 @@ func beWrongCatalogs(ctx SpecContext) {
 	twice := text + text[strings.LastIndex(text, "---\nimage:"):]
 	tell("a version that exists: %s", refused(ctx, "e2e-twice", twice, "duplicate"))
 
-	// 0.1.0 replaces 0.2.0, which replaces 0.1.0.
-	headless := strings.ReplaceAll(text, "- name: cnat-operator.v0.1.0\n", "- name: cnat-operator.v0.1.0\n  replaces: cnat-operator.v0.2.0\n")
+	// The first version replaces the newest: a circle.
+	headless := strings.ReplaceAll(text, "- name: cnat-operator.v0.1.0\n", "- name: cnat-operator.v0.1.0\n  replaces: "+now+"\n")
 	Expect(headless).NotTo(Equal(text))
 	tell("a channel without a head: %s", refused(ctx, "e2e-no-head", headless, "no channel head found in graph"))
 

@@ -1,9 +1,7 @@
 package e2eolm
 
 import (
-	"fmt"
 	"strconv"
-	"strings"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -26,13 +24,13 @@ const (
 
 	rowsKept = 10000
 
-	// handoverLimit is how late an At may be that is due while one leader gives the lead to the next, pods being
-	// replaced and, with the new version, a CRD and releases too, on a machine that is busy with other things.
+	// handoverLimit is how late an At may be that is due during a failover, while pods are replaced and, with the new
+	// version, a CRD and releases too, on a machine that is busy with other things.
 	handoverLimit = 20 * time.Second
 )
 
 var _ = Describe("From the catalog to the removal", Ordered, func() {
-	It("installs 0.1.0, by an install plan that a person approves, and the samples work", func(ctx SpecContext) {
+	It("installs "+beforeVersion+", by an install plan that a user approves, and the samples work", func(ctx SpecContext) {
 		makeNamespace(ctx, operatorNamespace)
 		makeNamespace(ctx, workNamespace)
 		watchOver(ctx, operatorNamespace, "all-namespaces")
@@ -52,54 +50,9 @@ var _ = Describe("From the catalog to the removal", Ordered, func() {
 		awaitReady(ctx, workNamespace, "wordpress")
 	})
 
-	It("upgrades to 0.2.0 by the channel, while one At waits, one runs and one is due, and loses nothing", func(ctx SpecContext) {
-		db := awaitReady(ctx, workNamespace, "wordpress")
-		startClient(ctx, db)
-		query(ctx, workNamespace, "CREATE TABLE runs (at text, time timestamptz DEFAULT now())")
-		query(ctx, workNamespace, fmt.Sprintf("CREATE TABLE kept AS SELECT generate_series(1, %d) AS n", rowsKept))
-		plan := awaitPlan(ctx, operatorNamespace, now)
+	It("brings Ats and Databases into every state before the upgrade", reachStates)
 
-		Expect(k8s.Create(ctx, recordingAt(db, "running", time.Now(), 20*time.Second))).To(Succeed())
-		awaitPhase(ctx, workNamespace, "running", cnatv1alpha1.AtRunning)
-		approve(ctx, plan)
-		approved := time.Now()
-		Expect(k8s.Create(ctx, recordingAt(db, "pending", approved.Add(90*time.Second), 0))).To(Succeed())
-		// Some are due in each of the seconds in which the lead changes hands, whenever that is.
-		names := []string{"running", "pending"}
-		Eventually(ctx, func(g Gomega) {
-			name := fmt.Sprintf("due-%d", len(names))
-			Expect(k8s.Create(ctx, recordingAt(db, name, time.Now().Add(3*time.Second), 0))).To(Succeed())
-			names = append(names, name)
-			g.Expect(phaseOf(ctx, operatorNamespace, now)).To(Equal(v1alpha1.CSVPhaseSucceeded))
-		}).WithPolling(2 * time.Second).Should(Succeed())
-		tell("0.2.0 is installed %.1f s after the approval", time.Since(approved).Seconds())
-
-		latest := time.Duration(0)
-		for _, name := range names {
-			at := awaitPhase(ctx, workNamespace, name, cnatv1alpha1.AtSucceeded)
-			latest = max(latest, at.Status.StartLatency.Duration)
-		}
-		awaitReady(ctx, workNamespace, "wordpress")
-		lost, twice := 0, 0
-		runs := map[string]int{}
-		for at := range strings.FieldsSeq(query(ctx, workNamespace, "SELECT at FROM runs")) {
-			runs[at]++
-		}
-		for _, name := range names {
-			switch {
-			case runs[name] == 0:
-				lost++
-			case runs[name] > 1:
-				twice++
-			}
-		}
-		kept, err := strconv.Atoi(query(ctx, workNamespace, "SELECT count(DISTINCT n) FROM kept"))
-		Expect(err).NotTo(HaveOccurred())
-		tell("ats=%d latest_seconds=%.3f", len(names), latest.Seconds())
-		tell("lost=%d twice=%d rows_lost=%d", lost, twice, rowsKept-kept)
-		Expect([]int{lost, twice, rowsKept - kept}).To(Equal([]int{0, 0, 0}))
-		Expect(latest).To(BeNumerically("<", handoverLimit))
-	})
+	It("upgrades to "+version+" by the channel, with Ats and Databases in every state, and loses nothing", upgrade)
 
 	It("tells OLM not to upgrade while a release is being installed", func(ctx SpecContext) {
 		says := func(g Gomega, status metav1.ConditionStatus) *metav1.Condition {
@@ -128,7 +81,7 @@ var _ = Describe("From the catalog to the removal", Ordered, func() {
 		Eventually(ctx, func() error { return k8s.Get(ctx, client.ObjectKeyFromObject(db), db) }).Should(Satisfy(apierrors.IsNotFound))
 	})
 
-	It("hands the lead over: gracefully, after a kill, and after the API server was away", handOver)
+	It("fails over: gracefully, after a kill, and after the API server was away", handOver)
 
 	It("leaves custom resources and data when it is uninstalled, and takes them up again when it is back", func(ctx SpecContext) {
 		db := awaitReady(ctx, workNamespace, "wordpress")
@@ -166,14 +119,6 @@ var _ = Describe("From the catalog to the removal", Ordered, func() {
 // removeWork deletes all custom resources while the operator is there to take them down, and then the operator.
 func removeWork(ctx SpecContext) {
 	GinkgoHelper()
-	for _, kind := range []client.Object{&cnatv1alpha1.At{}, &databasev1.Database{}} {
-		Expect(k8s.DeleteAllOf(ctx, kind, client.InNamespace(workNamespace))).To(Succeed())
-	}
-	Eventually(ctx, func(g Gomega) {
-		for _, list := range []client.ObjectList{&cnatv1alpha1.AtList{}, &databasev1.DatabaseList{}} {
-			g.Expect(k8s.List(ctx, list, client.InNamespace(workNamespace))).To(Succeed())
-			g.Expect(list).To(HaveField("Items", BeEmpty()))
-		}
-	}).Should(Succeed())
+	removeWorkIn(ctx, workNamespace)
 	uninstall(ctx, operatorNamespace)
 }

@@ -135,6 +135,7 @@ func uninstall(ctx SpecContext, namespace string) {
 // while there may be an operator to take them down.
 func removeAll(ctx SpecContext) {
 	GinkgoHelper()
+	thaw(ctx)
 	namespaces := &corev1.NamespaceList{}
 	Expect(k8s.List(ctx, namespaces, client.HasLabels{ownLabel})).To(Succeed())
 	for _, namespace := range namespaces.Items {

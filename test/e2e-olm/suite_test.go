@@ -31,7 +31,8 @@ const (
 	// patience is for what takes seconds on a machine that has nothing else to do.
 	patience = 5 * time.Minute
 
-	before, now = "cnat-operator.v0.1.0", "cnat-operator.v0.2.0"
+	beforeVersion, version = "0.2.0", "0.3.0"
+	before, now            = packageName + ".v" + beforeVersion, packageName + ".v" + version
 
 	postgresImage = "docker.io/library/postgres:18"
 	registry      = "10.99.0.2:5000"

@@ -20,7 +20,7 @@ func TestMain(m *testing.M) {
 		if card.bundle, err = manifests.GetBundleFromDir(filepath.Join(root, "bundle")); err != nil {
 			return err
 		}
-		if card.released, err = manifests.GetBundleFromDir(filepath.Join(root, "released", "0.1.0", "bundle")); err != nil {
+		if card.released, err = manifests.GetBundleFromDir(filepath.Join(root, "released", "0.2.0", "bundle")); err != nil {
 			return err
 		}
 		card.config = config

@@ -8,9 +8,22 @@ SHELL := /bin/sh
 # The version of what is built here.
 VERSION ?= 0.3.0
 # CLUSTER=existing, or a KUBECONFIG of your own, makes every target use the
-# cluster that you have, in place of the local one.
-ifndef CLUSTER
-CLUSTER := $(if $(KUBECONFIG),existing,local)
+# cluster that you have; CLUSTER=local the local one, which is started for it.
+# Where neither is set, tests and the demo use the local one, and USER_GOALS the
+# current context of ~/.kube/config. Where there is none they use the local cluster
+# if it runs, but they start none.
+USER_GOALS := install uninstall deploy undeploy run push bundle-push catalog-build catalog-push kubeconfig-path
+ifdef CLUSTER
+START := yes
+else
+ifdef KUBECONFIG
+CLUSTER := existing
+else
+# With any other target that uses a cluster beside it, as in `make cluster-up deploy`, the local one is asked for.
+START   := $(filter cluster cluster-% demo e2e% test-e2e scorecard readme-test olm-% bench-handover,$(MAKECMDGOALS))
+ASKED   := $(if $(START),,$(filter $(USER_GOALS),$(MAKECMDGOALS)))
+CLUSTER := $(if $(ASKED),$(if $(shell sed -n '/^current-context: *[^ "]/p' $(HOME)/.kube/config 2> /dev/null),existing,local),local)
+endif
 endif
 ifndef KUBECONFIG
 KUBECONFIG := $(if $(filter local,$(CLUSTER)),$(CURDIR)/.cluster/kubeconfig,$(HOME)/.kube/config)
@@ -25,20 +38,35 @@ CGO_ENABLED ?= 0
 export CGO_ENABLED
 
 # Where images are pushed to, and the images that the operator runs. The local
-# cluster has its own registry, with images made of Debian packages.
-LOCAL_REGISTRY := 10.99.0.2:5000
+# cluster has its own registry, with images built from Debian packages: its
+# address is what `bin/cluster registry` prints, once that is built.
+LOCAL_REGISTRY = $(shell bin/cluster registry 2> /dev/null)
 ifeq ($(CLUSTER),local)
-IMG            ?= $(LOCAL_REGISTRY)/cnat-operator:$(VERSION)
+IMAGE_BASE     ?= $(LOCAL_REGISTRY)/cnat-operator
 SHELL_IMAGE    ?= $(LOCAL_REGISTRY)/shell:latest
 POSTGRES_IMAGE ?= $(LOCAL_REGISTRY)/postgres:18
 EXPORTER_IMAGE ?= $(LOCAL_REGISTRY)/postgres-exporter:latest
 else
-IMG            ?= example.com/cnat-operator:$(VERSION)
+IMAGE_BASE     ?= example.com/cnat-operator
 SHELL_IMAGE    ?= docker.io/library/busybox:1.37
 POSTGRES_IMAGE ?= docker.io/library/postgres:18
 EXPORTER_IMAGE ?= quay.io/prometheuscommunity/postgres-exporter:v0.18.1
 endif
+IMG            ?= $(IMAGE_BASE):$(VERSION)
+BUNDLE_IMG     ?= $(IMAGE_BASE)-bundle:v$(VERSION)
+CATALOG_IMG    ?= $(IMAGE_BASE)-catalog:latest
 export VERSION IMG SHELL_IMAGE POSTGRES_IMAGE EXPORTER_IMAGE
+
+# What targets need of the cluster: that the local one is there, that one runs, kubectl for it (of one's own cluster any
+# will do), and the program that knows the local one's addresses.
+LOCAL_CLUSTER := $(if $(filter local,$(CLUSTER)),cluster)
+LOCAL_BIN     := $(if $(filter local,$(CLUSTER)),bin/cluster)
+KUBECTL       := $(if $(and $(filter existing,$(CLUSTER)),$(shell command -v kubectl)),,bin/kubectl)
+RUNNING       := $(if $(filter local,$(CLUSTER)),cluster-running,$(KUBECTL))
+
+# PUSH=false takes the image IMG as it is in its registry, and builds none.
+PUSH ?= true
+export PUSH
 
 # Go modules of this repository.
 MODULES := . hack/cluster $(patsubst %/go.mod,%,$(wildcard tools/*/go.mod))
@@ -60,6 +88,10 @@ demo: deploy ## Show an At and a Database working on a real cluster.
 .PHONY: test
 test: envtest-bin bin/helm bin/helm-unittest ## Run unit tests, API server tests and chart tests.
 	hack/test
+
+.PHONY: ci
+ci: ## Run what CI runs: verify, test, and the tests on a cluster of its own.
+	.ci/run
 
 ##@ Development
 
@@ -93,6 +125,11 @@ lint: bin/golangci-lint bin/helm ## Lint the Go code, the APIs and the chart.
 	cd hack/cluster && golangci-lint run ./...
 	helm lint --strict --quiet helm-charts/database
 
+.PHONY: lint-fix
+lint-fix: bin/golangci-lint ## Lint the Go code, and fix what can be fixed.
+	golangci-lint run --fix ./...
+	cd hack/cluster && golangci-lint run --fix ./...
+
 .PHONY: tidy
 tidy: ## Tidy all Go modules.
 	for module in $(MODULES); do (cd $$module && go mod tidy) || exit 1; done
@@ -116,17 +153,21 @@ run: build install ## Run the operator from this machine against the cluster.
 docker-build: ## Build the image with Docker, for PLATFORMS.
 	docker buildx build --platform=$(PLATFORMS) --tag=$(IMG) .
 
+.PHONY: docker-push
+docker-push: ## Push the image that Docker built.
+	docker push $(IMG)
+
 PLATFORMS ?= linux/amd64
 .PHONY: images
-images: bin/image ## Build the image without Docker, for PLATFORMS, as dist/images/cnat-operator.tar.
+images: bin/image $(LOCAL_BIN) ## Build the image without Docker, for PLATFORMS, as dist/images/cnat-operator.tar.
 	hack/images "$(PLATFORMS)"
 
 .PHONY: push
-push: images cluster ## Build the image without Docker, and push it as IMG.
-	hack/push
+push: $(LOCAL_CLUSTER) images ## Build the image without Docker, and push it as IMG.
+	hack/push dist/images/cnat-operator.tar $(IMG) > dist/images/pushed
 
 .PHONY: build-installer
-build-installer: bin/kustomize ## Write all manifests to dist/install.yaml.
+build-installer: bin/kustomize $(LOCAL_BIN) ## Write all manifests to dist/install.yaml.
 	hack/overlay dist/installer
 	kustomize build dist/installer > dist/install.yaml
 
@@ -139,6 +180,22 @@ bundle: bin/kustomize bin/operator-sdk ## Generate the bundle in bundle/, and va
 .PHONY: catalog
 catalog: bin/opm bin/catalog ## Generate the file-based catalog in catalog/, and validate it.
 	hack/catalog
+
+.PHONY: bundle-build
+bundle-build: bin/image ## Build the bundle's image without Docker, as dist/images/bundle.tar.
+	hack/olm-image bundle bundle dist/images/bundle.tar
+
+.PHONY: bundle-push
+bundle-push: $(LOCAL_CLUSTER) bundle-build ## Build the bundle's image without Docker, and push it as BUNDLE_IMG.
+	hack/push dist/images/bundle.tar $(BUNDLE_IMG)
+
+.PHONY: catalog-build
+catalog-build: $(LOCAL_CLUSTER) bin/image ## Build the catalog's image without Docker, as dist/images/catalog.tar.
+	hack/olm-image catalog catalog dist/images/catalog.tar
+
+.PHONY: catalog-push
+catalog-push: catalog-build ## Build the catalog's image without Docker, and push it as CATALOG_IMG.
+	hack/push dist/images/catalog.tar $(CATALOG_IMG)
 
 .PHONY: olm-up
 olm-up: cluster $(OLM_BIN) bin/opm bin/image bin/helm bin/kubectl ## Install OLM in the cluster.
@@ -185,26 +242,33 @@ kubeconfig-path: ## Print the path of the kubeconfig.
 
 # cluster is what other targets need: the local cluster, or the one you have.
 .PHONY: cluster
-cluster: $(if $(filter local,$(CLUSTER)),cluster-up,bin/kubectl)
+cluster: $(if $(ASKED),$(RUNNING),$(if $(filter local,$(CLUSTER)),cluster-up,$(KUBECTL)))
+
+.PHONY: cluster-running
+cluster-running: bin/cluster bin/kubectl
+	@test -f $(KUBECONFIG) || { echo "There is no cluster: ~/.kube/config has no current context, and the local cluster does not run." \
+		"Set KUBECONFIG, or start the local one by \`make cluster-up\`." >&2; exit 1; }
 
 ##@ Deployment
 
 .PHONY: install
-install: cluster bin/kustomize bin/kubectl ## Install the CRDs.
+install: cluster bin/kustomize ## Install the CRDs.
 	kustomize build config/crd | kubectl apply --server-side -f -
 
 .PHONY: uninstall
-uninstall: bin/kustomize bin/kubectl ## Remove the CRDs, and with them every At and Database.
+uninstall: $(RUNNING) bin/kustomize ## Remove the CRDs, and with them every At and Database.
 	kustomize build config/crd | kubectl delete --ignore-not-found -f -
 
 .PHONY: deploy
-deploy: push bin/kustomize bin/kubectl ## Deploy the operator in the cluster.
+deploy: $(if $(filter false,$(PUSH)),cluster,push) bin/kustomize ## Deploy the operator in the cluster; PUSH=false: with an IMG that is there already.
 	hack/overlay dist/deploy
 	kustomize build dist/deploy | kubectl apply --server-side -f -
-	kubectl -n cnat-operator-system rollout status deployment/cnat-operator-controller-manager --timeout=180s
+	# The Deployment of versions up to 0.2.0.
+	kubectl -n cnat-operator-system delete deployment/cnat-operator-controller-manager --ignore-not-found
+	kubectl -n cnat-operator-system rollout status deployment/cnat-operator-manager --timeout=180s
 
 .PHONY: undeploy
-undeploy: bin/kustomize bin/kubectl ## Remove the operator, its CRDs, and with them every At and Database.
+undeploy: $(RUNNING) bin/kustomize ## Remove the operator, its CRDs, and with them every At and Database.
 	# First the CRDs: what they define is the operator's to take down, which it must be there for.
 	kustomize build config/crd | kubectl delete --ignore-not-found --timeout=300s -f -
 	kustomize build config/default | kubectl delete --ignore-not-found -f -
@@ -219,6 +283,9 @@ FUZZTIME ?= 60s
 .PHONY: e2e
 e2e: deploy bin/helm ## Run the tests on a real cluster.
 	go test ./test/e2e -count=1 -timeout=20m -v -ginkgo.v
+
+.PHONY: test-e2e
+test-e2e: e2e ## The same as e2e.
 
 .PHONY: e2e-rights
 e2e-rights: bin/kustomize ## Compare the rights that the operator has with those that it used in the local cluster, in e2e and scorecard.
@@ -256,9 +323,6 @@ bench-at: build envtest-bin ## Measure how late Ats start, beside CronJobs and t
 .PHONY: bench-database
 bench-database: build envtest-bin bin/kwok bin/helm-operator ## Measure what Databases cost, beside helm-operator-plugins' own operator.
 	go run ./test/benchdb
-
-.PHONY: ci
-ci: verify test e2e ## Run what CI runs.
 
 ##@ Tools
 

@@ -22,7 +22,7 @@ import (
 
 const (
 	operatorNamespace  = "cnat-operator-system"
-	operatorDeployment = "cnat-operator-controller-manager"
+	operatorDeployment = "cnat-operator-manager"
 	lease              = "cnat-operator.cnat.programming-kubernetes.info"
 )
 

@@ -157,7 +157,7 @@ func (c *chaos) cleanUp() error {
 	defer cancel()
 	return errors.Join(
 		c.client.Delete(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: c.namespace}}),
-		kubectl(ctx, "delete", "pods", "--selector=control-plane=controller-manager"),
+		kubectl(ctx, "delete", "pods", "--selector=app.kubernetes.io/name=cnat-operator"),
 		kubectl(ctx, "rollout", "status", "deployment/"+operatorDeployment, "--timeout=180s"),
 	)
 }

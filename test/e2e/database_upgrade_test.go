@@ -62,7 +62,7 @@ func newChart() (*corev1ac.ConfigMapApplyConfiguration, *corev1ac.VolumeApplyCon
 // so. It applies nothing but that: an apply without it takes away what the one before brought, and nobody else's.
 func setOperatorCharts(ctx SpecContext, volume *corev1ac.VolumeApplyConfiguration) {
 	GinkgoHelper()
-	deployment := appsv1ac.Deployment("cnat-operator-controller-manager", operatorNamespace)
+	deployment := appsv1ac.Deployment("cnat-operator-manager", operatorNamespace)
 	if volume != nil {
 		mount := corev1ac.VolumeMount().WithName(*volume.Name).WithMountPath("/helm-charts").WithReadOnly(true)
 		deployment.WithSpec(appsv1ac.DeploymentSpec().WithTemplate(corev1ac.PodTemplateSpec().WithSpec(corev1ac.PodSpec().

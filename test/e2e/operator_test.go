@@ -16,7 +16,7 @@ var _ = AfterSuite(func(ctx SpecContext) { expectOperatorWell(ctx) })
 func operatorPods(ctx SpecContext) []corev1.Pod {
 	GinkgoHelper()
 	pods := &corev1.PodList{}
-	Expect(k8s.List(ctx, pods, client.InNamespace(operatorNamespace), client.MatchingLabels{"control-plane": "controller-manager"})).To(Succeed())
+	Expect(k8s.List(ctx, pods, client.InNamespace(operatorNamespace), client.MatchingLabels{"app.kubernetes.io/name": "cnat-operator"})).To(Succeed())
 	return pods.Items
 }
 

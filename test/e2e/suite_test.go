@@ -100,7 +100,7 @@ func kubectl(ctx SpecContext, namespace string, args ...string) (string, error) 
 }
 
 func operatorLog() string {
-	output, err := exec.Command("kubectl", "--namespace="+operatorNamespace, "logs", "--selector=control-plane=controller-manager", "--tail=-1", "--prefix").CombinedOutput()
+	output, err := exec.Command("kubectl", "--namespace="+operatorNamespace, "logs", "--selector=app.kubernetes.io/name=cnat-operator", "--tail=-1", "--prefix").CombinedOutput()
 	Expect(err).NotTo(HaveOccurred(), string(output))
 	return string(output)
 }

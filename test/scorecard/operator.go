@@ -25,7 +25,7 @@ const (
 // replicas are the operator's pods that are ready, wherever it is installed.
 func (s *scorecard) replicas(ctx context.Context) ([]corev1.Pod, error) {
 	pods := &corev1.PodList{}
-	err := s.k8s.List(ctx, pods, client.MatchingLabels{"control-plane": "controller-manager"})
+	err := s.k8s.List(ctx, pods, client.MatchingLabels{"app.kubernetes.io/name": "cnat-operator"})
 	if err != nil {
 		return nil, fmt.Errorf("listing the operator's pods: %w", err)
 	}

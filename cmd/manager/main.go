@@ -53,7 +53,9 @@ func run(opts options) error {
 	config.QPS = -1 // the API server's own priority and fairness limits the operator
 	config.UserAgent = "cnat-operator"
 
-	mgr, err := ctrl.NewManager(config, opts.manager())
+	options := opts.manager()
+	options.Metrics.TLSOpts = metricsTLS(config)
+	mgr, err := ctrl.NewManager(config, options)
 	if err != nil {
 		return fmt.Errorf("creating the manager: %w", err)
 	}

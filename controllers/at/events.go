@@ -1,6 +1,7 @@
 package at
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 
@@ -17,7 +18,7 @@ const maxNote = 1024
 // notice is an event to be sent about an At.
 type notice struct{ kind, reason, action, note string }
 
-// eventsBetween are the events that tell of the change from one status to the
+// eventsBetween are the events about the change from one status to the
 // next: each step of an At has one, once.
 func eventsBetween(old, next *cnatv1alpha1.AtStatus) []notice {
 	var events []notice
@@ -37,11 +38,16 @@ func eventsBetween(old, next *cnatv1alpha1.AtStatus) []notice {
 	if stalled != nil && stalled.Status == metav1.ConditionTrue {
 		before := meta.FindStatusCondition(old.Conditions, cnatv1alpha1.ConditionStalled)
 		if before == nil || before.Status != stalled.Status || before.Reason != stalled.Reason {
-			events = append(events, notice{corev1.EventTypeWarning, stalled.Reason, "Run", tail(stalled.Message, maxNote)})
+			events = append(events, notice{corev1.EventTypeWarning, stalled.Reason, "Run", bounded(stalled.Message, maxNote)})
 		}
 	}
 	if isTrue(next, cnatv1alpha1.ConditionSuspended) && !isTrue(old, cnatv1alpha1.ConditionSuspended) {
-		events = append(events, notice{corev1.EventTypeNormal, "Suspended", "Schedule", "does not start while spec.suspend is true"})
+		message := cmp.Or(next.Message, "does not start while spec.suspend is true")
+		events = append(events, notice{corev1.EventTypeNormal, next.Reason, "Schedule", bounded(message, maxNote)})
+	}
+	if next.Phase == cnatv1alpha1.AtRunning && next.Reason != "" && next.Reason != old.Reason &&
+		!isTrue(next, cnatv1alpha1.ConditionStalled) && !isTrue(next, cnatv1alpha1.ConditionSuspended) {
+		events = append(events, notice{corev1.EventTypeWarning, next.Reason, "Run", bounded(next.Message, maxNote)})
 	}
 	if next.Phase != old.Phase {
 		switch next.Phase {
@@ -51,11 +57,14 @@ func eventsBetween(old, next *cnatv1alpha1.AtStatus) []notice {
 				fmt.Sprintf("Job %s succeeded", next.JobName),
 			})
 		case cnatv1alpha1.AtCancelled:
-			events = append(events, notice{corev1.EventTypeNormal, "Cancelled", "Finish", next.Message})
+			events = append(events, notice{corev1.EventTypeNormal, "Cancelled", "Finish", bounded(next.Message, maxNote)})
 		case cnatv1alpha1.AtMissed:
-			events = append(events, notice{corev1.EventTypeWarning, "Missed", "Finish", tail(next.Message, maxNote)})
+			events = append(events, notice{corev1.EventTypeWarning, "Missed", "Finish", bounded(next.Message, maxNote)})
 		case cnatv1alpha1.AtFailed:
-			events = append(events, notice{corev1.EventTypeWarning, "Failed", "Finish", failure(next)})
+			events = append(events, notice{
+				corev1.EventTypeWarning, "Failed", "Finish",
+				bounded(sentences(next.Reason, next.Message), maxNote),
+			})
 		}
 	}
 	return events
@@ -63,16 +72,4 @@ func eventsBetween(old, next *cnatv1alpha1.AtStatus) []notice {
 
 func isTrue(status *cnatv1alpha1.AtStatus, condition string) bool {
 	return meta.IsStatusConditionTrue(status.Conditions, condition)
-}
-
-// failure is a sentence about why an At failed.
-func failure(status *cnatv1alpha1.AtStatus) string {
-	note := fmt.Sprintf("Job %s failed", status.JobName)
-	if status.ExitCode != nil {
-		note += fmt.Sprintf(" with exit code %d", *status.ExitCode)
-	}
-	if status.Message != "" {
-		note += ": " + tail(status.Message, maxNote-len(note)-len(": "))
-	}
-	return note
 }

@@ -108,10 +108,12 @@ func podTemplate(at *cnatv1alpha1.At, labels map[string]string, commandImage str
 	template.Labels[labelPartOf] = partOf
 	template.Annotations = merged(template.Annotations, map[string]string{atAnnotation: at.Name})
 	template.Spec.RestartPolicy = corev1.RestartPolicyNever
-	for i := range template.Spec.Containers {
-		if c := &template.Spec.Containers[i]; c.TerminationMessagePolicy == "" {
-			// The end of a failed container's log becomes the At's message.
-			c.TerminationMessagePolicy = corev1.TerminationMessageFallbackToLogsOnError
+	for _, containers := range [][]corev1.Container{template.Spec.InitContainers, template.Spec.Containers} {
+		for i := range containers {
+			if c := &containers[i]; c.TerminationMessagePolicy == "" {
+				// The end of a failed container's log becomes the At's message.
+				c.TerminationMessagePolicy = corev1.TerminationMessageFallbackToLogsOnError
+			}
 		}
 	}
 	return template

@@ -46,7 +46,7 @@ func TestRunThatFails(t *testing.T) {
 	playPod(t, job, ended(3, "no such file"))
 	playEnd(t, job, batchv1.JobFailed)
 	awaitAt(t, at, "Failed", isPhase(cnatv1alpha1.AtFailed))
-	if !ptr.Equal(at.Status.ExitCode, ptr.To[int32](3)) || at.Status.Message != "no such file" {
+	if !ptr.Equal(at.Status.ExitCode, ptr.To[int32](3)) || at.Status.Message != "container command failed with exit code 3: no such file" {
 		t.Errorf("exit code %v, message %q", at.Status.ExitCode, at.Status.Message)
 	}
 	awaitEvents(t, at, "Scheduled", "Started", "Failed")

@@ -3,24 +3,26 @@ package at
 import (
 	"fmt"
 	"strings"
-	"unicode/utf8"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
 
 	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
 )
 
-// maxMessage bounds status.message, in bytes. It is also the most that the
-// kubelet keeps of a termination message.
-const maxMessage = 4096
-
-// run is what the pods of a Job tell.
+// run is what the pods of a Job report.
 type run struct {
-	started  *metav1.Time // of the first container; nil: none has
+	pod      string       // the pod that the rest is about: the newest; empty: there is none
+	over     bool         // all containers of that pod have ended
+	started  *metav1.Time // of the first container of any pod; nil: none has. A sidecar does not count
+	unknown  bool         // Kubernetes does not know whether a container started
 	ended    *metav1.Time // of the last container; nil: not all have
-	exitCode *int32       // of the first container that failed, else 0; nil: not all have ended
-	message  string       // the end of that container's termination message
+	exitCode *int32       // 0, or that of the container that failed first; nil: none is known
+	message  string       // the termination message of a pod that succeeded
+	failure  *stall       // why the pod failed, or will once its other containers end; nil: it has not
+	trouble  *stall       // what goes wrong beside containers that run; nil: nothing is known
+	gated    string       // why the scheduler leaves the pod alone; empty: it does not
 	stalled  *stall       // why no container starts; nil: nothing is known to be wrong
 }
 
@@ -28,75 +30,176 @@ type run struct {
 type stall struct{ reason, message string }
 
 // observeRun reads a run from its pods. There is one, or none when it was
-// deleted; should there be more, the newest tells.
+// deleted; of several attempts, the newest counts.
 func observeRun(pods []corev1.Pod) run {
 	if len(pods) == 0 {
 		return run{}
 	}
-	pod := &pods[0]
+	observed, pod := run{}, &pods[0]
 	for i := range pods {
 		if pod.CreationTimestamp.Before(&pods[i].CreationTimestamp) {
 			pod = &pods[i]
 		}
-	}
-
-	statuses := map[string]corev1.ContainerStatus{}
-	for _, status := range pod.Status.ContainerStatuses {
-		statuses[status.Name] = status
-	}
-	observed := run{stalled: podStall(pod)}
-	running := len(pod.Spec.Containers)
-	var failed *corev1.ContainerStateTerminated
-	for _, container := range pod.Spec.Containers {
-		state := statuses[container.Name].State
-		switch {
-		case state.Running != nil:
-			observed.started = earliest(observed.started, state.Running.StartedAt)
-		case state.Terminated != nil:
-			running--
-			observed.started = earliest(observed.started, state.Terminated.StartedAt)
-			observed.ended = latest(observed.ended, state.Terminated.FinishedAt)
-			if failed == nil || failed.ExitCode == 0 && state.Terminated.ExitCode != 0 {
-				failed = state.Terminated
+		for _, c := range containersOf(&pods[i]) {
+			if started := startOf(c.status.State); !c.sidecar && started != nil {
+				observed.started = earliest(observed.started, *started)
 			}
 		}
 	}
-	if running > 0 {
-		observed.ended = nil
-		return observed
-	}
-	observed.exitCode = &failed.ExitCode
-	observed.message = tail(failed.Message, maxMessage)
+	observed.pod = pod.Name
+	observeContainers(pod, &observed)
+	observed.failure = podFailure(pod)
+	observed.trouble = sidecarFailure(pod)
+	observed.gated, observed.stalled = podStall(pod)
 	return observed
 }
 
-// podStall tells why a pod does not start, as far as its status knows.
-func podStall(pod *corev1.Pod) *stall {
-	for _, condition := range pod.Status.Conditions {
-		if condition.Type == corev1.PodScheduled && condition.Status == corev1.ConditionFalse &&
-			condition.Reason == corev1.PodReasonUnschedulable {
-			return &stall{cnatv1alpha1.ReasonPodUnschedulable, tail(condition.Message, maxMessage)}
-		}
-	}
-	for _, statuses := range [][]corev1.ContainerStatus{pod.Status.InitContainerStatuses, pod.Status.ContainerStatuses} {
-		for _, status := range statuses {
-			waiting := status.State.Waiting
-			// Without a message the kubelet is just on its way: ContainerCreating, PodInitializing.
-			if waiting != nil && waiting.Message != "" {
-				return &stall{
-					cnatv1alpha1.ReasonPodNotStarting,
-					tail(fmt.Sprintf("container %s: %s: %s", status.Name, waiting.Reason, waiting.Message), maxMessage),
+// container is a container of a pod and what is known of it.
+type container struct {
+	kind    string // as a message calls it: container, init container, sidecar
+	name    string
+	sidecar bool
+	main    bool
+	status  corev1.ContainerStatus
+}
+
+func (c *container) String() string { return c.kind + " " + c.name }
+
+// containersOf are the containers of a pod in the order in which they start.
+func containersOf(pod *corev1.Pod) []container {
+	var all []container
+	add := func(kind string, specs []corev1.Container, statuses []corev1.ContainerStatus) {
+		for _, spec := range specs {
+			c := container{kind: kind, name: spec.Name, main: kind == "container"}
+			if !c.main && ptr.Deref(spec.RestartPolicy, "") == corev1.ContainerRestartPolicyAlways {
+				c.kind, c.sidecar = "sidecar", true
+			}
+			for _, status := range statuses {
+				if status.Name == spec.Name {
+					c.status = status
 				}
 			}
+			all = append(all, c)
+		}
+	}
+	add("init container", pod.Spec.InitContainers, pod.Status.InitContainerStatuses)
+	add("container", pod.Spec.Containers, pod.Status.ContainerStatuses)
+	return all
+}
+
+// observeContainers notes when the containers of a pod ended, and with what.
+func observeContainers(pod *corev1.Pod, observed *run) {
+	running, failed, succeeded := 0, false, ""
+	for _, c := range containersOf(pod) {
+		state := c.status.State.Terminated
+		switch {
+		case state == nil && c.main:
+			running++
+		case state == nil || c.sidecar:
+		case state.Reason == reasonStatusUnknown:
+			failed = true
+			observed.unknown = observed.unknown || c.status.ContainerID != "" && observed.started == nil
+		default:
+			failed = failed || state.ExitCode != 0
+			observed.ended = latest(observed.ended, state.FinishedAt)
+			if c.main && succeeded == "" {
+				succeeded = state.Message
+			}
+		}
+	}
+	observed.over = running == 0 || pod.Status.Phase == corev1.PodFailed || pod.Status.Phase == corev1.PodSucceeded
+	if !observed.over {
+		observed.ended = nil
+	}
+	if first := firstFailed(pod); first != nil {
+		observed.exitCode = exitCodeOf(first.status.State.Terminated)
+	} else if running == 0 && !failed {
+		observed.exitCode, observed.message = ptr.To[int32](0), bounded(succeeded, maxMessage)
+	}
+}
+
+// podStall is why a pod does not start, as far as its status knows: somebody
+// gates its scheduling, or something is wrong.
+func podStall(pod *corev1.Pod) (gated string, stalled *stall) {
+	for _, condition := range pod.Status.Conditions {
+		if condition.Type != corev1.PodScheduled || condition.Status != corev1.ConditionFalse {
+			continue
+		}
+		switch condition.Reason {
+		case corev1.PodReasonSchedulingGated:
+			return condition.Message, nil
+		case corev1.PodReasonUnschedulable:
+			return "", &stall{cnatv1alpha1.ReasonPodUnschedulable, condition.Message}
+		}
+	}
+	all := containersOf(pod)
+	for i := range all {
+		c := &all[i]
+		waiting := c.status.State.Waiting
+		// Without a message the kubelet is just on its way: ContainerCreating, PodInitializing.
+		if waiting == nil || waiting.Message == "" || c.sidecar && mainStarted(all) {
+			continue
+		}
+		message := fmt.Sprintf("%s: %s: %s", c, waiting.Reason, waiting.Message)
+		if last := c.status.LastTerminationState.Terminated; last != nil && last.ExitCode != 0 {
+			message += "; " + describeEnd(c, last)
+		}
+		return "", &stall{cnatv1alpha1.ReasonPodNotStarting, message}
+	}
+	return "", nil
+}
+
+// sidecarFailure is about a sidecar that fails and is restarted, beside
+// containers that run.
+func sidecarFailure(pod *corev1.Pod) *stall {
+	all := containersOf(pod)
+	for i := range all {
+		c := &all[i]
+		last := c.status.LastTerminationState.Terminated
+		if c.status.State.Terminated != nil {
+			last = c.status.State.Terminated
+		}
+		if c.sidecar && last != nil && last.ExitCode != 0 && pod.DeletionTimestamp == nil && mainRuns(all) {
+			return &stall{cnatv1alpha1.ReasonSidecarFailed, describeEnd(c, last)}
 		}
 	}
 	return nil
 }
 
-// earliest ignores the zero of Unix time, which the kubelet gives as the start
-// of a container that never ran.
+func mainStarted(all []container) bool {
+	for _, c := range all {
+		if c.main && startOf(c.status.State) != nil {
+			return true
+		}
+	}
+	return false
+}
+
+// mainRuns tells whether a container runs. Once none does, the kubelet kills the sidecars.
+func mainRuns(all []container) bool {
+	for _, c := range all {
+		if c.main && c.status.State.Running != nil {
+			return true
+		}
+	}
+	return false
+}
+
+// startOf is when a container started; nil: it has not. The kubelet gives the
+// zero of Unix time as the start of a container that never ran.
+func startOf(state corev1.ContainerState) *metav1.Time {
+	switch {
+	case state.Running != nil:
+		return &state.Running.StartedAt
+	case state.Terminated != nil && state.Terminated.StartedAt.Unix() > 0:
+		return &state.Terminated.StartedAt
+	default:
+		return nil
+	}
+}
+
 func earliest(a *metav1.Time, b metav1.Time) *metav1.Time {
-	if b.Unix() <= 0 || a != nil && !b.Before(a) {
+	if a != nil && !b.Before(a) {
 		return a
 	}
 	return &b
@@ -109,15 +212,13 @@ func latest(a *metav1.Time, b metav1.Time) *metav1.Time {
 	return &b
 }
 
-// tail is the end of a text, at most limit bytes of it, in whole characters.
-func tail(text string, limit int) string {
-	text = strings.ToValidUTF8(strings.TrimSpace(text), "\uFFFD")
-	if len(text) <= limit {
-		return text
+// sentences joins those that say something.
+func sentences(all ...string) string {
+	var said []string
+	for _, s := range all {
+		if s = strings.TrimSpace(s); s != "" {
+			said = append(said, s)
+		}
 	}
-	text = text[len(text)-limit:]
-	for !utf8.RuneStart(text[0]) {
-		text = text[1:]
-	}
-	return text
+	return strings.Join(said, ": ")
 }

@@ -30,7 +30,7 @@ func (r *Reconciler) readJob(ctx context.Context, from client.Reader, seen *snap
 	key := types.NamespacedName{Namespace: seen.at.Namespace, Name: jobName(seen.at)}
 	err := from.Get(ctx, key, job)
 	if apierrors.IsNotFound(err) {
-		return nil
+		return r.readPods(ctx, from, seen, seen.at.Status.JobUID) // --cascade=orphan leaves them behind
 	}
 	if err != nil {
 		return fmt.Errorf("reading Job %s: %w", key.Name, err)
@@ -39,21 +39,30 @@ func (r *Reconciler) readJob(ctx context.Context, from client.Reader, seen *snap
 	if !metav1.IsControlledBy(job, seen.at) || seen.at.Status.Finished() {
 		return nil
 	}
-	if err := r.readPods(ctx, from, seen); err != nil {
+	if err := r.readPods(ctx, from, seen, job.UID); err != nil {
 		return err
 	}
-	if from != r.APIReader && seen.run.exitCode == nil && finished(job) {
+	if from != r.APIReader && finished(job) && !agrees(seen.run, job) {
 		// The Job is over, and its status final: the cached pods may be behind.
-		return r.readPods(ctx, r.APIReader, seen)
+		return r.readPods(ctx, r.APIReader, seen, job.UID)
 	}
 	return nil
 }
 
-func (r *Reconciler) readPods(ctx context.Context, from client.Reader, seen *snapshot) error {
+// agrees tells whether the pods report the end that their Job had.
+func agrees(run run, job *batchv1.Job) bool {
+	return run.over && (run.failure == nil) == (jobCondition(job, batchv1.JobComplete) != nil)
+}
+
+// readPods reads the pods of a Job; without a UID, there is none.
+func (r *Reconciler) readPods(ctx context.Context, from client.Reader, seen *snapshot, job types.UID) error {
+	if job == "" {
+		return nil
+	}
 	pods := &corev1.PodList{}
-	if err := from.List(ctx, pods, client.InNamespace(seen.job.Namespace),
-		client.MatchingLabels{batchv1.ControllerUidLabel: string(seen.job.UID)}); err != nil {
-		return fmt.Errorf("listing the pods of Job %s: %w", seen.job.Name, err)
+	if err := from.List(ctx, pods, client.InNamespace(seen.at.Namespace),
+		client.MatchingLabels{batchv1.ControllerUidLabel: string(job)}); err != nil {
+		return fmt.Errorf("listing the pods of the Job: %w", err)
 	}
 	seen.pods, seen.run = pods.Items, observeRun(pods.Items)
 	return nil

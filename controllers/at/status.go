@@ -8,7 +8,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/utils/ptr"
 
 	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
 )
@@ -22,11 +21,15 @@ type observation struct {
 	refused error // the API server's refusal of the Job
 }
 
-// nextStatus computes an At's status. What it says of a run never goes back: a
-// start time, an exit code or a final phase that was told once stays.
+// nextStatus computes an At's status. What it reports of a run never goes back: a
+// start time or a final phase that was reported once stays.
 func nextStatus(at *cnatv1alpha1.At, seen observation) cnatv1alpha1.AtStatus {
 	next := *at.Status.DeepCopy()
-	if seen.step == stepNone || seen.step == stepExpire || next.Finished() {
+	if next.Finished() {
+		follow(&next, at.Generation)
+		return next
+	}
+	if seen.step == stepNone || seen.step == stepExpire {
 		return next
 	}
 	next.ObservedGeneration = at.Generation
@@ -44,79 +47,36 @@ func nextStatus(at *cnatv1alpha1.At, seen observation) cnatv1alpha1.AtStatus {
 	case stepSuspend:
 		proceed(&next, seen, cnatv1alpha1.ReasonSuspended, nil)
 	case stepStart: // it did not come to the start
-		proceed(&next, seen, cnatv1alpha1.ReasonScheduled, &stall{cnatv1alpha1.ReasonJobRefused, tail(seen.refused.Error(), maxMessage)})
+		proceed(&next, seen, cnatv1alpha1.ReasonScheduled, &stall{cnatv1alpha1.ReasonJobRefused, seen.refused.Error()})
 	case stepConflict:
 		proceed(&next, seen, cnatv1alpha1.ReasonScheduled, &stall{
 			cnatv1alpha1.ReasonNameConflict,
-			fmt.Sprintf("a Job %q exists that this At does not own: delete that Job, or make the At under another name", seen.job.Name),
+			fmt.Sprintf("a Job %q exists that this At does not own: delete that Job, or create the At under another name", seen.job.Name),
 		})
 	case stepCancel:
 		finish(&next, seen, cnatv1alpha1.AtCancelled, cnatv1alpha1.ReasonCancelled, "cancelled before it started")
 	case stepMiss:
-		message := fmt.Sprintf("not started within %d s of %s, so it never will be",
+		message := fmt.Sprintf("not started within startingDeadlineSeconds (%d s) of %s, so it never will be",
 			at.Spec.StartingDeadlineSeconds, next.ScheduledTime.UTC().Format(time.RFC3339))
-		if stalled := meta.FindStatusCondition(next.Conditions, cnatv1alpha1.ConditionStalled); stalled != nil && stalled.Message != "" {
-			message += ": " + stalled.Message
+		if isTrue(&next, cnatv1alpha1.ConditionStalled) {
+			message = sentences(message, next.Message)
 		}
 		finish(&next, seen, cnatv1alpha1.AtMissed, cnatv1alpha1.ReasonStartingDeadlineExceeded, message)
 	case stepLost:
-		finish(&next, seen, cnatv1alpha1.AtFailed, cnatv1alpha1.ReasonJobDeleted,
-			fmt.Sprintf("Job %q was deleted before it finished; an At does not run twice", next.JobName))
+		lose(&next, seen)
 	case stepObserve, stepStop:
 		observe(&next, at, seen)
 	}
 	return next
 }
 
-// observe tells of a Job that exists.
-func observe(next *cnatv1alpha1.AtStatus, at *cnatv1alpha1.At, seen observation) {
-	next.JobName, next.JobUID = seen.job.Name, seen.job.UID
-	if next.StartLatency == nil {
-		next.StartLatency = startLatency(at, seen.job)
+// follow notes that a generation of the spec was seen which changes nothing in
+// what is reported: `kubectl wait` believes no condition of an older one.
+func follow(status *cnatv1alpha1.AtStatus, generation int64) {
+	status.ObservedGeneration = generation
+	for i := range status.Conditions {
+		status.Conditions[i].ObservedGeneration = generation
 	}
-	if next.StartTime == nil {
-		next.StartTime = seen.run.started
-	}
-	if next.StartTime != nil {
-		next.Phase = cnatv1alpha1.AtRunning
-	}
-	if seen.run.exitCode != nil {
-		next.ExitCode = seen.run.exitCode
-	}
-	if jobCondition(seen.job, batchv1.JobComplete) != nil {
-		finish(next, seen, cnatv1alpha1.AtSucceeded, cnatv1alpha1.ReasonSucceeded, seen.run.message)
-		return
-	}
-	if failed := jobCondition(seen.job, batchv1.JobFailed); failed != nil {
-		observeFailure(next, at, seen, failed)
-		return
-	}
-	if seen.step == stepStop && next.StartTime == nil {
-		return // what held it up stays told: it becomes the reason why it was stopped
-	}
-	proceed(next, seen, cnatv1alpha1.ReasonRunning, seen.run.stalled)
-}
-
-// observeFailure tells why a Job failed. One that the operator stopped has
-// failed by its deadline, since that is how a Job is stopped.
-func observeFailure(next *cnatv1alpha1.AtStatus, at *cnatv1alpha1.At, seen observation, failed *batchv1.JobCondition) {
-	phase, reason, message := cnatv1alpha1.AtFailed, cnatv1alpha1.ReasonJobFailed, tail(failed.Message, maxMessage)
-	switch {
-	case failed.Reason != batchv1.JobReasonDeadlineExceeded && ptr.Deref(next.ExitCode, 0) != 0:
-		reason, message = cnatv1alpha1.ReasonContainerFailed, seen.run.message
-	case failed.Reason != batchv1.JobReasonDeadlineExceeded:
-	case ptr.Deref(at.Spec.Cancel, false):
-		phase, reason, message = cnatv1alpha1.AtCancelled, cnatv1alpha1.ReasonCancelled, "cancelled while it ran"
-	case next.StartTime == nil && at.Spec.PendingDeadlineSeconds > 0:
-		reason = cnatv1alpha1.ReasonPendingDeadlineExceeded
-		message = fmt.Sprintf("no container started within %d s", at.Spec.PendingDeadlineSeconds)
-		if next.Message != "" { // what it waited for, in the kubelet's words
-			message += ": " + next.Message
-		}
-	default:
-		reason = cnatv1alpha1.ReasonDeadlineExceeded
-	}
-	finish(next, seen, phase, reason, message)
 }
 
 // startLatency is how late a Job was made. It is nil if the Job does not say
@@ -139,10 +99,10 @@ func lateness(at *cnatv1alpha1.At, moment time.Time) time.Duration {
 	return max(0, moment.Sub(due.Time))
 }
 
-// proceed tells that the At is not over: reason says what it waits for, and
-// stalled what a person must mend, if anything.
+// proceed reports that the At is not over: reason is what it waits for, and
+// stalled what requires user action, if anything.
 func proceed(next *cnatv1alpha1.AtStatus, seen observation, reason string, stalled *stall) {
-	suspended := reason == cnatv1alpha1.ReasonSuspended
+	suspended := reason == cnatv1alpha1.ReasonSuspended || reason == cnatv1alpha1.ReasonSchedulingGated
 	next.Reason, next.Message = "", ""
 	if suspended {
 		next.Reason = reason
@@ -154,13 +114,13 @@ func proceed(next *cnatv1alpha1.AtStatus, seen observation, reason string, stall
 		setCondition(next, seen, cnatv1alpha1.ConditionStalled, false, reason, "")
 		return
 	}
-	next.Reason, next.Message = stalled.reason, stalled.message
-	setCondition(next, seen, cnatv1alpha1.ConditionStalled, true, stalled.reason, stalled.message)
+	next.Reason, next.Message = stalled.reason, bounded(stalled.message, maxMessage)
+	setCondition(next, seen, cnatv1alpha1.ConditionStalled, true, next.Reason, next.Message)
 }
 
-// finish tells that the At is over.
+// finish reports that the At is over.
 func finish(next *cnatv1alpha1.AtStatus, seen observation, phase cnatv1alpha1.AtPhase, reason, message string) {
-	next.Phase, next.Reason, next.Message = phase, reason, tail(message, maxMessage)
+	next.Phase, next.Reason, next.Message = phase, reason, bounded(message, maxMessage)
 	next.CompletionTime = seen.run.ended
 	if next.CompletionTime == nil {
 		next.CompletionTime = &metav1.Time{Time: seen.now}

@@ -15,12 +15,37 @@ import (
 	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
 )
 
-// newPod is a pod with one container, "command", in that state.
-func newPod(state corev1.ContainerState) *corev1.Pod {
-	return &corev1.Pod{
-		Spec:   corev1.PodSpec{Containers: []corev1.Container{{Name: "command"}}},
-		Status: corev1.PodStatus{ContainerStatuses: []corev1.ContainerStatus{{Name: "command", State: state}}},
+// newPod is a pod with the container "command" in the first state, and further
+// ones in the others.
+func newPod(states ...corev1.ContainerState) *corev1.Pod {
+	pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: "pod"}}
+	for i, state := range states {
+		status := corev1.ContainerStatus{Name: []string{"command", "second", "third"}[i], State: state}
+		if state.Terminated != nil {
+			status.ContainerID = state.Terminated.ContainerID
+		}
+		pod.Spec.Containers = append(pod.Spec.Containers, corev1.Container{Name: status.Name})
+		pod.Status.ContainerStatuses = append(pod.Status.ContainerStatuses, status)
 	}
+	return pod
+}
+
+// hasRun makes an At one whose container was seen to start.
+func hasRun(at *cnatv1alpha1.At) {
+	at.Status.Phase, at.Status.StartTime = cnatv1alpha1.AtRunning, ptr.To(metav1.NewTime(due.Add(time.Second)))
+}
+
+func retries(limit int32) func(*batchv1.Job) {
+	return func(job *batchv1.Job) { job.Spec.BackoffLimit = &limit }
+}
+
+// lostByKubelet is the state of a container of which the kubelet does not know
+// how it ended. One that was never created has no ID.
+func lostByKubelet(id string) corev1.ContainerState {
+	return corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{
+		Reason: reasonStatusUnknown, ExitCode: 137, ContainerID: id,
+		Message: "The container could not be located when the pod was terminated",
+	}}
 }
 
 func waiting(reason, message string) corev1.ContainerState {
@@ -48,8 +73,18 @@ func with(conditionType batchv1.JobConditionType, message string) func(*batchv1.
 	}
 }
 
-// stoppedByDeadline makes a Job one that failed by its deadline.
+// stoppedByDeadline makes a Job one that the operator stopped.
 func stoppedByDeadline(job *batchv1.Job) {
+	job.Spec.ActiveDeadlineSeconds = ptr.To[int64](1)
+	endedByDeadline(job)
+}
+
+func activeDeadline(seconds int64) func(*cnatv1alpha1.At) {
+	return func(at *cnatv1alpha1.At) { at.Spec.ActiveDeadlineSeconds = seconds }
+}
+
+// endedByDeadline makes a Job one that failed by its deadline.
+func endedByDeadline(job *batchv1.Job) {
 	with(batchv1.JobFailed, "Job was active longer than specified deadline")(job)
 	job.Status.Conditions[0].Reason = batchv1.JobReasonDeadlineExceeded
 }
@@ -74,6 +109,7 @@ func TestNextStatus(t *testing.T) {
 		started   bool
 		completed bool
 		exitCode  *int32
+		retries   int32
 		events    string // the reasons
 	}{
 		"waits": {
@@ -122,12 +158,13 @@ func TestNextStatus(t *testing.T) {
 			at: newAt(started("job-uid")), seen: observation{step: stepObserve, job: jobOf(newAt(), with(batchv1.JobFailed, "backoff"))},
 			pod:   newPod(ended(3, "no such file")),
 			phase: cnatv1alpha1.AtFailed, holds: cnatv1alpha1.ConditionFailed, reason: cnatv1alpha1.ReasonContainerFailed,
-			message: "no such file", started: true, completed: true, exitCode: ptr.To[int32](3), events: "Started Failed",
+			message: "container command failed with exit code 3: no such file",
+			started: true, completed: true, exitCode: ptr.To[int32](3), events: "Started Failed",
 		},
-		"failed, its pod gone": {
+		"failed, its pod deleted": {
 			at: newAt(started("job-uid")), seen: observation{step: stepObserve, job: jobOf(newAt(), with(batchv1.JobFailed, "backoff"))},
 			phase: cnatv1alpha1.AtFailed, holds: cnatv1alpha1.ConditionFailed, reason: cnatv1alpha1.ReasonJobFailed,
-			message: "backoff", completed: true, events: "Failed",
+			message: "backoff: its pod was deleted", completed: true, events: "Failed",
 		},
 		"suspended": {
 			at: newAt(inPhase(cnatv1alpha1.AtPending), suspended), seen: observation{step: stepSuspend},
@@ -156,14 +193,14 @@ func TestNextStatus(t *testing.T) {
 		"missed": {
 			at: newAt(inPhase(cnatv1alpha1.AtPending), startingDeadline(60)), seen: observation{step: stepMiss},
 			phase: cnatv1alpha1.AtMissed, holds: cnatv1alpha1.ConditionFailed, reason: cnatv1alpha1.ReasonStartingDeadlineExceeded,
-			message: "not started within 60 s of 2027-07-03T02:00:00Z", completed: true, events: "Missed",
+			message: "not started within startingDeadlineSeconds (60 s) of 2027-07-03T02:00:00Z", completed: true, events: "Missed",
 		},
 		"ran too long": {
-			at:    newAt(started("job-uid")),
-			seen:  observation{step: stepObserve, job: jobOf(newAt(), stoppedByDeadline)},
+			at:    newAt(started("job-uid"), activeDeadline(90)),
+			seen:  observation{step: stepObserve, job: jobOf(newAt(activeDeadline(90)), endedByDeadline)},
 			pod:   newPod(ended(143, "")),
 			phase: cnatv1alpha1.AtFailed, holds: cnatv1alpha1.ConditionFailed, reason: cnatv1alpha1.ReasonDeadlineExceeded,
-			message: "longer than specified deadline", started: true, completed: true, exitCode: ptr.To[int32](143), events: "Started Failed",
+			message: "ran longer than activeDeadlineSeconds (90 s): container command failed with exit code 143 (SIGTERM)", started: true, completed: true, exitCode: ptr.To[int32](143), events: "Started Failed",
 		},
 		"being stopped: what held it up stays told": {
 			at: newAt(started("job-uid"), pendingDeadline(60), heldUp), seen: observation{step: stepStop, job: jobOf(newAt())},
@@ -174,12 +211,95 @@ func TestNextStatus(t *testing.T) {
 			at:    newAt(started("job-uid"), pendingDeadline(60), heldUp),
 			seen:  observation{step: stepObserve, job: jobOf(newAt(), stoppedByDeadline)},
 			phase: cnatv1alpha1.AtFailed, holds: cnatv1alpha1.ConditionFailed, reason: cnatv1alpha1.ReasonPendingDeadlineExceeded,
-			message: "no container started within 60 s: ErrImagePull: not found", completed: true, events: "Failed",
+			message: "no container started within pendingDeadlineSeconds (60 s): ErrImagePull: not found", completed: true, events: "Failed",
+		},
+		"cancelled before its image was pulled": {
+			at:    newAt(started("job-uid"), cancelled, heldUp),
+			seen:  observation{step: stepObserve, job: jobOf(newAt(), stoppedByDeadline)},
+			pod:   newPod(lostByKubelet("")),
+			phase: cnatv1alpha1.AtCancelled, holds: cnatv1alpha1.ConditionFailed, reason: cnatv1alpha1.ReasonCancelled,
+			message: "cancelled before a container started: ErrImagePull: not found", completed: true, events: "Cancelled",
+		},
+		"cancelled, and the kubelet lost sight of its container": {
+			at:    newAt(started("job-uid"), cancelled),
+			seen:  observation{step: stepObserve, job: jobOf(newAt(), stoppedByDeadline)},
+			pod:   newPod(lostByKubelet("containerd://1")),
+			phase: cnatv1alpha1.AtCancelled, holds: cnatv1alpha1.ConditionFailed, reason: cnatv1alpha1.ReasonCancelled,
+			message: "whether a container started is not known", completed: true, events: "Cancelled",
+		},
+		"activeDeadlineSeconds passed first, with pendingDeadlineSeconds set": {
+			at:    newAt(started("job-uid"), pendingDeadline(600), activeDeadline(15), heldUp),
+			seen:  observation{step: stepObserve, job: jobOf(newAt(activeDeadline(15)), endedByDeadline)},
+			phase: cnatv1alpha1.AtFailed, holds: cnatv1alpha1.ConditionFailed, reason: cnatv1alpha1.ReasonDeadlineExceeded,
+			message: "no container started within activeDeadlineSeconds (15 s): ErrImagePull: not found", completed: true, events: "Failed",
+		},
+		"deadline passed before the cancel": {
+			at:    newAt(started("job-uid"), cancelled, activeDeadline(15)),
+			seen:  observation{step: stepObserve, job: jobOf(newAt(activeDeadline(15)), endedByDeadline)},
+			pod:   newPod(ended(143, "")),
+			phase: cnatv1alpha1.AtFailed, holds: cnatv1alpha1.ConditionFailed, reason: cnatv1alpha1.ReasonDeadlineExceeded,
+			message: "ran longer than activeDeadlineSeconds (15 s)", started: true, completed: true, exitCode: ptr.To[int32](143), events: "Started Failed",
+		},
+		"one of two failed": {
+			at: newAt(started("job-uid")), seen: observation{step: stepObserve, job: jobOf(newAt())},
+			pod:   newPod(ended(4, "disk full"), running()),
+			phase: cnatv1alpha1.AtRunning, reason: cnatv1alpha1.ReasonRunning, started: true, exitCode: ptr.To[int32](4),
+			message: "container command failed with exit code 4, second still runs: disk full", events: "Started ContainerFailed",
+		},
+		"one of two failed, then the deadline passed": {
+			at: newAt(started("job-uid"), activeDeadline(90), hasRun, func(at *cnatv1alpha1.At) {
+				at.Status.ExitCode = ptr.To[int32](4)
+				note(&at.Status, observation{now: due}, &stall{cnatv1alpha1.ReasonContainerFailed, "container command failed with exit code 4: disk full"})
+			}),
+			seen:  observation{step: stepObserve, job: jobOf(newAt(activeDeadline(90)), endedByDeadline)},
+			phase: cnatv1alpha1.AtFailed, holds: cnatv1alpha1.ConditionFailed, reason: cnatv1alpha1.ReasonDeadlineExceeded,
+			message: "activeDeadlineSeconds (90 s): container command failed with exit code 4: disk full",
+			started: true, completed: true, exitCode: ptr.To[int32](4), events: "Failed",
+		},
+		"an attempt failed, another follows": {
+			at: newAt(started("job-uid"), hasRun), seen: observation{step: stepObserve, job: jobOf(newAt(), retries(2))},
+			pod:   newPod(ended(1, "no route")),
+			phase: cnatv1alpha1.AtRunning, reason: cnatv1alpha1.ReasonRunning, started: true,
+			message: "it is tried again: container command failed with exit code 1: no route", events: "Retrying",
+		},
+		"the next attempt runs": {
+			at: newAt(started("job-uid"), hasRun, func(at *cnatv1alpha1.At) { at.Status.ExitCode = ptr.To[int32](1) }),
+			seen: observation{step: stepObserve, job: jobOf(newAt(), retries(2), func(job *batchv1.Job) {
+				job.Status.Failed, job.Status.Active = 1, 1
+			})},
+			pod:   newPod(running()),
+			phase: cnatv1alpha1.AtRunning, reason: cnatv1alpha1.ReasonRunning, started: true, retries: 1,
+		},
+		"succeeded, and only a failed attempt's pod is left": {
+			at: newAt(started("job-uid"), hasRun), seen: observation{step: stepObserve, job: jobOf(newAt(), retries(2), with(batchv1.JobComplete, ""), func(job *batchv1.Job) {
+				job.Status.Failed, job.Status.Succeeded = 1, 1
+			})},
+			pod:   newPod(ended(1, "no route")),
+			phase: cnatv1alpha1.AtSucceeded, holds: cnatv1alpha1.ConditionComplete, reason: cnatv1alpha1.ReasonSucceeded,
+			started: true, completed: true, exitCode: ptr.To[int32](0), retries: 1, events: "Succeeded",
+		},
+		"gated": {
+			at: newAt(started("job-uid")), seen: observation{step: stepObserve, job: jobOf(newAt())},
+			pod: &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: "pod"}, Status: corev1.PodStatus{Conditions: []corev1.PodCondition{{
+				Type: corev1.PodScheduled, Status: corev1.ConditionFalse, Reason: corev1.PodReasonSchedulingGated, Message: "non-empty scheduling gates",
+			}}}},
+			phase: cnatv1alpha1.AtPending, holds: cnatv1alpha1.ConditionSuspended, reason: cnatv1alpha1.ReasonSchedulingGated,
+			message: "non-empty scheduling gates", events: "SchedulingGated",
+		},
+		"lost, and its pod left behind": {
+			at: newAt(started("job-uid"), hasRun), seen: observation{step: stepLost}, pod: newPod(running()),
+			phase: cnatv1alpha1.AtFailed, holds: cnatv1alpha1.ConditionFailed, reason: cnatv1alpha1.ReasonJobDeleted,
+			message: "its pod pod was left behind, and may run on", started: true, completed: true, events: "Failed",
+		},
+		"lost, after its start was seen": {
+			at: newAt(started("job-uid"), hasRun), seen: observation{step: stepLost},
+			phase: cnatv1alpha1.AtFailed, holds: cnatv1alpha1.ConditionFailed, reason: cnatv1alpha1.ReasonJobDeleted,
+			message: "before its end was seen, and an At does not run twice: it had started, and may have run to its end", started: true, completed: true, events: "Failed",
 		},
 		"lost": {
 			at: newAt(started("job-uid")), seen: observation{step: stepLost},
 			phase: cnatv1alpha1.AtFailed, holds: cnatv1alpha1.ConditionFailed, reason: cnatv1alpha1.ReasonJobDeleted,
-			message: "does not run twice", completed: true, events: "Failed",
+			message: "does not run twice: no container was seen to start", completed: true, events: "Failed",
 		},
 	}
 	for name, test := range tests {
@@ -212,8 +332,8 @@ func TestNextStatus(t *testing.T) {
 			if (got.StartTime != nil) != test.started || (got.CompletionTime != nil) != test.completed {
 				t.Errorf("started %v, completed %v", got.StartTime, got.CompletionTime)
 			}
-			if !ptr.Equal(got.ExitCode, test.exitCode) {
-				t.Errorf("exit code is %v", got.ExitCode)
+			if !ptr.Equal(got.ExitCode, test.exitCode) || got.Retries != test.retries {
+				t.Errorf("exit code is %v after %d retries", got.ExitCode, got.Retries)
 			}
 			if reasons := reasonsOf(eventsBetween(&test.at.Status, &got)); reasons != test.events {
 				t.Errorf("events are %q, want %q", reasons, test.events)
@@ -233,6 +353,20 @@ func reasonsOf(events []notice) string {
 	return strings.Join(reasons, " ")
 }
 
+// A generation that is observed after the end is seen by kubectl wait, which
+// believes no condition of an older one.
+func TestStatusOfWhatIsOverFollowsTheSpec(t *testing.T) {
+	at := newAt(started("job-uid"))
+	at.Status = nextStatus(at, observation{now: due, step: stepObserve, job: jobOf(at, with(batchv1.JobComplete, ""))})
+	at.Generation = 7
+	for _, step := range []step{stepNone, stepExpire, stepStop} {
+		got := nextStatus(at, observation{now: due, step: step})
+		if got.ObservedGeneration != 7 || got.Conditions[0].ObservedGeneration != 7 {
+			t.Errorf("%s: generation 7 is not observed: %+v", step, got)
+		}
+	}
+}
+
 func TestStatusNeverGoesBack(t *testing.T) {
 	at := newAt(started("job-uid"))
 	at.Status = nextStatus(at, observation{
@@ -242,39 +376,5 @@ func TestStatusNeverGoesBack(t *testing.T) {
 	got := nextStatus(at, observation{now: due, step: stepObserve, job: jobOf(at)}) // the pod is gone
 	if got.Phase != cnatv1alpha1.AtRunning || got.StartTime == nil {
 		t.Errorf("was Running since %v, is %s since %v", at.Status.StartTime, got.Phase, got.StartTime)
-	}
-}
-
-func TestObserveRunOfManyContainers(t *testing.T) {
-	pod := &corev1.Pod{
-		Spec: corev1.PodSpec{Containers: []corev1.Container{{Name: "a"}, {Name: "b"}, {Name: "c"}}},
-		Status: corev1.PodStatus{ContainerStatuses: []corev1.ContainerStatus{
-			{Name: "c", State: ended(5, "c failed")}, {Name: "b", State: ended(4, "b failed")}, {Name: "a", State: ended(0, "a is fine")},
-		}},
-	}
-	got := observeRun([]corev1.Pod{*pod})
-	if *got.exitCode != 4 || got.message != "b failed" {
-		t.Errorf("got exit code %d and %q, want those of the first in the spec's order that failed", *got.exitCode, got.message)
-	}
-	pod.Status.ContainerStatuses[2].State = running()
-	if got = observeRun([]corev1.Pod{*pod}); got.exitCode != nil || got.ended != nil {
-		t.Errorf("one container runs, but the run has ended: %+v", got)
-	}
-}
-
-func TestObserveRunThatCouldNotStart(t *testing.T) {
-	state := ended(128, "no such file or directory")
-	state.Terminated.StartedAt = metav1.Unix(0, 0)
-	if got := observeRun([]corev1.Pod{*newPod(state)}); got.started != nil || *got.exitCode != 128 {
-		t.Errorf("a container that could not be started counts as started at %v", got.started)
-	}
-}
-
-func TestTail(t *testing.T) {
-	if got := tail("  ab\n", 4); got != "ab" {
-		t.Errorf("got %q", got)
-	}
-	if got := tail("äöü", 3); got != "ü" { // two bytes each
-		t.Errorf("got %q, want whole characters only", got)
 	}
 }

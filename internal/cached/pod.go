@@ -5,7 +5,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 )
 
-// Pod transforms a pod on its way into the cache: of its spec it keeps the node and the names of the containers, and of its
+// Pod transforms a pod on its way into the cache: of its spec it keeps the node, the names of the containers and which of them are sidecars, and of its
 // metadata not who wrote which field. A pod of the cache can so be patched, but not updated.
 func Pod(object any) (any, error) {
 	pod, ok := object.(*corev1.Pod)
@@ -14,6 +14,10 @@ func Pod(object any) (any, error) {
 	}
 	pod.ManagedFields = nil
 	spec := corev1.PodSpec{NodeName: pod.Spec.NodeName}
+	for _, container := range pod.Spec.InitContainers {
+		kept := corev1.Container{Name: container.Name, RestartPolicy: container.RestartPolicy}
+		spec.InitContainers = append(spec.InitContainers, kept)
+	}
 	for _, container := range pod.Spec.Containers {
 		spec.Containers = append(spec.Containers, corev1.Container{Name: container.Name})
 	}

@@ -6,6 +6,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
 )
 
 func TestPod(t *testing.T) {
@@ -14,7 +15,11 @@ func TestPod(t *testing.T) {
 	full := &corev1.Pod{
 		ObjectMeta: meta,
 		Spec: corev1.PodSpec{
-			NodeName:   "n",
+			NodeName: "n",
+			InitContainers: []corev1.Container{
+				{Name: "i", Image: "i"},
+				{Name: "s", Image: "i", RestartPolicy: ptr.To(corev1.ContainerRestartPolicyAlways)},
+			},
 			Containers: []corev1.Container{{Name: "a", Image: "i"}, {Name: "b", Command: []string{"c"}}},
 			Volumes:    []corev1.Volume{{Name: "v"}},
 		},
@@ -23,8 +28,12 @@ func TestPod(t *testing.T) {
 	full.ManagedFields = []metav1.ManagedFieldsEntry{{Manager: "somebody"}}
 	want := &corev1.Pod{
 		ObjectMeta: meta,
-		Spec:       corev1.PodSpec{NodeName: "n", Containers: []corev1.Container{{Name: "a"}, {Name: "b"}}},
-		Status:     status,
+		Spec: corev1.PodSpec{
+			NodeName:       "n",
+			InitContainers: []corev1.Container{{Name: "i"}, {Name: "s", RestartPolicy: ptr.To(corev1.ContainerRestartPolicyAlways)}},
+			Containers:     []corev1.Container{{Name: "a"}, {Name: "b"}},
+		},
+		Status: status,
 	}
 	if got, err := Pod(full); err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v, %v", got, err)

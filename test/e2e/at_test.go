@@ -93,7 +93,7 @@ var _ = Describe("At", func() {
 		Expect(create(ctx, namespace, atManifest("broken", "", "echo no such file >&2; exit 3"))).To(Succeed())
 		at := awaitAt(ctx, namespace, "broken", inPhase(cnatv1alpha1.AtFailed))
 		Expect(at.Status.ExitCode).To(HaveValue(BeEquivalentTo(3)))
-		Expect(at.Status.Message).To(Equal("no such file"))
+		Expect(at.Status.Message).To(Equal("container command failed with exit code 3: no such file"))
 		Eventually(ctx, func() []string { return eventsOf(ctx, at) }).Should(ConsistOf("Scheduled", "Started", "Failed"))
 	})
 

@@ -60,7 +60,8 @@ type AtSpec struct {
 	StartingDeadlineSeconds int64 `json:"startingDeadlineSeconds,omitempty"`
 
 	// pendingDeadlineSeconds is how long the run may wait for its first
-	// container to start, in seconds from the creation of its Job. After that,
+	// container to start, in seconds from the creation of its Job. An init
+	// container counts, a sidecar does not. After that,
 	// as when its image can't be pulled, it is stopped and has failed.
 	// Default: no limit.
 	// +optional
@@ -146,7 +147,7 @@ type AtSpec struct {
 // +kubebuilder:validation:XValidation:rule="!oldSelf.?status.?jobUID.hasValue() || has(self.spec.command) == has(oldSelf.spec.command) && (!has(self.spec.command) || self.spec.command == oldSelf.spec.command)",message="spec.command can't be changed once the run has started: create a new At"
 // +kubebuilder:validation:XValidation:rule="!oldSelf.?status.?jobUID.hasValue() || self.spec.?activeDeadlineSeconds == oldSelf.spec.?activeDeadlineSeconds",message="spec.activeDeadlineSeconds can't be changed once the run has started: create a new At"
 // +kubebuilder:validation:XValidation:rule="!oldSelf.?status.?jobUID.hasValue() || self.spec.?backoffLimit == oldSelf.spec.?backoffLimit",message="spec.backoffLimit can't be changed once the run has started: create a new At"
-// +kubebuilder:validation:XValidation:rule="!(oldSelf.?status.?phase.orValue('') in ['Succeeded', 'Failed', 'Cancelled', 'Missed']) || has(self.spec.schedule) == has(oldSelf.spec.schedule) && (!has(self.spec.schedule) || self.spec.schedule == oldSelf.spec.schedule) && has(self.spec.after) == has(oldSelf.spec.after) && (!has(self.spec.after) || self.spec.after == oldSelf.spec.after) && has(self.spec.command) == has(oldSelf.spec.command) && (!has(self.spec.command) || self.spec.command == oldSelf.spec.command) && self.spec.?suspend == oldSelf.spec.?suspend && self.spec.?cancel == oldSelf.spec.?cancel && self.spec.?startingDeadlineSeconds == oldSelf.spec.?startingDeadlineSeconds && self.spec.?pendingDeadlineSeconds == oldSelf.spec.?pendingDeadlineSeconds && self.spec.?activeDeadlineSeconds == oldSelf.spec.?activeDeadlineSeconds && self.spec.?backoffLimit == oldSelf.spec.?backoffLimit",message="it is over, and of its spec only ttlSecondsAfterFinished can still be changed: create a new At"
+// +kubebuilder:validation:XValidation:rule="!(oldSelf.?status.?phase.orValue('Pending') in ['Succeeded', 'Failed', 'Cancelled', 'Missed']) || has(self.spec.schedule) == has(oldSelf.spec.schedule) && (!has(self.spec.schedule) || self.spec.schedule == oldSelf.spec.schedule) && has(self.spec.after) == has(oldSelf.spec.after) && (!has(self.spec.after) || self.spec.after == oldSelf.spec.after) && has(self.spec.command) == has(oldSelf.spec.command) && (!has(self.spec.command) || self.spec.command == oldSelf.spec.command) && self.spec.?suspend == oldSelf.spec.?suspend && self.spec.?cancel == oldSelf.spec.?cancel && self.spec.?startingDeadlineSeconds == oldSelf.spec.?startingDeadlineSeconds && self.spec.?pendingDeadlineSeconds == oldSelf.spec.?pendingDeadlineSeconds && self.spec.?activeDeadlineSeconds == oldSelf.spec.?activeDeadlineSeconds && self.spec.?backoffLimit == oldSelf.spec.?backoffLimit",message="it is over, and of its spec only ttlSecondsAfterFinished can still be changed: create a new At"
 // +operator-sdk:csv:customresourcedefinitions:displayName="At",resources={{Job,v1},{Pod,v1}}
 // +kubebuilder:object:root=true
 // +kubebuilder:subresource:status

@@ -6,14 +6,17 @@ const (
 	ConditionComplete = "Complete"
 	// ConditionFailed is True once the run has failed, was cancelled or missed.
 	ConditionFailed = "Failed"
-	// ConditionSuspended is True while spec.suspend keeps the run from starting.
+	// ConditionSuspended is True while spec.suspend, or somebody who holds back
+	// its pod, keeps the run from starting.
 	ConditionSuspended = "Suspended"
-	// ConditionStalled is True while the run is held up by something that a
-	// person must mend. The run goes on by itself after that.
+	// ConditionStalled is True while the run is held up by something that
+	// requires user action. The run goes on by itself after that.
 	ConditionStalled = "Stalled"
 )
 
-// Reasons of an At's conditions.
+// Reasons of an At's conditions, and of its status. Where Kubernetes gives a
+// reason of its own for the end of a container or pod, as OOMKilled, Evicted,
+// OutOfcpu or PreemptionByScheduler, that is the reason instead.
 const (
 	// ReasonScheduled: the At waits for its time.
 	ReasonScheduled = "Scheduled"
@@ -23,13 +26,19 @@ const (
 	ReasonSucceeded = "Succeeded"
 	// ReasonContainerFailed: a container ended with another exit code than 0.
 	ReasonContainerFailed = "ContainerFailed"
-	// ReasonJobFailed: the Job failed, and no container's exit code tells why,
-	// as when its pod was deleted.
+	// ReasonPodFailed: the pod failed, and no reason of a container is known.
+	ReasonPodFailed = "PodFailed"
+	// ReasonRetrying: an attempt failed, and another one follows (backoffLimit).
+	ReasonRetrying = "Retrying"
+	// ReasonSidecarFailed: a sidecar fails and is restarted while the run goes on.
+	ReasonSidecarFailed = "SidecarFailed"
+	// ReasonJobFailed: the Job failed, and nothing is known of its pod, as when
+	// that was deleted.
 	ReasonJobFailed = "JobFailed"
-	// ReasonJobDeleted: the Job was deleted before it finished. The At does not
-	// run again, since the containers may have run already.
+	// ReasonJobDeleted: the Job was deleted before its end was seen. The At does
+	// not run again, since the containers may have run already.
 	ReasonJobDeleted = "JobDeleted"
-	// ReasonDeadlineExceeded: the run took longer than activeDeadlineSeconds.
+	// ReasonDeadlineExceeded: the run was not over within activeDeadlineSeconds.
 	ReasonDeadlineExceeded = "DeadlineExceeded"
 	// ReasonPendingDeadlineExceeded: no container started within
 	// pendingDeadlineSeconds; the message says what it waited for.
@@ -39,6 +48,9 @@ const (
 	ReasonStartingDeadlineExceeded = "StartingDeadlineExceeded"
 	// ReasonCancelled: spec.cancel was set.
 	ReasonCancelled = "Cancelled"
+	// ReasonSchedulingGated: the pod has scheduling gates; the message has
+	// Kubernetes' words.
+	ReasonSchedulingGated = "SchedulingGated"
 	// ReasonSuspended: spec.suspend is set.
 	ReasonSuspended = "Suspended"
 	// ReasonJobRefused: the API server refused the Job; the message has its words.

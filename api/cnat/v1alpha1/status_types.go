@@ -70,7 +70,8 @@ type AtStatus struct {
 	// +operator-sdk:csv:customresourcedefinitions:type=status,displayName="Job UID",xDescriptors={"urn:alm:descriptor:com.tectonic.ui:text","urn:alm:descriptor:com.tectonic.ui:advanced"}
 	JobUID types.UID `json:"jobUID,omitempty"` //nolint:kubeapilinter // the marker for a least length takes no external type
 
-	// startTime is when the first container started.
+	// startTime is when the first container started, init containers included.
+	// Sidecars do not count.
 	// +optional
 	// +operator-sdk:csv:customresourcedefinitions:type=status,displayName="Start Time",xDescriptors={"urn:alm:descriptor:com.tectonic.ui:text"}
 	StartTime *metav1.Time `json:"startTime,omitempty"`
@@ -87,22 +88,34 @@ type AtStatus struct {
 	// +operator-sdk:csv:customresourcedefinitions:type=status,displayName="Completion Time",xDescriptors={"urn:alm:descriptor:com.tectonic.ui:text"}
 	CompletionTime *metav1.Time `json:"completionTime,omitempty"`
 
-	// exitCode is 0, or that of the first container, in the order of the spec,
-	// that ended with another.
+	// exitCode is 0 if all containers ended with it, else that of the container
+	// that failed first, init containers included. It is not set if no container
+	// started, or if Kubernetes does not know it. While the run goes on, it is
+	// that of a container whose failure is final already.
 	// +optional
 	// +operator-sdk:csv:customresourcedefinitions:type=status,displayName="Exit Code",xDescriptors={"urn:alm:descriptor:com.tectonic.ui:number"}
 	ExitCode *int32 `json:"exitCode,omitempty"`
 
-	// reason is that of the condition that tells most: Complete or Failed when
-	// the At is over, else Stalled or Suspended if one of them holds.
+	// retries is how often a failed attempt was followed by another one
+	// (backoffLimit).
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	// +operator-sdk:csv:customresourcedefinitions:type=status,displayName="Retries",xDescriptors={"urn:alm:descriptor:com.tectonic.ui:number","urn:alm:descriptor:com.tectonic.ui:advanced"}
+	Retries int32 `json:"retries,omitempty"`
+
+	// reason is that of the condition that says most: Complete or Failed when
+	// the At is over, else Stalled or Suspended if one of them holds, else what
+	// is wrong in a run that goes on, as ContainerFailed or Retrying. Where
+	// Kubernetes has a reason of its own, like OOMKilled or Evicted, it is that.
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=1024
 	// +operator-sdk:csv:customresourcedefinitions:type=status,displayName="Reason",xDescriptors={"urn:alm:descriptor:io.kubernetes.phase:reason"}
 	Reason string `json:"reason,omitempty"`
 
-	// message says why the run failed, or is held up: the end of the
-	// container's termination message or log, or the API server's words.
+	// message says why the run failed, or is held up: which container, how it
+	// ended, and the end of its termination message or log, or the words of
+	// whoever refused it. What is not printable in them is replaced.
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=4096

@@ -1,0 +1,155 @@
+package at
+
+import (
+	"fmt"
+
+	batchv1 "k8s.io/api/batch/v1"
+	"k8s.io/utils/ptr"
+
+	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
+)
+
+// observe reports on a Job that exists.
+func observe(next *cnatv1alpha1.AtStatus, at *cnatv1alpha1.At, seen observation) {
+	next.JobName, next.JobUID = seen.job.Name, seen.job.UID
+	if next.StartLatency == nil {
+		next.StartLatency = startLatency(at, seen.job)
+	}
+	observeContainersOf(next, seen)
+	next.Retries = max(next.Retries, seen.job.Status.Failed+seen.job.Status.Active+seen.job.Status.Succeeded-1)
+	if jobCondition(seen.job, batchv1.JobComplete) != nil {
+		next.ExitCode = ptr.To[int32](0)
+		finish(next, seen, cnatv1alpha1.AtSucceeded, cnatv1alpha1.ReasonSucceeded, seen.run.message)
+		return
+	}
+	if failed := jobCondition(seen.job, batchv1.JobFailed); failed != nil {
+		observeFailure(next, at, seen, failed)
+		return
+	}
+	ending := seen.step == stepStop || jobCondition(seen.job, batchv1.JobFailureTarget) != nil
+	if ending && len(next.Conditions) > 0 {
+		return // what was reported stays: it is why the run ends, unlike how its containers end now
+	}
+	observeProgress(next, seen)
+}
+
+// observeContainersOf notes what is known of the containers of the newest
+// attempt. Without any pod, what was known before stays.
+func observeContainersOf(next *cnatv1alpha1.AtStatus, seen observation) {
+	if next.StartTime == nil {
+		next.StartTime = seen.run.started
+	}
+	if next.StartTime != nil {
+		next.Phase = cnatv1alpha1.AtRunning
+	}
+	if seen.run.pod != "" {
+		next.ExitCode = seen.run.exitCode
+	}
+	if next.StartTime == nil {
+		next.ExitCode = nil // nothing ran that could have one
+	}
+}
+
+// observeProgress reports on a Job that is not over.
+func observeProgress(next *cnatv1alpha1.AtStatus, seen observation) {
+	failed := seen.run.failure
+	switch {
+	case seen.run.gated != "":
+		proceed(next, seen, cnatv1alpha1.ReasonSchedulingGated, nil)
+		next.Message = bounded(seen.run.gated, maxMessage)
+	case seen.run.stalled != nil:
+		proceed(next, seen, cnatv1alpha1.ReasonRunning, seen.run.stalled)
+	case failed != nil && !seen.run.over: // it fails when the other containers end
+		note(next, seen, failed)
+	case failed != nil && next.Retries < ptr.Deref(seen.job.Spec.BackoffLimit, 0):
+		next.ExitCode = nil // of an attempt that is not the last
+		note(next, seen, &stall{cnatv1alpha1.ReasonRetrying, sentences("it is tried again", failed.message)})
+	default:
+		note(next, seen, seen.run.trouble)
+	}
+}
+
+// note reports on a run that goes on, and what is wrong in it, if anything.
+func note(next *cnatv1alpha1.AtStatus, seen observation, wrong *stall) {
+	proceed(next, seen, cnatv1alpha1.ReasonRunning, nil)
+	if wrong != nil {
+		next.Reason, next.Message = wrong.reason, bounded(wrong.message, maxMessage)
+	}
+}
+
+// observeFailure reports why a Job failed: what its pods say, or what was
+// reported last where they are deleted.
+func observeFailure(next *cnatv1alpha1.AtStatus, at *cnatv1alpha1.At, seen observation, failed *batchv1.JobCondition) {
+	if failed.Reason == batchv1.JobReasonDeadlineExceeded {
+		observeDeadline(next, at, seen)
+		return
+	}
+	reason, message := cnatv1alpha1.ReasonJobFailed, failed.Message
+	switch {
+	case seen.run.failure != nil:
+		reason, message = seen.run.failure.reason, seen.run.failure.message
+	case next.StartTime != nil && next.Reason != "" && next.Reason != cnatv1alpha1.ReasonRetrying && !isTrue(next, cnatv1alpha1.ConditionStalled):
+		reason, message = next.Reason, next.Message
+	case seen.run.pod == "":
+		message = sentences(message, "its pod was deleted", next.Message)
+	}
+	finish(next, seen, cnatv1alpha1.AtFailed, reason, message)
+}
+
+// observeDeadline reports which deadline ended a Job, and what it waited for, or
+// which container had failed. The operator stops a Job by giving it a deadline
+// of 1 s.
+func observeDeadline(next *cnatv1alpha1.AtStatus, at *cnatv1alpha1.At, seen observation) {
+	deadline := ptr.Deref(seen.job.Spec.ActiveDeadlineSeconds, 0)
+	stopped := deadline == 1 && at.Spec.ActiveDeadlineSeconds != 1
+	waited := next.StartTime == nil
+	phase, reason, message := cnatv1alpha1.AtFailed, cnatv1alpha1.ReasonDeadlineExceeded, ""
+	switch {
+	case stopped && ptr.Deref(at.Spec.Cancel, false):
+		phase, reason = cnatv1alpha1.AtCancelled, cnatv1alpha1.ReasonCancelled
+		switch {
+		case seen.run.unknown:
+			message = "cancelled; whether a container started is not known"
+		case waited:
+			message = "cancelled before a container started"
+		default:
+			message = "cancelled while it ran"
+		}
+	case stopped && at.Spec.PendingDeadlineSeconds > 0:
+		reason = cnatv1alpha1.ReasonPendingDeadlineExceeded
+		message = fmt.Sprintf("no container started within pendingDeadlineSeconds (%d s)", at.Spec.PendingDeadlineSeconds)
+		if !waited {
+			message = fmt.Sprintf("stopped after pendingDeadlineSeconds (%d s), while a container started", at.Spec.PendingDeadlineSeconds)
+		}
+	case waited && !seen.run.unknown:
+		message = fmt.Sprintf("no container started within activeDeadlineSeconds (%d s)", deadline)
+	default:
+		message = fmt.Sprintf("ran longer than activeDeadlineSeconds (%d s)", deadline)
+	}
+	detail := next.Message
+	if seen.run.failure != nil && (!waited || seen.run.unknown) {
+		detail = seen.run.failure.message
+	}
+	finish(next, seen, phase, reason, sentences(message, detail))
+}
+
+// lose reports that the Job was deleted before the operator saw its end, and
+// what is known of the run. Deleted with --cascade=orphan, it leaves its pod.
+func lose(next *cnatv1alpha1.AtStatus, seen observation) {
+	observeContainersOf(next, seen)
+	var known string
+	switch {
+	case seen.run.pod != "" && !seen.run.over:
+		known = fmt.Sprintf("its pod %s was left behind, and may run on: delete it to end it", seen.run.pod)
+	case seen.run.failure != nil:
+		known = seen.run.failure.message
+	case seen.run.pod != "":
+		known = "its pod had succeeded"
+	case next.StartTime != nil:
+		known = "it had started, and may have run to its end"
+	default:
+		known = "no container was seen to start"
+	}
+	finish(next, seen, cnatv1alpha1.AtFailed, cnatv1alpha1.ReasonJobDeleted,
+		fmt.Sprintf("Job %q was deleted before its end was seen, and an At does not run twice: %s", next.JobName, known))
+}

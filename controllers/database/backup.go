@@ -31,7 +31,7 @@ const (
 // ensureBackups takes up a request for a backup, and reports what the Jobs that make backups tell. No backup is asked
 // for before the server is ready: what failed then would be no news.
 func (r *Reconciler) ensureBackups(
-	ctx context.Context, db *v1.Database, cronJob *batchv1.CronJob, ready bool,
+	ctx context.Context, db *v1.Database, cronJob *batchv1.CronJob, claim *corev1.PersistentVolumeClaim, ready bool,
 ) (*backups, error) {
 	if db.Spec.Backup == nil {
 		return withoutBackups(db), nil
@@ -47,7 +47,7 @@ func (r *Reconciler) ensureBackups(
 	if err := r.Client.List(ctx, pods, options...); err != nil {
 		return nil, fmt.Errorf("list backup pods: %w", err)
 	}
-	seen := backupsFor(db, jobs.Items, pods.Items, r.Clock.Now())
+	seen := backupsFor(db, jobs.Items, pods.Items, claim, r.Clock.Now())
 	request := requestOf(db)
 	if request == "" || request == db.Status.Backup.LastRequest || !ready || cronJob == nil {
 		return seen, nil
@@ -101,7 +101,12 @@ func (r *Reconciler) backupStorageFor(ctx context.Context, db *v1.Database) (sto
 	if db.Spec.Backup == nil {
 		return storage{}, nil
 	}
-	return r.storageFor(ctx, client.ObjectKey{Namespace: db.Namespace, Name: backupClaimName(db)}, v1.DatabaseStorage(db.Spec.Backup.Storage))
+	key := client.ObjectKey{Namespace: db.Namespace, Name: backupClaimName(db)}
+	claim, err := r.claim(ctx, key, db.Status.Backup.Storage.ClaimUID != "")
+	if err != nil {
+		return storage{}, err
+	}
+	return r.storageFor(ctx, claim, wanted("spec.backup.storage", v1.DatabaseStorage(db.Spec.Backup.Storage)))
 }
 
 // backupValues are the chart's values for backups and for the dump to begin with. Without either there are none, so
@@ -114,8 +119,8 @@ func backupValues(db *v1.Database, claim storage) (map[string]any, error) {
 			return nil, fmt.Errorf("spec.backup.resources: %w", err)
 		}
 		storage := map[string]any{"size": claim.size.String()}
-		if class := spec.Storage.StorageClassName; class != "" {
-			storage["storageClassName"] = class
+		if claim.class != "" {
+			storage["storageClassName"] = claim.class
 		}
 		values["backup"] = map[string]any{
 			"name":      db.Name,
@@ -127,14 +132,21 @@ func backupValues(db *v1.Database, claim storage) (map[string]any, error) {
 			"storage":   storage,
 		}
 	}
-	if restoring(db) {
-		values["restore"] = map[string]any{"from": db.Spec.RestoreFrom.Database, "dump": db.Spec.RestoreFrom.Dump}
+	if from := restoreSource(db); from.Database != "" {
+		values["restore"] = map[string]any{"from": from.Database, "dump": from.Dump}
 	}
 	return values, nil
 }
 
-// restoring tells whether the server is still to be seen with the data of the dump. After that the volume with the dumps
-// is not mounted any more: it would have to be on the server's node for ever, and could not be removed.
-func restoring(db *v1.Database) bool {
-	return db.Spec.RestoreFrom.Database != "" && db.Status.RestoreTime == nil
+// restoreSource is the dump that the data directory is to be initialized from, and empty where there is none. It names the
+// volume of the dumps until the server was seen with the data. After that this is not mounted any more: it would have to be
+// on the server's node for ever, and could not be removed.
+func restoreSource(db *v1.Database) v1.DatabaseRestore {
+	if dump := lostDataDump(db); dump != "" {
+		return v1.DatabaseRestore{Database: db.Name, Dump: dump}
+	}
+	if db.Status.RestoreTime == nil {
+		return db.Spec.RestoreFrom
+	}
+	return v1.DatabaseRestore{}
 }

@@ -99,7 +99,7 @@ func TestBackupOnRequest(t *testing.T) {
 	}
 	waitJobs(t, db, 0)
 	becomeReady(t, db)
-	waitCondition(t, db, v1.ConditionBackupHealthy, metav1.ConditionUnknown, v1.ReasonNoBackup)
+	waitCondition(t, db, v1.ConditionBackupHealthy, metav1.ConditionUnknown, v1.ReasonBackupRunning)
 
 	job := waitJobs(t, db, 1)
 	if !metav1.IsControlledBy(job, db) {

@@ -29,13 +29,18 @@ type dump struct {
 	Name    string `json:"name"`
 	Bytes   int64  `json:"bytes"`
 	Seconds int64  `json:"seconds"`
+	// Restored tells whether it was restored into a scratch server, and Time when, with so many Tables and Rows.
+	Restored bool        `json:"restored"`
+	Time     metav1.Time `json:"time"`
+	Tables   int64       `json:"tables"`
+	Rows     int64       `json:"rows"`
 }
 
 // backupRun is what a Job and its pods tell of one backup.
 type backupRun struct {
 	job string
-	// ended is zero while it runs.
-	ended metav1.Time
+	// began is when the Job did, and ended is zero while it runs.
+	began, ended metav1.Time
 	// failed says why it failed. Empty: it did not.
 	failed string
 	dump   dump
@@ -46,7 +51,9 @@ type backupRun struct {
 
 // backupsFor computes what to tell of the backups from the Jobs and pods that are there. The status remembers what those
 // that are gone told.
-func backupsFor(db *v1.Database, jobs []batchv1.Job, pods []corev1.Pod, now time.Time) *backups {
+func backupsFor(
+	db *v1.Database, jobs []batchv1.Job, pods []corev1.Pod, claim *corev1.PersistentVolumeClaim, now time.Time,
+) *backups {
 	var runs []backupRun
 	for i := range jobs {
 		runs = append(runs, runOf(&jobs[i], pods, now))
@@ -55,37 +62,71 @@ func backupsFor(db *v1.Database, jobs []batchv1.Job, pods []corev1.Pod, now time
 		return cmp.Or(a.ended.Compare(b.ended.Time), cmp.Compare(a.job, b.job))
 	})
 	before := db.Status.Backup
-	seen := &backups{status: *before.DeepCopy()}
+	seen := &backups{status: withoutLostDumps(before, claim)}
 	var problem *problem
+	var since *metav1.Time
 	for _, run := range runs {
 		switch {
 		case run.ended.IsZero():
+			since = &run.began
 			problem, seen.recheck = run.problem, sooner(seen.recheck, run.recheck)
 		case run.failed == "":
-			seen.succeeded(run)
+			seen.succeeded(run, claim)
 		case before.LastFailureTime == nil || before.LastFailureTime.Before(&run.ended):
 			seen.status.LastFailureTime, seen.status.LastFailureMessage = &run.ended, run.failed
 		}
 	}
-	seen.condition = backupCondition(seen.status, problem)
+	seen.condition = backupCondition(seen.status, problem, since)
+	if lost := lostDumps(db, seen.status.Storage.ClaimUID, claim); lost != "" {
+		*seen.condition = condition(v1.ConditionBackupHealthy, metav1.ConditionFalse, v1.ReasonBackupsLost, lost)
+	}
 	seen.events = backupEvents(before, seen.status)
 	return seen
 }
 
 // succeeded notes a good backup that is not older than the newest. It may be that one again, whose pod is gone by now:
 // what the pod told stays.
-func (b *backups) succeeded(run backupRun) {
+func (b *backups) succeeded(run backupRun, claim *corev1.PersistentVolumeClaim) {
+	if dumpsLost(b.status.Storage.ClaimUID, claim) && (claim == nil || run.ended.Before(&claim.CreationTimestamp)) {
+		return // Its dump was on the claim that was deleted.
+	}
 	last := b.status.LastSuccessTime
 	if last != nil && run.ended.Before(last) || last != nil && run.ended.Equal(last) && run.dump.Name == "" {
 		return
 	}
 	b.status.LastSuccessTime = &run.ended
 	b.status.LastSuccessName, b.status.LastSuccessBytes = run.dump.Name, run.dump.Bytes
+	if claim != nil {
+		b.status.Storage.ClaimUID = string(claim.UID)
+	}
+}
+
+// dumpsLost tells whether the claim that held the newest good dump is not there any more.
+func dumpsLost(known string, claim *corev1.PersistentVolumeClaim) bool {
+	return known != "" && (claim == nil || string(claim.UID) != known)
+}
+
+// withoutLostDumps is what a status still says once the claim with the dumps was deleted. The claim's UID stays until there
+// is a good backup again. Version 0.2.0 did not note it.
+func withoutLostDumps(before v1.BackupStatus, claim *corev1.PersistentVolumeClaim) v1.BackupStatus {
+	status := *before.DeepCopy()
+	known := status.Storage.ClaimUID
+	if known == "" && status.LastSuccessTime != nil && claim != nil {
+		known = string(claim.UID)
+	}
+	status.Storage = claimStatus(claim, known)
+	if dumpsLost(known, claim) {
+		status.LastSuccessTime, status.LastSuccessName, status.LastSuccessBytes = nil, "", 0
+	}
+	return status
 }
 
 // runOf reads one Job with its pods.
 func runOf(job *batchv1.Job, pods []corev1.Pod, now time.Time) backupRun {
-	run := backupRun{job: job.Name}
+	run := backupRun{job: job.Name, began: job.CreationTimestamp}
+	if job.Status.StartTime != nil {
+		run.began = *job.Status.StartTime
+	}
 	newest := newestPod(job, pods)
 	var last *corev1.ContainerStateTerminated
 	if newest != nil {
@@ -104,7 +145,7 @@ func runOf(job *batchv1.Job, pods []corev1.Pod, now time.Time) backupRun {
 		case condition.Type == batchv1.JobFailed:
 			run.ended, run.failed = condition.LastTransitionTime, condition.Message
 			if last != nil && last.ExitCode != 0 {
-				run.failed = lastWords("the backup", last)
+				run.failed = terminationMessage(theBackup, last)
 			}
 			run.failed = shortened(cmp.Or(run.failed, condition.Reason, "the Job says nothing"), maxMessage)
 		}
@@ -119,7 +160,16 @@ func runOf(job *batchv1.Job, pods []corev1.Pod, now time.Time) backupRun {
 // tryState says why the Job's last try, if there is one, does not go on.
 func tryState(job *batchv1.Job, newest *corev1.Pod, now time.Time) serverState {
 	if newest != nil {
-		return podState(newest, now)
+		// It is never started again: the next try is a pod of its own.
+		for i := range newest.Status.ContainerStatuses {
+			if ended := failedEnd(&newest.Status.ContainerStatuses[i]); ended != nil {
+				return serverState{problem: newProblem(v1.ReasonBackupFailed, "pod %s: %s", newest.Name, terminationMessage(theBackup, ended))}
+			}
+		}
+		if runningServer(newest) != nil {
+			return serverState{}
+		}
+		return podState(newest, "", now)
 	}
 	if wait := podGrace - now.Sub(job.CreationTimestamp.Time); wait > 0 {
 		return serverState{recheck: min(wait, podGrace)}
@@ -152,8 +202,8 @@ func dumpOf(last *corev1.ContainerStateTerminated) dump {
 // maxDumpName is the longest name that the status takes.
 const maxDumpName = 128
 
-// backupCondition tells how the newest backup is.
-func backupCondition(status v1.BackupStatus, problem *problem) *metav1.Condition {
+// backupCondition tells how the newest backup is. Since is when one began that runs; nil: none does.
+func backupCondition(status v1.BackupStatus, problem *problem, began *metav1.Time) *metav1.Condition {
 	const kind = v1.ConditionBackupHealthy
 	good, failed := status.LastSuccessTime, status.LastFailureTime
 	since := "There is no good one"
@@ -168,8 +218,13 @@ func backupCondition(status v1.BackupStatus, problem *problem) *metav1.Condition
 		told = condition(kind, metav1.ConditionFalse, v1.ReasonBackupFailed, fmt.Sprintf("the last backup failed: %s. %s", status.LastFailureMessage, since))
 	case good != nil:
 		told = condition(kind, metav1.ConditionTrue, v1.ReasonBackupSucceeded, "the last backup succeeded: "+dumpWords(status))
+	case began != nil:
+		told = condition(kind, metav1.ConditionUnknown, v1.ReasonBackupRunning, "the first backup is under way")
 	default:
-		told = condition(kind, metav1.ConditionUnknown, v1.ReasonNoBackup, "no backup has been made yet")
+		told = condition(kind, metav1.ConditionUnknown, v1.ReasonNoBackup, "there has been no backup yet")
+	}
+	if began != nil {
+		told.Message = shortened(fmt.Sprintf("%s (one is under way since %s)", told.Message, began.UTC().Format(time.RFC3339)), maxMessage)
 	}
 	return &told
 }
@@ -189,10 +244,27 @@ func dumpWords(status v1.BackupStatus) string {
 	return fmt.Sprintf("%s, %d bytes", status.LastSuccessName, status.LastSuccessBytes)
 }
 
+// lostDumps says what happened to the volume claim of the dumps, or nothing.
+func lostDumps(db *v1.Database, known string, claim *corev1.PersistentVolumeClaim) string {
+	switch {
+	case known == "":
+		return ""
+	case dumpsLost(known, claim):
+		return fmt.Sprintf("volume claim %s was deleted, and all dumps with it: there is no good backup", backupClaimName(db))
+	case claim.DeletionTimestamp != nil:
+		return fmt.Sprintf("volume claim %s is being deleted, and all dumps with it", claim.Name)
+	case claim.Status.Phase == corev1.ClaimLost:
+		return fmt.Sprintf("the volume %s of volume claim %s is not there any more, nor are the dumps", claim.Spec.VolumeName, claim.Name)
+	}
+	return ""
+}
+
 // backupEvents tell of the newest success and the newest failure, once each.
 func backupEvents(before, after v1.BackupStatus) []event {
 	var events []event
-	if !after.LastSuccessTime.Equal(before.LastSuccessTime) {
+	if before.LastSuccessTime != nil && after.LastSuccessTime == nil {
+		events = append(events, warning(v1.ReasonBackupsLost, "Backup", "The volume claim of the dumps was deleted, and all dumps with it"))
+	} else if !after.LastSuccessTime.Equal(before.LastSuccessTime) {
 		events = append(events, normal(v1.ReasonBackupSucceeded, "Backup", "Backed up: "+dumpWords(after)))
 	}
 	if !after.LastFailureTime.Equal(before.LastFailureTime) {

@@ -53,6 +53,10 @@ func TestBackupValues(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			db := newDatabase("ns", "blog").build()
 			test.edit(db)
+			claim := claim
+			if db.Spec.Backup != nil {
+				claim.class = db.Spec.Backup.Storage.StorageClassName
+			}
 			if got, err := backupValues(db, claim); err != nil || !reflect.DeepEqual(got, test.want) {
 				t.Errorf("got %v, %v\nwant %v", got, err, test.want)
 			}
@@ -103,8 +107,8 @@ func TestBackupsFromJobs(t *testing.T) {
 		recheck                  time.Duration
 	}{
 		{name: "none yet", condition: "Unknown NoBackup", words: "no backup"},
-		{name: "one runs", jobs: []batchv1.Job{backupJob("j", "", 0, "")}, pods: []corev1.Pod{tryOf("j", 0, running)}, condition: "Unknown NoBackup"},
-		{name: "one has no pod yet", jobs: []batchv1.Job{backupJob("j", "", 10*time.Second, "")}, condition: "Unknown NoBackup", recheck: 20 * time.Second},
+		{name: "one runs", jobs: []batchv1.Job{backupJob("j", "", 0, "")}, pods: []corev1.Pod{tryOf("j", 0, running)}, condition: "Unknown BackupRunning", words: "under way since 2026-11-22T12:00:00Z"},
+		{name: "one has no pod yet", jobs: []batchv1.Job{backupJob("j", "", 10*time.Second, "")}, condition: "Unknown BackupRunning", recheck: 20 * time.Second},
 		{
 			name: "one gets no pod", before: known, after: known, condition: "False PodMissing", words: "describe job j",
 			jobs: []batchv1.Job{backupJob("j", "", time.Minute, "")},
@@ -171,6 +175,10 @@ func TestBackupsFromJobs(t *testing.T) {
 			jobs: []batchv1.Job{backupJob("j", "", 0, "")}, pods: []corev1.Pod{tryOf("j", 1, terminated(1, "busy"))},
 		},
 		{
+			name: "one runs after a good one", before: known, after: known, condition: "True BackupSucceeded", words: "a.dump, 10 bytes (one is under way since",
+			jobs: []batchv1.Job{backupJob("j", "", 0, "")}, pods: []corev1.Pod{tryOf("j", 0, running)},
+		},
+		{
 			name: "one waits for its volume", before: known, after: known, condition: "True BackupSucceeded", recheck: 20 * time.Second,
 			jobs: []batchv1.Job{backupJob("j", "", 0, "")}, pods: []corev1.Pod{func() corev1.Pod {
 				waits := unscheduled(10 * time.Second)
@@ -182,7 +190,7 @@ func TestBackupsFromJobs(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			db := newDatabase("ns", "blog").build()
 			db.Status.Backup = test.before
-			seen := backupsFor(db, test.jobs, test.pods, noon)
+			seen := backupsFor(db, test.jobs, test.pods, nil, noon)
 			if !reflect.DeepEqual(seen.status, test.after) {
 				t.Errorf("status is %s, want %s", encoded(t, seen.status), encoded(t, test.after))
 			}
@@ -195,6 +203,55 @@ func TestBackupsFromJobs(t *testing.T) {
 			}
 			if got := strings.Join(reasons, " "); got != test.events || seen.recheck != test.recheck {
 				t.Errorf("events %q, recheck %s", got, seen.recheck)
+			}
+		})
+	}
+}
+
+// The dumps are lost with their claim. What is known of them is not true any more, whatever Jobs still tell.
+func TestLostDumps(t *testing.T) {
+	const day = 24 * time.Hour
+	claim := func(uid types.UID, created time.Duration) *corev1.PersistentVolumeClaim {
+		return &corev1.PersistentVolumeClaim{ObjectMeta: metav1.ObjectMeta{Name: "blog-backup", UID: uid, CreationTimestamp: *ago(created)}}
+	}
+	leaving := claim("first", day)
+	leaving.DeletionTimestamp = ago(0)
+	known := v1.BackupStatus{
+		LastSuccessTime: ago(time.Hour), LastSuccessName: "a.dump", LastSuccessBytes: 10, Storage: v1.StorageStatus{ClaimUID: "first"},
+	}
+	lost := v1.BackupStatus{Storage: known.Storage}
+	unknown := known
+	unknown.Storage.ClaimUID = ""
+	for _, test := range []struct {
+		name   string
+		before v1.BackupStatus
+		claim  *corev1.PersistentVolumeClaim
+		ended  time.Duration // of the Job that there is
+		// condition is its status and reason, uid what the status says after it.
+		condition, uid, event string
+	}{
+		{"as it was", known, claim("first", day), time.Hour, "True BackupSucceeded", "first", ""},
+		{"known by 0.2.0", unknown, claim("first", day), time.Hour, "True BackupSucceeded", "first", ""},
+		{"being deleted", known, leaving, time.Hour, "False BackupsLost", "first", ""},
+		{"deleted", known, nil, time.Hour, "False BackupsLost", "first", "BackupsLost"},
+		{"created again", known, claim("second", time.Minute), time.Hour, "False BackupsLost", "first", "BackupsLost"},
+		{"still empty", lost, claim("second", time.Minute), time.Hour, "False BackupsLost", "first", ""},
+		{"backed up again", lost, claim("second", time.Hour), time.Minute, "True BackupSucceeded", "second", "BackupSucceeded"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			db := newDatabase("ns", "blog").build()
+			db.Status.Backup = test.before
+			jobs := []batchv1.Job{backupJob("j", batchv1.JobComplete, test.ended, "")}
+			seen := backupsFor(db, jobs, nil, test.claim, noon)
+			var event string
+			if len(seen.events) > 0 {
+				event = seen.events[0].reason
+			}
+			if got := string(seen.condition.Status) + " " + seen.condition.Reason; got != test.condition || seen.status.Storage.ClaimUID != test.uid || event != test.event {
+				t.Errorf("%s, event %q, %+v", got, event, seen.status)
+			}
+			if (seen.status.LastSuccessTime == nil) != dumpsLost(test.uid, test.claim) {
+				t.Errorf("status is %+v", seen.status)
 			}
 		})
 	}

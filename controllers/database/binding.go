@@ -4,9 +4,10 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"net/url"
 	"strconv"
+	"strings"
 	"time"
+	"unicode"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
@@ -28,19 +29,23 @@ const (
 // a minute, and at once when the pod itself changes.
 const annotationPassword = "example.com/password-changed-at"
 
-// newBinding makes the Secret from which an application takes all that it needs to connect.
-func newBinding(db *v1.Database, password []byte) *corev1.Secret {
-	uri := url.URL{
-		Scheme: "postgresql",
-		User:   url.UserPassword(db.Spec.User, string(password)),
-		Host:   endpoint(db),
-		Path:   "/" + databaseName(db),
+// newBinding builds the Secret from which an application takes all that it needs to connect. The CA's certificate is
+// empty where none is known.
+func newBinding(db *v1.Database, password, ca []byte) *corev1.Secret {
+	user, secret := percentEncoded(db.Spec.User), percentEncoded(string(password))
+	uri := fmt.Sprintf("postgresql://%s:%s@%s/%s", user, secret, endpoint(db), databaseName(db))
+	jdbc := fmt.Sprintf("jdbc:postgresql://%s/%s?user=%s&password=%s", endpoint(db), databaseName(db), user, secret)
+	sslMode := "disable"
+	if tlsEnabled(db) {
+		// Of the modes that use TLS it is the one that all drivers know, and it needs no file with the CA's certificate.
+		sslMode = "require"
 	}
 	if tlsEnabled(db) && db.Spec.TLS.Mode != v1.TLSOptional {
 		// Drivers whose default is to go without TLS would be refused.
-		uri.RawQuery = "sslmode=require"
+		uri += "?sslmode=" + sslMode
+		jdbc += "&sslmode=" + sslMode
 	}
-	return &corev1.Secret{
+	binding := &corev1.Secret{
 		ObjectMeta: metav1.ObjectMeta{
 			Name:            bindingName(db),
 			Namespace:       db.Namespace,
@@ -56,15 +61,35 @@ func newBinding(db *v1.Database, password []byte) *corev1.Secret {
 			"database":  []byte(databaseName(db)),
 			usernameKey: []byte(db.Spec.User),
 			passwordKey: password,
-			"uri":       []byte(uri.String()),
+			"uri":       []byte(uri),
+			"jdbc-url":  []byte(jdbc),
+			"sslmode":   []byte(sslMode),
 		},
 	}
+	if tlsEnabled(db) && len(ca) > 0 {
+		binding.Data[caKey] = ca
+	}
+	return binding
+}
+
+// percentEncoded encodes everything but RFC 3986's unreserved characters. Parsers differ in what else they take as it is in
+// a user's name or password.
+func percentEncoded(text string) string {
+	var encoded strings.Builder
+	for i := range len(text) {
+		if b := text[i]; b < 0x80 && (unicode.IsLetter(rune(b)) || unicode.IsDigit(rune(b)) || strings.IndexByte("-._~", b) >= 0) {
+			encoded.WriteByte(b)
+		} else {
+			fmt.Fprintf(&encoded, "%%%02X", b)
+		}
+	}
+	return encoded.String()
 }
 
 // ensureBinding sees to it that the binding's Secret is there and up to date. It remembers the password that the server
 // was last given: where that changes, the kubelet is told first, so that it is told again after an operator was killed.
-func (r *Reconciler) ensureBinding(ctx context.Context, db *v1.Database, password []byte) (*problem, error) {
-	want := newBinding(db, password)
+func (r *Reconciler) ensureBinding(ctx context.Context, db *v1.Database, password, ca []byte) (*problem, error) {
+	want := newBinding(db, password, ca)
 	have := &corev1.Secret{}
 	err := r.Client.Get(ctx, client.ObjectKeyFromObject(want), have)
 	if apierrors.IsNotFound(err) {

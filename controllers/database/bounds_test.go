@@ -44,7 +44,7 @@ func TestDriftThatCantBeRepaired(t *testing.T) {
 	// Its own passes see no drift, and would forget this one.
 	op.stop()
 	found := owned{drift: []string{"Service odd-database (changed, version 1)"}}
-	values, err := valuesFor(db, db.Status.Credentials, wantedSize(db.Spec.Storage), "example.com/postgres:18")
+	values, err := valuesFor(db, db.Status.Credentials, decideStorage(wanted("spec.storage", db.Spec.Storage), nil, nil), "example.com/postgres:18")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -39,6 +39,8 @@ type credentials struct {
 	// password is only ever written to Secrets.
 	password []byte
 	problem  *problem
+	// replaced is when the password was generated anew since the Secret with the one before was deleted; zero: it was not.
+	replaced time.Time
 	events   []event
 	recheck  time.Duration
 }
@@ -73,6 +75,9 @@ func (r *Reconciler) ensureCredentials(ctx context.Context, db *v1.Database) (cr
 	}
 	result.password = secret.Data[passwordKey]
 	result.recheck = untilRotation(db, secret, r.Clock.Now())
+	if secret.Annotations[annotationReplaces] != "" {
+		result.replaced = generated(secret)
+	}
 	return result, nil
 }
 
@@ -106,7 +111,7 @@ func (r *Reconciler) checkReferenced(
 // checkPassword says what is wrong with the password in a Secret, which is nil where there is none.
 func checkPassword(ref v1.SecretKeyReference, secret *corev1.Secret) *problem {
 	if secret == nil {
-		return newProblem(v1.ReasonSecretMissing, "Secret %q is not there: make it, with the password under the key %q", ref.Name, ref.Key)
+		return newProblem(v1.ReasonSecretMissing, "Secret %q is not there: create it, with the password under the key %q", ref.Name, ref.Key)
 	}
 	password, found := secret.Data[ref.Key]
 	switch {
@@ -150,14 +155,63 @@ func (r *Reconciler) createSecret(ctx context.Context, db *v1.Database) (*corev1
 		ObjectMeta: metav1.ObjectMeta{Name: credentialsName(db), Namespace: db.Namespace},
 		Type:       corev1.SecretTypeBasicAuth,
 	}
+	created := normal("CredentialsCreated", "Create", fmt.Sprintf("Created Secret %s with the password of user %s", secret.Name, db.Spec.User))
+	if db.Spec.Password == "" && hadOwnCredentials(db) {
+		password, err := r.boundPassword(ctx, db)
+		if err != nil {
+			return nil, err
+		}
+		created = restoreCredentials(secret, db, password, r.Clock.Now())
+	}
 	completeSecret(secret, db, r.Clock.Now())
 	if err := r.Client.Create(ctx, secret); err != nil {
 		return nil, fmt.Errorf("create Secret %s: %w", secret.Name, err)
 	}
-	r.tell(db, normal("CredentialsCreated", "Create",
-		fmt.Sprintf("Made Secret %s with the password of user %s", secret.Name, db.Spec.User)))
+	r.tell(db, created)
 	return secret, nil
 }
+
+// annotationReplaces is on a Secret that was created in place of one that was deleted, with another password.
+const annotationReplaces = "example.com/replaces-deleted-password"
+
+// hadOwnCredentials tells whether applications have the password from a Secret that the operator created before.
+func hadOwnCredentials(db *v1.Database) bool {
+	return hadData(db) && db.Status.Credentials.Name == credentialsName(db)
+}
+
+// restoreCredentials puts the password of before into a Secret, and reports that; or that there is another, where nothing
+// tells what it was.
+func restoreCredentials(secret *corev1.Secret, db *v1.Database, password []byte, now time.Time) event {
+	if len(password) > 0 {
+		secret.Data = map[string][]byte{passwordKey: password}
+		// When it was generated is lost.
+		metav1.SetMetaDataAnnotation(&secret.ObjectMeta, annotationGenerated, now.UTC().Format(time.RFC3339))
+		return normal("CredentialsRestored", "Create", fmt.Sprintf(
+			"Secret %s was deleted: created it again with the password in Secret %s", secret.Name, bindingName(db)))
+	}
+	metav1.SetMetaDataAnnotation(&secret.ObjectMeta, annotationReplaces, "true")
+	return warning("PasswordReplaced", "Create", fmt.Sprintf("Secret %s was deleted, and Secret %s does not have its password either: "+
+		"generated a new one, which applications must take from there", secret.Name, bindingName(db)))
+}
+
+// boundPassword is the password in the binding, or nil. Whoever may change that Secret may change the one with the
+// password just as well, so it is believed, as far as PostgreSQL can take it.
+func (r *Reconciler) boundPassword(ctx context.Context, db *v1.Database) ([]byte, error) {
+	binding := &corev1.Secret{}
+	err := r.APIReader.Get(ctx, client.ObjectKey{Namespace: db.Namespace, Name: bindingName(db)}, binding)
+	if client.IgnoreNotFound(err) != nil {
+		return nil, fmt.Errorf("get Secret %s: %w", bindingName(db), err)
+	}
+	password := binding.Data[passwordKey]
+	if err != nil || !belongs(binding, db) || !metav1.IsControlledBy(binding, db) ||
+		string(binding.Data[usernameKey]) != db.Spec.User || len(password) > maxPassword || bytes.IndexByte(password, 0) >= 0 {
+		return nil, nil
+	}
+	return password, nil
+}
+
+// maxPassword is the longest password that the operator creates or copies.
+const maxPassword = 256
 
 func (r *Reconciler) updateSecret(ctx context.Context, db *v1.Database, secret *corev1.Secret) error {
 	before := secret.DeepCopy()
@@ -165,11 +219,15 @@ func (r *Reconciler) updateSecret(ctx context.Context, db *v1.Database, secret *
 	if equality.Semantic.DeepEqual(before, secret) {
 		return nil
 	}
+	changed := !bytes.Equal(before.Data[passwordKey], secret.Data[passwordKey])
+	if changed {
+		delete(secret.Annotations, annotationReplaces)
+	}
 	patch := client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})
 	if err := r.Client.Patch(ctx, secret, patch); err != nil {
 		return fmt.Errorf("patch Secret %s: %w", secret.Name, err)
 	}
-	if !bytes.Equal(before.Data[passwordKey], secret.Data[passwordKey]) {
+	if changed {
 		r.tell(db, normal("PasswordChanged", "Update",
 			fmt.Sprintf("Secret %s has a new password of user %s", secret.Name, db.Spec.User)))
 	}

@@ -9,7 +9,9 @@ import (
 	"github.com/go-logr/logr"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	v1 "example.com/cnat-operator/api/database/v1"
@@ -69,6 +71,76 @@ func TestPasswordChangesReachTheSecret(t *testing.T) {
 	eventually(t, "the spec's password again", is("two"))
 	if err := get(t, db); err != nil || db.Status.Release.Revision != 1 {
 		t.Errorf("a new password is no new revision: %+v, %v", db.Status.Release, err)
+	}
+}
+
+// A generated password that is deleted comes back from the binding. Where it is lost, that is said.
+func TestDeletedCredentials(t *testing.T) {
+	t.Parallel()
+	namespace := newNamespace(t)
+	op := startOperator(t, namespace, operatorOptions{})
+	db := newDatabase(namespace, "shop").create(t)
+	becomeReady(t, db)
+	_, secret := dataObjects(db)
+	if err := get(t, secret); err != nil {
+		t.Fatal(err)
+	}
+	first := string(secret.Data[passwordKey])
+	isRemade(t, secret)
+	waitEvent(t, db, "CredentialsRestored")
+	if err := get(t, secret); err != nil || string(secret.Data[passwordKey]) != first {
+		t.Errorf("the password is another, while the binding had it: %v", err)
+	}
+
+	// With the binding gone as well, or changed, there is nothing to take it from.
+	op.stop()
+	for _, object := range []*corev1.Secret{secret, bindingOf(db)} {
+		if err := api.Delete(t.Context(), object); err != nil {
+			t.Fatal(err)
+		}
+	}
+	startOperator(t, namespace, operatorOptions{})
+	if note := waitEvent(t, db, "PasswordReplaced"); !strings.Contains(note, "shop-database-credentials was deleted") {
+		t.Error(note)
+	}
+	eventually(t, "the condition to say so", func() error {
+		if err := get(t, db); err != nil || !strings.Contains(meta.FindStatusCondition(db.Status.Conditions, v1.ConditionReady).Message, "its password is a new one since") {
+			return fmt.Errorf("%+v: %w", db.Status.Conditions, err)
+		}
+		return nil
+	})
+}
+
+func TestBoundPassword(t *testing.T) {
+	t.Parallel()
+	namespace := newNamespace(t)
+	op := startOperator(t, namespace, operatorOptions{})
+	op.stop()
+	for i, test := range []struct {
+		name string
+		edit func(*corev1.Secret)
+		want string
+	}{
+		{"as the operator created it", func(*corev1.Secret) {}, "secret"},
+		{"another user's", func(s *corev1.Secret) { s.Data[usernameKey] = []byte("other") }, ""},
+		{"another Database's", func(s *corev1.Secret) { s.OwnerReferences[0].UID = "other" }, ""},
+		{"without our labels", func(s *corev1.Secret) { s.Labels = nil }, ""},
+		{"with a NUL byte", func(s *corev1.Secret) { s.Data[passwordKey] = []byte("a\x00b") }, ""},
+		{"too long", func(s *corev1.Secret) { s.Data[passwordKey] = []byte(strings.Repeat("a", 257)) }, ""},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			db := newDatabase(namespace, fmt.Sprintf("shop-%d", i)).build()
+			db.UID = types.UID(fmt.Sprintf("uid-%d", i))
+			binding := newBinding(db, []byte("secret"), nil)
+			test.edit(binding)
+			if err := api.Create(t.Context(), binding); err != nil {
+				t.Fatal(err)
+			}
+			got, err := op.reconciler.boundPassword(t.Context(), db)
+			if err != nil || string(got) != test.want {
+				t.Errorf("got %q, %v", got, err)
+			}
+		})
 	}
 }
 

@@ -153,7 +153,7 @@ func TestNeverAdopts(t *testing.T) {
 		other.UID, other.TypeMeta = "1234", metav1.TypeMeta{APIVersion: "v1", Kind: "Other"}
 		other.TypeMeta = metav1.TypeMeta{APIVersion: v1.GroupVersion.String(), Kind: "Database"}
 		engine := newEngine(t, apiConfig, chartDir)
-		values, err := valuesFor(other, v1.SecretKeyReference{Name: "s", Key: "k"}, defaultSize, "image")
+		values, err := valuesFor(other, v1.SecretKeyReference{Name: "s", Key: "k"}, storage{size: defaultSize}, "image")
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -43,6 +43,8 @@ func backupName(database string) string { return database + "-backup" }
 
 func backupClaimName(db *v1.Database) string { return backupName(db.Name) }
 
+func configName(db *v1.Database) string { return releaseName(db) + "-config" }
+
 func credentialsName(db *v1.Database) string { return releaseName(db) + "-credentials" }
 
 func bindingName(db *v1.Database) string { return releaseName(db) + "-binding" }

@@ -106,26 +106,29 @@ func (r *Reconciler) ensure(ctx context.Context, db *v1.Database) (*observation,
 	if seen.credentials, err = r.ensureCredentials(ctx, db); err != nil || !seen.credentials.usable() {
 		return seen, err
 	}
+	if seen.certificate, err = r.checkCertificate(ctx, db); err != nil {
+		return seen, err
+	}
 	if seen.credentials.problem == nil {
-		if seen.binding, err = r.ensureBinding(ctx, db, seen.credentials.password); err != nil {
+		if seen.binding, err = r.ensureBinding(ctx, db, seen.credentials.password, seen.certificate.ca); err != nil {
 			return seen, err
 		}
-	}
-	if seen.certificate, err = r.checkCertificate(ctx, db); err != nil || seen.certificate.problem != nil {
-		return seen, err
 	}
 	if seen.exporter, err = r.ensureExporter(ctx, db); err != nil || seen.exporter != nil {
 		return seen, err
 	}
-	dataClaim := client.ObjectKey{Namespace: db.Namespace, Name: claimName(db)}
-	if seen.storage, err = r.storageFor(ctx, dataClaim, db.Spec.Storage); err != nil {
+	if seen.storage, err = r.dataStorage(ctx, db); err != nil {
 		return seen, err
+	}
+	if seen.data = dataProblem(db, seen.storage.claim); seen.data != nil {
+		// A claim that the user creates has none of our labels, and is not watched.
+		seen.storage.recheck = secretRecheck
 	}
 	if seen.backupStorage, err = r.backupStorageFor(ctx, db); err != nil {
 		return seen, err
 	}
 	seen.image, seen.imageProblem = imageFor(db, r.DefaultImage)
-	values, err := valuesFor(db, seen.credentials.ref, seen.storage.size, seen.image)
+	values, err := valuesFor(db, seen.credentials.ref, seen.storage, seen.image)
 	if err != nil {
 		return seen, err
 	}
@@ -144,9 +147,12 @@ func (r *Reconciler) ensureObjects(ctx context.Context, db *v1.Database, seen *o
 	if err != nil {
 		return err
 	}
-	held, err := r.hold(ctx, db, digest)
-	if err != nil {
-		return err
+	var held *held
+	pinned := seen.pinned()
+	if pinned == nil {
+		if held, err = r.hold(ctx, db, digest); err != nil {
+			return err
+		}
 	}
 	var objects helm.Objects
 	switch {
@@ -169,6 +175,17 @@ func (r *Reconciler) ensureObjects(ctx context.Context, db *v1.Database, seen *o
 	if len(found.drift) == 0 {
 		r.repairs.forget(db.UID)
 	}
+	if pinned != nil {
+		// A release that is changed, or repaired, may restart the server or create an empty claim.
+		seen.release = releaseResult{status: db.Status.Release, current: true}
+		err := r.watchServer(ctx, db, seen, found)
+		pinned.serving = seen.server.ready
+		return err
+	}
+	// Before there is a claim again that the server may find empty.
+	if err := r.markHadData(ctx, db, hadData(db) && lostDataWord(db) == ""); err != nil {
+		return err
+	}
 	if seen.release, err = r.ensureRelease(ctx, db, digest, values, found); err != nil {
 		return err
 	}
@@ -189,11 +206,16 @@ func (r *Reconciler) watchServer(ctx context.Context, db *v1.Database, seen *obs
 	if seen.server, err = r.server(ctx, db, found); err != nil {
 		return err
 	}
-	if restoring(db) && seen.release.current && seen.server.ready {
+	if restoreSource(db).Database != "" && seen.release.current && seen.server.ready {
 		seen.restored = &metav1.Time{Time: r.Clock.Now()}
 		seen.server = serverState{waiting: "the server to restart without the volume of the dumps", recheck: staleRetry}
 	}
-	seen.backups, err = r.ensureBackups(ctx, db, found.cronJob, seen.release.current && seen.server.ready)
+	if seen.server.ready && isUsed(db, seen) {
+		if err := r.markHadData(ctx, db, true); err != nil {
+			return err
+		}
+	}
+	seen.backups, err = r.ensureBackups(ctx, db, found.cronJob, seen.backupStorage.claim, seen.release.current && seen.server.ready)
 	return err
 }
 
@@ -206,8 +228,16 @@ func (r *Reconciler) server(ctx context.Context, db *v1.Database, found owned) (
 	if err != nil {
 		return serverState{}, fmt.Errorf("list pods: %w", err)
 	}
-	state := serverStateOf(found.statefulSet, pods.Items, missingSince(db), r.Clock.Now())
+	now := r.Clock.Now()
+	asked := questionFor(found.statefulSet, pods.Items, attempted(db.Status.Release), now)
+	explanation, err := r.explain(ctx, asked)
+	if err != nil {
+		return serverState{}, err
+	}
+	state := serverStateOf(found.statefulSet, pods.Items, explanation, now)
 	state.version = serverVersion(pods.Items)
+	state.recheck = sooner(state.recheck, asked.after)
+	state.events = restartEvents(db.Status.Restarts, state.restarts)
 	return state, nil
 }
 

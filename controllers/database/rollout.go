@@ -138,7 +138,7 @@ func (r *Reconciler) withoutClaims(ctx context.Context, objects helm.Objects) (h
 	var rest helm.Objects
 	for _, object := range objects {
 		if object.GetKind() == "PersistentVolumeClaim" {
-			claim, err := r.claim(ctx, client.ObjectKeyFromObject(object))
+			claim, err := r.claim(ctx, client.ObjectKeyFromObject(object), false)
 			if err != nil {
 				return nil, err
 			}

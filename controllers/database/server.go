@@ -2,22 +2,21 @@ package database
 
 import (
 	"fmt"
-	"strings"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/api/meta"
 
 	v1 "example.com/cnat-operator/api/database/v1"
 )
 
 const (
-	// unschedulableGrace is how long a pod may wait for a node before a person is called: a new volume or node takes a
-	// while.
+	// unschedulableGrace is how long a pod may wait for a node until that requires user action: a new volume or node takes
+	// a while.
 	unschedulableGrace = 30 * time.Second
 
-	// podGrace is how long it may take until a pod is made, and until one is gone whose own time to stop is over.
+	// podGrace is how long it may take until a Job's pod is created, and until a pod is deleted whose own time to stop is
+	// over.
 	podGrace = 30 * time.Second
 )
 
@@ -26,94 +25,85 @@ type serverState struct {
 	ready   bool
 	waiting string
 	problem *problem
+	events  []event
 	// version is that of PostgreSQL, where the pod tells.
 	version string
+	// restarts counts how often the server ended by itself; nil: there is no pod to tell.
+	restarts *v1.RestartStatus
 	// recheck is when a wait turns into a problem.
 	recheck time.Duration
 }
 
-// pullReasons are the kubelet's words for an image that it can't get.
-var pullReasons = map[string]bool{
-	"ErrImagePull":             true,
-	"ImagePullBackOff":         true,
-	"InvalidImageName":         true,
-	"ErrImageNeverPull":        true,
-	"ImageInspectError":        true,
-	"RegistryUnavailable":      true,
-	"SignatureValidationError": true,
-}
-
-// configReasons are its words for a container that it can't make.
-var configReasons = map[string]bool{
-	"CreateContainerConfigError": true,
-	"CreateContainerError":       true,
-	"RunContainerError":          true,
-}
-
 // serverStateOf reads the state of the server. The readiness probe is what logs in and looks at the encoding, so a ready
-// pod of the newest revision is a server that does what the spec asks. Since missing, if it is not zero, there is no pod.
-func serverStateOf(statefulSet *appsv1.StatefulSet, pods []corev1.Pod, missing, now time.Time) serverState {
+// pod of the newest revision is a server that does what the spec asks. The explanation is that of explained.
+func serverStateOf(
+	statefulSet *appsv1.StatefulSet, pods []corev1.Pod, explanation string, now time.Time,
+) serverState {
 	if statefulSet == nil {
-		return serverState{waiting: "the StatefulSet to be made"}
+		return serverState{waiting: "the StatefulSet to be created"}
 	}
 	status := statefulSet.Status
 	if status.ObservedGeneration < statefulSet.Generation {
 		return serverState{waiting: fmt.Sprintf("StatefulSet %s to be seen by its controller", statefulSet.Name)}
 	}
-	if status.AvailableReplicas > 0 && status.UpdatedReplicas > 0 && status.CurrentRevision == status.UpdateRevision {
-		return serverState{ready: true, problem: settingsProblem(pods)}
+	if serves(statefulSet) {
+		return serverState{ready: true, problem: settingsProblem(pods), restarts: restartsOf(pods)}
 	}
 	if len(pods) == 0 {
-		return missingPod(statefulSet, missing, now)
+		return missingPod(statefulSet, explanation)
 	}
-	for i := range pods {
-		if pods[i].DeletionTimestamp == nil {
-			return podState(&pods[i], now)
-		}
+	if pod := remainingPod(pods); pod != nil {
+		state := podState(pod, explanation, now)
+		state.restarts = restartsOf(pods)
+		return state
 	}
 	return leavingPod(&pods[0], now)
 }
 
-// podToBeMade ends what is said while there is no pod.
-const podToBeMade = " to be made"
-
-// missingPod is the state while the StatefulSet makes no pod. Why not, only the events of its controller tell.
-func missingPod(statefulSet *appsv1.StatefulSet, missing, now time.Time) serverState {
-	name := statefulSet.Name + "-0"
-	if missing.IsZero() || now.Sub(missing) < podGrace {
-		return serverState{waiting: "pod " + name + podToBeMade, recheck: podGrace}
-	}
-	return serverState{problem: newProblem(v1.ReasonPodMissing, "StatefulSet %s makes no pod %s: the API server may refuse it, as for "+
-		"a quota or a priority class that is not there. Its events say why: kubectl --namespace=%s describe statefulset %s",
-		statefulSet.Name, name, statefulSet.Namespace, statefulSet.Name)}
+// serves tells whether a pod of the newest revision is ready.
+func serves(statefulSet *appsv1.StatefulSet) bool {
+	status := statefulSet.Status
+	return status.AvailableReplicas > 0 && status.UpdatedReplicas > 0 && status.CurrentRevision == status.UpdateRevision
 }
 
-// missingSince is since when a Database waits for its pod to be made, by its last status, and zero where it does not.
-func missingSince(db *v1.Database) time.Time {
-	progressing := meta.FindStatusCondition(db.Status.Conditions, v1.ConditionProgressing)
-	if progressing == nil || progressing.Reason != v1.ReasonPodMissing && !strings.HasSuffix(progressing.Message, podToBeMade) {
-		return time.Time{}
+// remainingPod is the first pod that is not being deleted, or nil.
+func remainingPod(pods []corev1.Pod) *corev1.Pod {
+	for i := range pods {
+		if pods[i].DeletionTimestamp == nil {
+			return &pods[i]
+		}
 	}
-	since := attempted(db.Status.Release)
-	if ready := meta.FindStatusCondition(db.Status.Conditions, v1.ConditionReady); ready != nil && ready.LastTransitionTime.After(since) {
-		since = ready.LastTransitionTime.Time
+	return nil
+}
+
+// missingPod is the state while the StatefulSet has no pod. Why not, only the events of its controller tell.
+func missingPod(statefulSet *appsv1.StatefulSet, explanation string) serverState {
+	name := statefulSet.Name + "-0"
+	if explanation == "" {
+		return serverState{waiting: fmt.Sprintf("pod %s to be created", name), recheck: explainRecheck}
 	}
-	return since
+	return serverState{recheck: explainRecheck, problem: newProblem(v1.ReasonPodMissing,
+		"StatefulSet %s can't create pod %s: %s", statefulSet.Name, name, explanation)}
 }
 
 // leavingPod is the state while a pod stops that is in the way of the next. A node that does not answer never says that
-// it has, and only a person can know that it is off.
+// it has, and only the user can know that it is off.
 func leavingPod(pod *corev1.Pod, now time.Time) serverState {
-	// The time by which it was to be gone.
+	// The time by which it was to be stopped.
 	if wait := podGrace - now.Sub(pod.DeletionTimestamp.Time); wait > 0 {
-		return serverState{waiting: fmt.Sprintf("pod %s to stop", pod.Name), recheck: wait}
+		return serverState{waiting: fmt.Sprintf("pod %s to stop", pod.Name), recheck: min(wait, 2*podGrace)}
+	}
+	if len(pod.Finalizers) > 0 {
+		return serverState{problem: newProblem(v1.ReasonPodNotStopping, "pod %s is deleted but for its finalizer %s, and no other can "+
+			"start: have whoever set that remove it; if nobody does: kubectl --namespace=%s patch pod %s --type=merge "+
+			`--patch='{"metadata":{"finalizers":null}}'`, pod.Name, pod.Finalizers[0], pod.Namespace, pod.Name)}
 	}
 	return serverState{problem: newProblem(v1.ReasonPodNotStopping, "pod %s does not stop, and no other can start: see to its node %s. "+
 		"If that is off for sure, delete the node, or taint it with node.kubernetes.io/out-of-service", pod.Name, pod.Spec.NodeName)}
 }
 
 // podState says why a pod is not ready.
-func podState(pod *corev1.Pod, now time.Time) serverState {
+func podState(pod *corev1.Pod, explanation string, now time.Time) serverState {
 	for _, condition := range pod.Status.Conditions {
 		if condition.Type != corev1.PodScheduled || condition.Status != corev1.ConditionFalse {
 			continue
@@ -124,11 +114,16 @@ func podState(pod *corev1.Pod, now time.Time) serverState {
 		}
 		return serverState{problem: newProblem(v1.ReasonUnschedulable, "%s", words)}
 	}
-	for _, statuses := range [][]corev1.ContainerStatus{pod.Status.InitContainerStatuses, pod.Status.ContainerStatuses} {
-		for i := range statuses {
-			if found := containerProblem(pod, &statuses[i]); found != nil {
-				return serverState{problem: found}
-			}
+	statuses := statusesOf(pod)
+	for _, status := range statuses {
+		if found := containerProblem(pod, status); found != nil {
+			return serverState{problem: found}
+		}
+	}
+	for _, status := range statuses {
+		if ended := failedEnd(status); ended != nil && status.State.Running == nil {
+			return serverState{waiting: fmt.Sprintf("container %s of pod %s to start again: %s", status.Name, pod.Name,
+				terminationMessage(programOf(status.Name), ended))}
 		}
 	}
 	for i := range pod.Status.InitContainerStatuses {
@@ -136,79 +131,37 @@ func podState(pod *corev1.Pod, now time.Time) serverState {
 			return serverState{waiting: fmt.Sprintf("container %s of pod %s to do its work", status.Name, pod.Name)}
 		}
 	}
+	if server := runningServer(pod); server != nil {
+		return loginState(pod, server, explanation, now)
+	}
+	state := serverState{waiting: fmt.Sprintf("pod %s to start", pod.Name)}
+	if explanation != "" {
+		return serverState{recheck: explainRecheck,
+			problem: newProblem(v1.ReasonContainerConfig, "pod %s can't start: %s", pod.Name, explanation)}
+	}
+	if pod.Status.StartTime != nil {
+		state.recheck = explainRecheck
+	}
+	return state
+}
+
+// statusesOf are the states of a pod's containers, those that run first first.
+func statusesOf(pod *corev1.Pod) []*corev1.ContainerStatus {
+	var statuses []*corev1.ContainerStatus
+	for _, list := range [][]corev1.ContainerStatus{pod.Status.InitContainerStatuses, pod.Status.ContainerStatuses} {
+		for i := range list {
+			statuses = append(statuses, &list[i])
+		}
+	}
+	return statuses
+}
+
+// runningServer is the state of the container that takes logins, or nil where that does not run.
+func runningServer(pod *corev1.Pod) *corev1.ContainerStatus {
 	for i := range pod.Status.ContainerStatuses {
 		if status := &pod.Status.ContainerStatuses[i]; status.Name != exporterContainer && status.State.Running != nil {
-			return serverState{waiting: fmt.Sprintf("the server in pod %s to take a login", pod.Name)}
-		}
-	}
-	return serverState{waiting: fmt.Sprintf("pod %s to start", pod.Name)}
-}
-
-// exporterContainer serves the metrics. It takes no logins, but a pod is ready only while all its containers run.
-const exporterContainer = "exporter"
-
-// settingsContainer checks the settings before the server starts: files/settings.sh of the chart.
-const settingsContainer = "settings"
-
-// settingsProblem says what the server has against its settings, in its own words. It serves with others.
-func settingsProblem(pods []corev1.Pod) *problem {
-	for i := range pods {
-		if pods[i].DeletionTimestamp != nil {
-			continue
-		}
-		for _, status := range pods[i].Status.InitContainerStatuses {
-			ended := status.State.Terminated
-			if status.Name != settingsContainer || ended == nil || ended.ExitCode != 0 || ended.Message == "" {
-				continue
-			}
-			found := newProblem(v1.ReasonParametersRefused,
-				"the server refuses spec.parameters, and runs on with the settings that it had: %s", strings.TrimSpace(ended.Message))
-			found.serving = true
-			return found
+			return status
 		}
 	}
 	return nil
-}
-
-// containerProblem says what a person must mend for a container to run, in the kubelet's or the container's own words.
-func containerProblem(pod *corev1.Pod, status *corev1.ContainerStatus) *problem {
-	who, failed := "the server", v1.ReasonServerFailed
-	prefix := "pod " + pod.Name
-	if status.Name == exporterContainer {
-		who, failed = "the exporter", v1.ReasonMonitoringFailed
-		prefix += ", container exporter"
-	}
-	describe := func(reason, format string, args ...any) *problem {
-		return newProblem(reason, "%s: %s", prefix, fmt.Sprintf(format, args...))
-	}
-	if waiting := status.State.Waiting; waiting != nil {
-		words := waiting.Message
-		if words == "" {
-			words = "image " + status.Image
-		}
-		switch {
-		case pullReasons[waiting.Reason]:
-			return describe(v1.ReasonImagePullFailed, "%s: %s", waiting.Reason, words)
-		case configReasons[waiting.Reason]:
-			return describe(v1.ReasonContainerConfig, "%s: %s", waiting.Reason, words)
-		case waiting.Reason == "CrashLoopBackOff":
-			return describe(failed, "%s", lastWords(who, status.LastTerminationState.Terminated))
-		}
-	}
-	if terminated := status.State.Terminated; terminated != nil && terminated.ExitCode != 0 {
-		return describe(failed, "%s", lastWords(who, terminated))
-	}
-	return nil
-}
-
-// lastWords is what a container left when it ended.
-func lastWords(who string, terminated *corev1.ContainerStateTerminated) string {
-	switch {
-	case terminated == nil:
-		return who + " stops soon after it starts: its log says why"
-	case terminated.Message != "":
-		return strings.TrimSpace(terminated.Message)
-	default:
-		return fmt.Sprintf("%s ended with exit code %d (%s): its log says why", who, terminated.ExitCode, terminated.Reason)
-	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -26,8 +27,10 @@ type observation struct {
 	image        string
 	imageProblem *problem
 	storage      storage
-	release      releaseResult
-	server       serverState
+	// data is what happened to the data of a server that was ready before; nil: nothing.
+	data    *problem
+	release releaseResult
+	server  serverState
 	// restored is when the server was first seen with the data of the dump, in this pass.
 	restored      *metav1.Time
 	backupStorage storage
@@ -35,11 +38,19 @@ type observation struct {
 	backups *backups
 }
 
+// pinned is why the server must not be restarted, or nil: it would not come back, or not with its data.
+func (o *observation) pinned() *problem {
+	if o.data != nil {
+		return o.data
+	}
+	return o.certificate.problem
+}
+
 // problem is the first thing that a person must mend, or nil. Those that the server suffers from stand first.
 func (o *observation) problem() *problem {
 	var first *problem
 	for _, found := range []*problem{
-		o.release.problem, o.server.problem, o.credentials.problem, o.certificate.problem, o.exporter, o.imageProblem, o.binding,
+		o.data, o.certificate.problem, o.release.problem, o.server.problem, o.credentials.problem, o.exporter, o.imageProblem, o.binding,
 		o.monitor.problem, o.storage.problem, o.backupStorage.problem,
 	} {
 		if found != nil && (first == nil || first.serving && !found.serving) {
@@ -51,7 +62,7 @@ func (o *observation) problem() *problem {
 
 // events are those of the pass, in the order in which things were done.
 func (o *observation) events() []event {
-	events := slices.Concat(o.credentials.events, o.release.events)
+	events := slices.Concat(o.credentials.events, o.release.events, o.server.events)
 	if o.restored != nil {
 		events = append(events, normal("Restored", "Restore", "The server runs with the data of the dump"))
 	}
@@ -76,6 +87,12 @@ func statusFor(db *v1.Database, seen *observation) v1.DatabaseStatus {
 	if seen.release.status.Name != "" {
 		status.Release = *seen.release.status.DeepCopy()
 	}
+	if seen.server.restarts != nil {
+		status.Restarts = *seen.server.restarts
+	}
+	if !seen.storage.size.IsZero() {
+		status.Storage = claimStatus(seen.storage.claim, db.Status.Storage.ClaimUID)
+	}
 	if seen.backups != nil {
 		seen.backups.into(&status, db.Generation)
 	}
@@ -83,6 +100,10 @@ func statusFor(db *v1.Database, seen *observation) v1.DatabaseStatus {
 		status.RestoreTime = seen.restored
 	}
 	ready, progressing, stalled := conditionsFor(db, seen)
+	status.Reason, status.Message = summary(ready, progressing, stalled)
+	if isUsed(db, seen) && (ready.Status == metav1.ConditionTrue || seen.restored != nil) {
+		status.Storage.ClaimUID = string(seen.storage.claim.UID)
+	}
 	if ready.Status == metav1.ConditionTrue {
 		// What the readiness probe compares the server's encoding with.
 		status.Encoding, _ = canonicalEncoding(db.Spec.Encoding)
@@ -119,6 +140,9 @@ func conditionsFor(db *v1.Database, seen *observation) (ready, progressing, stal
 		encoding, _ := canonicalEncoding(db.Spec.Encoding)
 		words := fmt.Sprintf("the server takes logins of user %s to database %s with encoding %s",
 			db.Spec.User, databaseName(db), encoding)
+		if at := seen.credentials.replaced; !at.IsZero() {
+			words += fmt.Sprintf("; its password is a new one since %s, when Secret %s had been deleted", at.UTC().Format(time.RFC3339), credentialsName(db))
+		}
 		progressing = condition(v1.ConditionProgressing, metav1.ConditionFalse, v1.ReasonReconciled, "nothing is left to do")
 		if seen.release.turn {
 			progressing = condition(v1.ConditionProgressing, metav1.ConditionTrue, v1.ReasonWaitingForTurn, "waiting for "+seen.release.waiting)

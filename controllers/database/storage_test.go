@@ -14,39 +14,77 @@ import (
 	v1 "example.com/cnat-operator/api/database/v1"
 )
 
-func TestSizeFor(t *testing.T) {
+func TestDecideStorage(t *testing.T) {
 	class := func(grows bool) *storagev1.StorageClass {
 		return &storagev1.StorageClass{ObjectMeta: metav1.ObjectMeta{Name: "disk"}, AllowVolumeExpansion: ptr.To(grows)}
 	}
 	for _, test := range []struct {
 		name  string
 		want  string
-		claim string // what the claim has; empty: there is none
+		claim string // what the claim asks for; empty: there is none
+		has   string // what the volume has; empty: the status does not say
 		phase corev1.PersistentVolumeClaimPhase
 		class *storagev1.StorageClass
-		size  string
-		words string // in the problem; empty: none
+		// wantClass and hasClass are the storage class of the spec and of the claim.
+		wantClass, hasClass string
+
+		size, reason string
+		words        string // in the problem; empty: none
 	}{
-		{"no claim", "1Gi", "", "", nil, "1Gi", ""},
-		{"the same", "1Gi", "1024Mi", corev1.ClaimBound, nil, "1Gi", ""},
-		{"a claim that is larger", "1Gi", "5Gi", corev1.ClaimBound, class(true), "5Gi", ""},
-		{"a claim that can grow", "5Gi", "1Gi", corev1.ClaimBound, class(true), "5Gi", ""},
-		{"a claim that can't grow yet", "5Gi", "1Gi", corev1.ClaimPending, class(true), "1Gi", ""},
-		{"a claim that can't grow", "5Gi", "1Gi", corev1.ClaimBound, class(false), "1Gi", `class "disk" does not allow`},
-		{"a claim without a class", "5Gi", "1Gi", corev1.ClaimBound, nil, "1Gi", "no storage class"},
+		{name: "no claim", want: "1Gi", size: "1Gi"},
+		{name: "the same", want: "1Gi", claim: "1024Mi", phase: corev1.ClaimBound, size: "1Gi"},
+		{name: "a claim that is larger", want: "1Gi", claim: "5Gi", has: "5Gi", phase: corev1.ClaimBound, class: class(true), size: "5Gi"},
+		{name: "a claim that can grow", want: "5Gi", claim: "1Gi", phase: corev1.ClaimBound, class: class(true), size: "5Gi"},
+		{name: "a claim that can't grow yet", want: "5Gi", claim: "1Gi", phase: corev1.ClaimPending, class: class(true), size: "1Gi"},
+		{
+			name: "a claim that can't grow", want: "5Gi", claim: "1Gi", phase: corev1.ClaimBound, class: class(false), size: "1Gi",
+			reason: v1.ReasonStorageNotGrown, words: `class "disk" does not allow volumes to grow. Set spec.storage.size back to 1Gi`,
+		},
+		{
+			name: "a claim without a class", want: "5Gi", claim: "1Gi", phase: corev1.ClaimBound, size: "1Gi",
+			reason: v1.ReasonStorageNotGrown, words: "no storage class",
+		},
+		{name: "growth that does not come, set back to what the volume has", want: "1Gi", claim: "200Ti", has: "1Gi", phase: corev1.ClaimBound, size: "1025Mi"},
+		{name: "growth that does not come, set back to more", want: "5Gi", claim: "200Ti", has: "1Gi", phase: corev1.ClaimBound, size: "5Gi"},
+		{name: "growth that came only so far", want: "1Gi", claim: "200Ti", has: "2Gi", phase: corev1.ClaimBound, size: "2049Mi"},
+		{name: "set back already", want: "1Gi", claim: "1025Mi", has: "1Gi", phase: corev1.ClaimBound, size: "1025Mi"},
+		{
+			name: "too much, and not bound", want: "1Gi", claim: "200Ti", phase: corev1.ClaimPending, size: "200Ti",
+			reason: v1.ReasonStorageNotBound, words: "kubectl --namespace=ns delete pvc c, and it is created again with the 1Gi of spec.storage.size",
+		},
+		{
+			name: "another class than the kept claim's", want: "1Gi", claim: "1Gi", has: "1Gi", phase: corev1.ClaimBound, wantClass: "fast", hasClass: "slow",
+			size: "1Gi", reason: v1.ReasonStorageClassKept, words: `set spec.storage.storageClassName to "slow"`,
+		},
+		{
+			name: "a class, where the kept claim has none", want: "1Gi", claim: "1Gi", has: "1Gi", phase: corev1.ClaimBound, wantClass: "fast",
+			size: "1Gi", reason: v1.ReasonStorageClassKept, words: "remove spec.storage.storageClassName",
+		},
+		{name: "the kept claim's class", want: "1Gi", claim: "1Gi", has: "1Gi", phase: corev1.ClaimBound, wantClass: "slow", hasClass: "slow", size: "1Gi"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			var claim *corev1.PersistentVolumeClaim
+			wantClass := test.wantClass
 			if test.claim != "" {
-				claim = &corev1.PersistentVolumeClaim{}
+				claim = &corev1.PersistentVolumeClaim{ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: "c"}}
+				claim.Spec.StorageClassName = &test.hasClass
 				claim.Spec.Resources.Requests = corev1.ResourceList{corev1.ResourceStorage: resource.MustParse(test.claim)}
 				claim.Status.Phase = test.phase
+				if test.has != "" {
+					claim.Status.Capacity = corev1.ResourceList{corev1.ResourceStorage: resource.MustParse(test.has)}
+				}
+				if wantClass != "" {
+					wantClass = test.hasClass
+				}
 			}
-			got := sizeFor(resource.MustParse(test.want), claim, test.class)
-			if got.size.Cmp(resource.MustParse(test.size)) != 0 || (got.problem != nil) != (test.words != "") {
-				t.Fatalf("got %s, %+v", got.size.String(), got.problem)
+			got := decideStorage(storageWanted{"spec.storage", resource.MustParse(test.want), test.wantClass}, claim, test.class)
+			if got.problem == nil {
+				got.problem = &problem{serving: true}
 			}
-			if got.problem != nil && (!strings.Contains(got.problem.message, test.words) || !got.problem.serving) {
+			if got.size.Cmp(resource.MustParse(test.size)) != 0 || got.problem.reason != test.reason || got.class != wantClass {
+				t.Fatalf("got %s, class %s, %+v", got.size.String(), got.class, got.problem)
+			}
+			if !strings.Contains(got.problem.message, test.words) || !got.problem.serving {
 				t.Errorf("problem is %+v", got.problem)
 			}
 		})
@@ -77,7 +115,12 @@ func TestVolumeThatCantGrow(t *testing.T) {
 	startOperator(t, namespace, operatorOptions{})
 	db := newDatabase(namespace, "full").spec(func(s *v1.DatabaseSpec) { s.Storage.StorageClassName = namespace }).create(t)
 	becomeReady(t, db)
-	bind(t, named(&corev1.PersistentVolumeClaim{}, namespace, "full-database-data"))
+	claim := named(&corev1.PersistentVolumeClaim{}, namespace, "full-database-data")
+	bind(t, claim)
+	claim.Status.Capacity = claim.Spec.Resources.Requests
+	if err := api.Status().Update(t.Context(), claim); err != nil {
+		t.Fatal(err)
+	}
 	update(t, db, func() {
 		db.Spec.Storage.Size = quantity("2Gi")
 		db.Spec.Image = "example.com/postgres:18.9"
@@ -85,4 +128,36 @@ func TestVolumeThatCantGrow(t *testing.T) {
 	waitCondition(t, db, v1.ConditionStalled, metav1.ConditionTrue, v1.ReasonStorageNotGrown)
 	becomeReady(t, db)
 	waitDeployed(t, db, "example.com/postgres:18.9")
+	waitCondition(t, db, v1.ConditionStalled, metav1.ConditionTrue, v1.ReasonStorageNotGrown)
+	// A size by mistake can be set back to what the volume has, and to no less.
+	less := db.DeepCopy()
+	less.Spec.Storage.Size = quantity("512Mi")
+	if err := api.Update(t.Context(), less); err == nil || !strings.Contains(err.Error(), "status.storage.size") {
+		t.Errorf("less than the volume has: %v", err)
+	}
+	update(t, db, func() { db.Spec.Storage.Size = quantity("1Gi") })
+	waitCondition(t, db, v1.ConditionStalled, metav1.ConditionFalse, v1.ReasonNotStalled)
+}
+
+// A volume that was kept stays in its class, which the spec of the next Database can be set to.
+func TestKeptVolumeOfAnotherClass(t *testing.T) {
+	t.Parallel()
+	namespace := newNamespace(t)
+	startOperator(t, namespace, operatorOptions{})
+	db := newDatabase(namespace, "kept").spec(func(s *v1.DatabaseSpec) { s.Storage.StorageClassName = "slow" }).create(t)
+	becomeReady(t, db)
+	bind(t, named(&corev1.PersistentVolumeClaim{}, namespace, "kept-database-data"))
+	remove(t, db)
+	db = newDatabase(namespace, "kept").spec(func(s *v1.DatabaseSpec) { s.Storage.StorageClassName = "fast" }).create(t)
+	becomeReady(t, db)
+	if err := stalledBy(t, db, v1.ReasonStorageClassKept, `set spec.storage.storageClassName to "slow"`); err != nil {
+		t.Error(err)
+	}
+	other := db.DeepCopy()
+	other.Spec.Storage.StorageClassName = "other"
+	if err := api.Update(t.Context(), other); err == nil || !strings.Contains(err.Error(), "storageClassName can't be changed") {
+		t.Errorf("a third class: %v", err)
+	}
+	update(t, db, func() { db.Spec.Storage.StorageClassName = "slow" })
+	waitCondition(t, db, v1.ConditionStalled, metav1.ConditionFalse, v1.ReasonNotStalled)
 }

@@ -8,14 +8,15 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/api/meta"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	v1 "example.com/cnat-operator/api/database/v1"
 )
 
-// certificate says what is wrong with the Secret that holds the server's certificate.
+// certificate is what the Secret with the server's certificate holds, or what is wrong with it.
 type certificate struct {
+	// ca is the certificate of the authority that signed it, where the Secret has it.
+	ca      []byte
 	problem *problem
 	recheck time.Duration
 }
@@ -23,28 +24,31 @@ type certificate struct {
 // tlsEnabled tells whether the server serves TLS.
 func tlsEnabled(db *v1.Database) bool { return db.Spec.TLS.SecretName != "" }
 
-// checkCertificate looks at the Secret with the certificate, live, before a pod is made that needs it. A server that
-// runs has it already, takes a renewed one up by itself, and costs no request.
+// caKey is that of the CA's certificate, in the Secret with the certificate and in the binding.
+const caKey = "ca.crt"
+
+// checkCertificate reads the Secret with the certificate, live: it is not in the cache, which would have to hold all
+// Secrets then. A server that runs has the certificate already, and takes a renewed one up by itself; but without the
+// Secret its pod could not start again.
 func (r *Reconciler) checkCertificate(ctx context.Context, db *v1.Database) (certificate, error) {
-	ready := meta.IsStatusConditionTrue(db.Status.Conditions, v1.ConditionReady)
-	if !tlsEnabled(db) || ready && db.Status.ObservedGeneration == db.Generation {
+	if !tlsEnabled(db) {
 		return certificate{}, nil
 	}
 	name := db.Spec.TLS.SecretName
 	secret := &corev1.Secret{}
 	err := r.APIReader.Get(ctx, client.ObjectKey{Namespace: db.Namespace, Name: name}, secret)
 	if apierrors.IsNotFound(err) {
-		missing := newProblem(v1.ReasonSecretMissing, "Secret %q of spec.tls.secretName is not there: make it, "+
+		missing := newProblem(v1.ReasonSecretMissing, "Secret %q of spec.tls.secretName is not there: create it, "+
 			"with the certificate under %s and its private key under %s", name, corev1.TLSCertKey, corev1.TLSPrivateKeyKey)
-		return certificate{missing, secretRecheck}, nil
+		return certificate{problem: missing, recheck: secretRecheck}, nil
 	}
 	if err != nil {
 		return certificate{}, fmt.Errorf("get Secret %s: %w", name, err)
 	}
 	if found := checkPair(secret); found != nil {
-		return certificate{found, secretRecheck}, nil
+		return certificate{problem: found, recheck: secretRecheck}, nil
 	}
-	return certificate{}, nil
+	return certificate{ca: secret.Data[caKey], recheck: secretPoll}, nil
 }
 
 // checkPair says what is wrong with the certificate and private key in a Secret.
@@ -57,7 +61,7 @@ func checkPair(secret *corev1.Secret) *problem {
 	}
 	if _, err := tls.X509KeyPair(secret.Data[corev1.TLSCertKey], secret.Data[corev1.TLSPrivateKeyKey]); err != nil {
 		return newProblem(v1.ReasonSecretInvalid,
-			"Secret %q of spec.tls.secretName has no usable certificate and private key: mend them: %v", secret.Name, err)
+			"Secret %q of spec.tls.secretName has no usable certificate and private key: fix them: %v", secret.Name, err)
 	}
 	return nil
 }

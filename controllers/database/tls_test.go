@@ -80,6 +80,7 @@ func TestMissingCertificateIsMended(t *testing.T) {
 	}
 	waitCondition(t, db, v1.ConditionStalled, metav1.ConditionTrue, v1.ReasonSecretInvalid)
 	update(t, secret, func() { secret.Data = pair(t) })
+	waitCondition(t, db, v1.ConditionStalled, metav1.ConditionFalse, v1.ReasonNotStalled)
 	becomeReady(t, db)
 	if db.Status.Release.Revision != 2 {
 		t.Errorf("release %+v", db.Status.Release)

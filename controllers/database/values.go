@@ -34,7 +34,7 @@ func resourceValues(asked *corev1.ResourceRequirements, otherwise corev1.Resourc
 
 // valuesFor makes the chart's values. Of the password it knows no more than where it is, since Helm stores the values.
 func valuesFor(
-	db *v1.Database, credentials v1.SecretKeyReference, size resource.Quantity, image string,
+	db *v1.Database, credentials v1.SecretKeyReference, claim storage, image string,
 ) (map[string]any, error) {
 	encoding, known := canonicalEncoding(db.Spec.Encoding)
 	if !known {
@@ -44,9 +44,9 @@ func valuesFor(
 	if err != nil {
 		return nil, fmt.Errorf("spec.resources: %w", err)
 	}
-	storage := map[string]any{"size": size.String()}
-	if db.Spec.Storage.StorageClassName != "" {
-		storage["storageClassName"] = db.Spec.Storage.StorageClassName
+	storage := map[string]any{"size": claim.size.String()}
+	if claim.class != "" {
+		storage["storageClassName"] = claim.class
 	}
 	values := map[string]any{
 		"image":        image,

@@ -134,6 +134,12 @@ type BackupStatus struct {
 	// +optional
 	// +operator-sdk:csv:customresourcedefinitions:type=status,displayName="Last request for a backup",xDescriptors={"urn:alm:descriptor:com.tectonic.ui:text"}
 	LastRequest string `json:"lastRequest,omitempty"`
+
+	// storage is the volume that holds the dumps. A volume claim of another UID than claimUID does not hold those that
+	// this status speaks of.
+	// +optional
+	// +operator-sdk:csv:customresourcedefinitions:type=status,displayName="Storage of the dumps",xDescriptors={"urn:alm:descriptor:com.tectonic.ui:fieldGroup:backup.storage"}
+	Storage StorageStatus `json:"storage,omitzero"`
 }
 
 // ConditionBackupHealthy is True when the newest backup succeeded, False when it failed or can't start, and Unknown while
@@ -144,29 +150,32 @@ const ConditionBackupHealthy = "BackupHealthy"
 const (
 	// ReasonNoBackup: none has been made yet.
 	ReasonNoBackup = "NoBackup"
+	// ReasonBackupRunning: the first one is under way.
+	ReasonBackupRunning = "BackupRunning"
 	// ReasonBackupSucceeded: the newest backup is good.
 	ReasonBackupSucceeded = "BackupSucceeded"
+	// ReasonBackupsLost: the volume claim of the dumps was deleted, and there has been no good backup since.
+	ReasonBackupsLost = "BackupsLost"
 	// ReasonBackupFailed: the newest backup failed.
 	ReasonBackupFailed = "BackupFailed"
 )
 
 // BackupStorage is the volume that holds the dumps. It has the fields of DatabaseStorage, and messages of its own.
 //
-// +kubebuilder:validation:XValidation:rule="has(self.storageClassName) == has(oldSelf.storageClassName) && (!has(self.storageClassName) || self.storageClassName == oldSelf.storageClassName)",message="spec.backup.storage.storageClassName can't be changed, since a volume stays in its class: set it back"
 // +kubebuilder:validation:MinProperties=1
 type BackupStorage struct {
 	// size is how much the volume holds, as a Kubernetes quantity of bytes, of 256Mi or more. The default is 1Gi.
-	// It can grow, and can't shrink: a smaller size is refused by the API server. Where the storage class does not let
-	// volumes grow, the condition Stalled says so, and the server goes on with the size it has.
+	// It can grow, and be set back to what the volume has (status.backup.storage.size); less is rejected by the API server.
+	// Where the storage class does not let volumes grow, the condition Stalled says so until it is set back, and backups go
+	// on with the size that the volume has.
 	// +kubebuilder:validation:XValidation:rule="isQuantity(string(self)) && quantity(string(self)).compareTo(quantity('256Mi')) >= 0",message="spec.backup.storage.size must be a quantity of 256Mi or more: for example 1Gi"
-	// +kubebuilder:validation:XValidation:rule="!isQuantity(string(self)) || quantity(string(self)).compareTo(quantity(string(oldSelf))) >= 0",message="spec.backup.storage.size can't shrink, since a volume can't: set it to the old size or more"
 	// +default="1Gi"
 	// +optional
 	// +operator-sdk:csv:customresourcedefinitions:type=spec,displayName="Size",xDescriptors={"urn:alm:descriptor:com.tectonic.ui:text"}
 	Size *resource.Quantity `json:"size,omitempty"`
 
 	// storageClassName is the class of the volume. Without it the cluster's default class is used. It can't be set,
-	// changed or removed later. A class that is not there leaves the volume unbound, and the Database is Stalled with
+	// changed or removed later, except to the class that the volume has (status.backup.storage.storageClassName). A class that is not there leaves the volume unbound, and the Database is Stalled with
 	// the scheduler's message.
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253

@@ -51,6 +51,8 @@ const (
 	ReasonMajorVersion = "MajorVersionChanged"
 	// ReasonUnschedulable: no node takes the pod.
 	ReasonUnschedulable = "Unschedulable"
+	// ReasonLoginRefused: the server runs, and refuses the user's login.
+	ReasonLoginRefused = "LoginRefused"
 	// ReasonPodMissing: the StatefulSet makes no pod.
 	ReasonPodMissing = "PodMissing"
 	// ReasonPodNotStopping: the pod of before does not go, so that there can't be another.
@@ -59,4 +61,14 @@ const (
 	ReasonParametersRefused = "ParametersRefused"
 	// ReasonStorageNotGrown: the volume is smaller than the spec says, and its storage class does not let it grow.
 	ReasonStorageNotGrown = "StorageNotGrown"
+	// ReasonStorageNotBound: the volume claim asks for more than the spec says, and has no volume yet.
+	ReasonStorageNotBound = "StorageNotBound"
+	// ReasonStorageClassKept: the volume claim that is there has another storage class than the spec says, and stays in it.
+	ReasonStorageClassKept = "StorageClassKept"
+	// ReasonDataBeingDeleted: the volume claim with the data is being deleted, which happens when the pod stops.
+	ReasonDataBeingDeleted = "DataBeingDeleted"
+	// ReasonDataLost: the volume claim with the data is not there any more, or its volume is not.
+	ReasonDataLost = "DataLost"
+	// ReasonDataReplaced: the volume claim is another than the one with the data.
+	ReasonDataReplaced = "DataReplaced"
 )

@@ -19,6 +19,21 @@ type DatabaseStatus struct {
 	// +operator-sdk:csv:customresourcedefinitions:type=status,displayName="Conditions",xDescriptors={"urn:alm:descriptor:io.kubernetes.conditions"}
 	Conditions []metav1.Condition `json:"conditions,omitempty"`
 
+	// reason is the condition to look at first, in one word: the reason of Stalled where that is True, else of Progressing
+	// where that is True, else of Ready. It is the column Status of kubectl get.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=64
+	// +optional
+	// +operator-sdk:csv:customresourcedefinitions:type=status,displayName="Reason",xDescriptors={"urn:alm:descriptor:com.tectonic.ui:text"}
+	Reason string `json:"reason,omitempty"`
+
+	// message is the message of that condition.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=1024
+	// +optional
+	// +operator-sdk:csv:customresourcedefinitions:type=status,displayName="Message",xDescriptors={"urn:alm:descriptor:com.tectonic.ui:text"}
+	Message string `json:"message,omitempty"`
+
 	// observedGeneration is the newest metadata.generation that the operator has acted on. A smaller number than
 	// metadata.generation means that it has not yet seen the last change.
 	// +kubebuilder:validation:Minimum=1
@@ -79,6 +94,16 @@ type DatabaseStatus struct {
 	// +operator-sdk:csv:customresourcedefinitions:type=status,displayName="Release",xDescriptors={"urn:alm:descriptor:com.tectonic.ui:fieldGroup:release"}
 	Release ReleaseStatus `json:"release,omitzero"`
 
+	// restarts counts how often the server ended by itself and was started again.
+	// +optional
+	// +operator-sdk:csv:customresourcedefinitions:type=status,displayName="Restarts",xDescriptors={"urn:alm:descriptor:com.tectonic.ui:fieldGroup:restarts"}
+	Restarts RestartStatus `json:"restarts,omitzero"`
+
+	// storage is the volume that holds the data.
+	// +optional
+	// +operator-sdk:csv:customresourcedefinitions:type=status,displayName="Storage",xDescriptors={"urn:alm:descriptor:com.tectonic.ui:fieldGroup:storage"}
+	Storage StorageStatus `json:"storage,omitzero"`
+
 	// backup tells of the newest backups.
 	// +optional
 	// +operator-sdk:csv:customresourcedefinitions:type=status,displayName="Backup",xDescriptors={"urn:alm:descriptor:com.tectonic.ui:fieldGroup:backup"}
@@ -89,6 +114,37 @@ type DatabaseStatus struct {
 	// +optional
 	// +operator-sdk:csv:customresourcedefinitions:type=status,displayName="Restored at",xDescriptors={"urn:alm:descriptor:com.tectonic.ui:text"}
 	RestoreTime *metav1.Time `json:"restoreTime,omitempty"`
+}
+
+// RestartStatus describes the restarts of the server that nobody asked for.
+//
+// +kubebuilder:validation:MinProperties=1
+type RestartStatus struct {
+	// count is how often the server's container ended by itself in the pod that there is: kubectl get pods shows the same
+	// number.
+	// +kubebuilder:validation:Minimum=1
+	// +optional
+	// +operator-sdk:csv:customresourcedefinitions:type=status,displayName="Count",xDescriptors={"urn:alm:descriptor:com.tectonic.ui:number"}
+	Count int32 `json:"count,omitempty"`
+
+	// lastTime is when it last ended.
+	// +optional
+	// +operator-sdk:csv:customresourcedefinitions:type=status,displayName="Last time",xDescriptors={"urn:alm:descriptor:com.tectonic.ui:text"}
+	LastTime *metav1.Time `json:"lastTime,omitempty"`
+
+	// lastReason is the kubelet's word for why it ended, for example OOMKilled or Error.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=64
+	// +optional
+	// +operator-sdk:csv:customresourcedefinitions:type=status,displayName="Last reason",xDescriptors={"urn:alm:descriptor:com.tectonic.ui:text"}
+	LastReason string `json:"lastReason,omitempty"`
+
+	// lastMessage is the server's termination message, or what is known instead of it.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=1024
+	// +optional
+	// +operator-sdk:csv:customresourcedefinitions:type=status,displayName="Last message",xDescriptors={"urn:alm:descriptor:com.tectonic.ui:text"}
+	LastMessage string `json:"lastMessage,omitempty"`
 }
 
 // ReleaseStatus tells of a Helm release, as Helm stored it.

@@ -42,7 +42,12 @@ initialise() {
 }
 
 lock_data
-[ -e "$PGDATA" ] || initialise
+if [ ! -e "$PGDATA" ]; then
+  # The operator puts this beside the scripts once the server was ready, and removes it when the user agrees to begin anew.
+  [ ! -e "$config_dir/had-data" ] ||
+    fail "the volume is empty, and this server had data: bring the volume back, or delete its claim and say what to begin with (\"Lost data\" in the user guide)"
+  initialise
+fi
 
 read -r have <"$PGDATA/PG_VERSION" || fail "the volume holds no PostgreSQL data: there is no $PGDATA/PG_VERSION"
 version=$(postgres --version)

@@ -1,0 +1,148 @@
+package database
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	v1 "example.com/cnat-operator/api/database/v1"
+)
+
+// The words of the annotation example.com/lost-data, beside the file names of dumps.
+const (
+	wordEmpty = "empty"
+	wordUse   = "use"
+)
+
+// hadData tells whether the server was ever ready, so that there is data to lose.
+func hadData(db *v1.Database) bool {
+	return db.Status.Storage.ClaimUID != "" || db.Status.Encoding != ""
+}
+
+// lostClaim identifies the claim that held the data. A Database that was last ready under version 0.2.0 does not know the
+// claim's UID, and has its own.
+func lostClaim(db *v1.Database) string {
+	return cmp.Or(db.Status.Storage.ClaimUID, string(db.UID))
+}
+
+// lostDataWord is what the user said the server begins with after this very loss, or empty. A word for an earlier loss
+// says nothing of this one.
+func lostDataWord(db *v1.Database) string {
+	word, claim, found := strings.Cut(db.Annotations[v1.AnnotationLostData], ":")
+	if !found || !hadData(db) || claim != lostClaim(db) {
+		return ""
+	}
+	return word
+}
+
+// lostDataDump is the dump that the user said to begin with, or empty.
+func lostDataDump(db *v1.Database) string {
+	switch word := lostDataWord(db); word {
+	case wordEmpty, wordUse:
+		return ""
+	default:
+		return word
+	}
+}
+
+// dataProblem says what happened to the volume claim of a server that was ready with it, or nil. Until the user says what
+// to begin with, the release stays as it is: a restart of the server would take the data away that it may still serve, and
+// a new claim would be an empty database under the name of one that had data.
+func dataProblem(db *v1.Database, claim *corev1.PersistentVolumeClaim) *problem {
+	if !hadData(db) {
+		return nil
+	}
+	word, name := lostDataWord(db), claimName(db)
+	begin := fmt.Sprintf("To begin with an empty database: %s. To begin with the newest dump of spec.backup: %s",
+		annotateLostData(db, wordEmpty), annotateLostData(db, v1.LatestDump))
+	switch {
+	case claim == nil:
+		if word != "" && word != wordUse {
+			return nil
+		}
+		return newProblem(v1.ReasonDataLost, "volume claim %s was deleted, and the data with it. %s", name, begin)
+	case claim.DeletionTimestamp != nil:
+		if word != "" && word != wordUse {
+			return nil
+		}
+		return newProblem(v1.ReasonDataBeingDeleted, "volume claim %s is being deleted, and the data is lost when the pod stops: "+
+			"back up now, as by kubectl --namespace=%s exec %s -- pg_dump -U postgres %s >dump.sql; until then nothing is done "+
+			"that restarts the server. %s", name, db.Namespace, podName(db), databaseName(db), begin)
+	case claim.Status.Phase == corev1.ClaimLost:
+		return newProblem(v1.ReasonDataLost, "the volume %s of volume claim %s is not there any more: bring the PersistentVolume "+
+			"back, or delete the claim and say what to begin with. %s", claim.Spec.VolumeName, name, begin)
+	case db.Status.Storage.ClaimUID != "" && string(claim.UID) != db.Status.Storage.ClaimUID && word == "":
+		return newProblem(v1.ReasonDataReplaced, "volume claim %s is not the one that the server was last ready with: that was "+
+			"deleted. To go on with the data on this one: %s. %s", name, annotateLostData(db, wordUse), begin)
+	}
+	return nil
+}
+
+// annotateLostData is the command by which the user says what to begin with.
+func annotateLostData(db *v1.Database, word string) string {
+	return fmt.Sprintf("kubectl --namespace=%s annotate --overwrite database %s %s=%s:%s",
+		db.Namespace, db.Name, v1.AnnotationLostData, word, lostClaim(db))
+}
+
+// claimStatus is what the status says of a volume claim. The UID is that of the claim that was last seen in use.
+func claimStatus(claim *corev1.PersistentVolumeClaim, used string) v1.StorageStatus {
+	status := v1.StorageStatus{ClaimUID: used}
+	if claim == nil {
+		return status
+	}
+	status.Phase = string(claim.Status.Phase)
+	if claim.Spec.StorageClassName != nil {
+		status.StorageClassName = *claim.Spec.StorageClassName
+	}
+	if has, known := claim.Status.Capacity[corev1.ResourceStorage]; known {
+		status.Size = &has
+	}
+	return status
+}
+
+// isUsed tells whether a server that is ready now has its data on the claim that was seen. A claim that replaces another
+// is bound by the time that the server runs on it: before that, what is ready is the server on the claim before.
+func isUsed(db *v1.Database, seen *observation) bool {
+	claim := seen.storage.claim
+	if claim == nil || claim.DeletionTimestamp != nil || seen.data != nil {
+		return false
+	}
+	return db.Status.Storage.ClaimUID == "" || db.Status.Storage.ClaimUID == string(claim.UID) || claim.Status.Phase == corev1.ClaimBound
+}
+
+// hadDataKey in the ConfigMap of the scripts has start.sh refuse to initialize an empty volume: that of a server which was
+// ready before has lost its data, as on a disk that was replaced, and the claim does not show it.
+const hadDataKey = "had-data"
+
+// markHadData sets or removes the key. It is no part of the release: a change of that would restart the server.
+func (r *Reconciler) markHadData(ctx context.Context, db *v1.Database, had bool) error {
+	config := &corev1.ConfigMap{}
+	err := r.Client.Get(ctx, client.ObjectKey{Namespace: db.Namespace, Name: configName(db)}, config)
+	if apierrors.IsNotFound(err) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("get ConfigMap %s: %w", configName(db), err)
+	}
+	if _, marked := config.Data[hadDataKey]; marked == had {
+		return nil
+	}
+	before := config.DeepCopy()
+	if config.Data == nil {
+		config.Data = map[string]string{}
+	}
+	if had {
+		config.Data[hadDataKey] = string(db.UID)
+	} else {
+		delete(config.Data, hadDataKey)
+	}
+	if err := r.Client.Patch(ctx, config, client.MergeFrom(before)); client.IgnoreNotFound(err) != nil {
+		return fmt.Errorf("patch ConfigMap %s: %w", config.Name, err)
+	}
+	return nil
+}

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -35,13 +36,14 @@ const (
 	before, now            = packageName + ".v" + beforeVersion, packageName + ".v" + version
 
 	postgresImage = "docker.io/library/postgres:18"
-	registry      = "10.99.0.2:5000"
 )
 
 var (
 	root      = filepath.Join("..", "..")
 	k8s       client.Client
 	clientset *kubernetes.Clientset
+
+	registry string // the local cluster's
 )
 
 func TestOLM(t *testing.T) {
@@ -67,6 +69,10 @@ var _ = BeforeSuite(func(ctx SpecContext) {
 	Expect(err).NotTo(HaveOccurred())
 	clientset, err = kubernetes.NewForConfig(config)
 	Expect(err).NotTo(HaveOccurred())
+
+	output, err := run(ctx, filepath.Join("bin", "cluster"), "registry")
+	Expect(err).NotTo(HaveOccurred(), output)
+	registry = strings.TrimSpace(output)
 
 	removeAll(ctx)
 	serveCatalog(ctx, catalogName, registry+"/cnat-operator-catalog:latest")

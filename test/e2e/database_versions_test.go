@@ -70,14 +70,16 @@ var _ = Describe("A Database of PostgreSQL", func() {
 			INSERT INTO notes (text) SELECT 'é漢 ' || n FROM generate_series(1, 5000) n;
 			CREATE VIEW newest AS SELECT max(id) FROM notes`)
 		requestBackup(ctx, db, "now")
-		want := query(ctx, db, "sum", checksums)
+		// Versions write the text of a view differently: what it answers counts.
+		const sums = "SELECT md5(string_agg(n::text, ',' ORDER BY id)), count(*), (SELECT * FROM newest) FROM notes n"
+		want := query(ctx, db, "sum", sums)
 		for _, major := range []string{"17", defaultMajor()} {
 			name := "copy" + major
 			copied := fmt.Sprintf("user: shop, image: %q, restoreFrom: {database: source}", imageOf(major))
 			Expect(create(ctx, namespace, databaseManifest(name, copied))).To(Succeed())
 			restored := awaitDatabase(ctx, namespace, name, databasev1.ConditionReady, "")
 			Expect(restored.Status.ServerVersion).To(HavePrefix(major + "."))
-			Expect(query(ctx, restored, "sum-"+name, checksums)).To(Equal(want))
+			Expect(query(ctx, restored, "sum-"+name, sums)).To(Equal(want))
 		}
 	})
 })

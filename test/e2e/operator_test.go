@@ -1,7 +1,11 @@
 package e2e
 
 import (
+	"bufio"
+	"crypto/tls"
+	"crypto/x509"
 	"os/exec"
+	"regexp"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -11,6 +15,30 @@ import (
 
 // After all that the tests made it do, the operator is well.
 var _ = AfterSuite(func(ctx SpecContext) { expectOperatorWell(ctx) })
+
+// Prometheus verifies the operator's certificate by what config/prometheus names, before it sends its token.
+var _ = Describe("Metrics", func() {
+	It("are served with a certificate that verifies", func(ctx SpecContext) {
+		secret := &corev1.Secret{}
+		Expect(k8s.Get(ctx, client.ObjectKey{Namespace: operatorNamespace, Name: "cnat-operator-metrics-certificate"}, secret)).To(Succeed())
+		roots := x509.NewCertPool()
+		Expect(roots.AppendCertsFromPEM(secret.Data["ca.crt"])).To(BeTrue())
+		for _, pod := range operatorPods(ctx) {
+			forward := exec.CommandContext(ctx, "kubectl", "--namespace="+operatorNamespace, "port-forward", "pod/"+pod.Name, ":8443")
+			output, err := forward.StdoutPipe()
+			Expect(err).NotTo(HaveOccurred())
+			Expect(forward.Start()).To(Succeed())
+			DeferCleanup(func() { _ = forward.Process.Kill(); _ = forward.Wait() })
+			line, err := bufio.NewReader(output).ReadString('\n')
+			Expect(err).NotTo(HaveOccurred())
+			address := regexp.MustCompile(`127\.0\.0\.1:[0-9]+`).FindString(line)
+			Expect(address).NotTo(BeEmpty(), line)
+			connection, err := tls.Dial("tcp", address, &tls.Config{RootCAs: roots, ServerName: "cnat-operator-controller-manager-metrics"})
+			Expect(err).NotTo(HaveOccurred(), pod.Name)
+			Expect(connection.Close()).To(Succeed())
+		}
+	})
+})
 
 // operatorPods are those of all replicas.
 func operatorPods(ctx SpecContext) []corev1.Pod {

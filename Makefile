@@ -225,7 +225,7 @@ cluster-down: bin/cluster ## Stop the local cluster and remove all that it left.
 	bin/cluster down
 
 .PHONY: cluster-status
-cluster-status: bin/cluster ## Tell how the local cluster is.
+cluster-status: bin/cluster ## Report how the local cluster is.
 	bin/cluster status
 
 .PHONY: cluster-load
@@ -313,7 +313,7 @@ e2e-chaos-database: deploy ## Prove that Databases recover when the operator is 
 	go run ./test/chaos -databases
 
 .PHONY: bench-handover
-bench-handover: deploy ## Measure how late an At is that is due when the lead changes hands.
+bench-handover: deploy ## Measure how late an At is that is due during a failover.
 	go run ./test/chaos -handover
 
 .PHONY: bench-at

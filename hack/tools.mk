@@ -20,7 +20,7 @@ bin/golangci-lint: tools/golangci-lint/go.mod tools/golangci-lint/main.go
 	@hack/tool tools/golangci-lint . $@ $(SMALL)
 
 CONTAINERS_TAGS := containers_image_openpgp,exclude_graphdriver_btrfs
-# The bundle says which version made it.
+# The bundle says which version generated it.
 OPERATOR_SDK_VERSION := $(shell sed -n 's|.*operator-framework/operator-sdk v|v|p' tools/operator-sdk/go.mod | cut -d' ' -f1)
 bin/operator-sdk: tools/operator-sdk/go.mod
 	@hack/tool tools/operator-sdk github.com/operator-framework/operator-sdk/cmd/operator-sdk $@ -tags $(CONTAINERS_TAGS) \

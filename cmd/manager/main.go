@@ -103,7 +103,7 @@ func setup(mgr ctrl.Manager, opts options) error {
 	}
 
 	if err := olm.Setup(mgr); err != nil {
-		return fmt.Errorf("setting up what OLM is told: %w", err)
+		return fmt.Errorf("setting up what OLM reads: %w", err)
 	}
 
 	clients, err := kubernetes.NewForConfigAndClient(mgr.GetConfig(), mgr.GetHTTPClient())

@@ -50,7 +50,7 @@ func (o *options) bind(flags *flag.FlagSet) {
 	flags.BoolVar(&o.metricsSecure, "metrics-secure", true,
 		"Serve metrics by HTTPS, to those only whom the API server authorizes.")
 	flags.StringVar(&o.probeAddress, "health-probe-bind-address", ":8081", "Where to serve /healthz and /readyz.")
-	flags.BoolVar(&o.leaderElect, "leader-elect", false, "Let one of several replicas lead; the others stand by.")
+	flags.BoolVar(&o.leaderElect, "leader-elect", false, "Elect a leader among several replicas; the others stand by.")
 
 	// OLM lists a bundle's images from the variables RELATED_IMAGE_*.
 	flags.StringVar(&o.commandImage, "command-image",
@@ -95,7 +95,7 @@ func (o *options) manager() ctrl.Options {
 		LeaseDuration: ptr.To(15 * time.Second),
 		RenewDeadline: ptr.To(10 * time.Second),
 		RetryPeriod:   ptr.To(500 * time.Millisecond),
-		// Less than the pod's, so that the lead is given up before the kubelet kills.
+		// Less than the pod's, so that the lease is released before the kubelet kills.
 		GracefulShutdownTimeout: ptr.To(8 * time.Second),
 	}
 }

@@ -57,7 +57,7 @@ func TestFlagsAreInTheGuide(t *testing.T) {
 	(&options{}).bind(flags)
 	flags.VisitAll(func(f *flag.Flag) {
 		if !strings.Contains(string(guide), "`--"+f.Name+"`") {
-			t.Errorf("docs/admin-guide.md does not tell of --%s", f.Name)
+			t.Errorf("docs/admin-guide.md does not mention --%s", f.Name)
 		}
 	})
 }

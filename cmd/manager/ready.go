@@ -16,10 +16,10 @@ import (
 // probe's own timeout is longer.
 const readyTimeout = 2 * time.Second
 
-// errNotSynced means that the cache does not yet hold what is in the cluster.
+// errNotSynced means that the cache does not yet have what is in the cluster.
 var errNotSynced = errors.New("the cache is not synced")
 
-// cacheSynced is well once the cache holds what is in the cluster.
+// cacheSynced is well once the cache has what is in the cluster.
 func cacheSynced(objects cache.Informers) healthz.Checker {
 	return func(request *http.Request) error {
 		ctx, cancel := context.WithTimeout(request.Context(), readyTimeout)

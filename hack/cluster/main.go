@@ -42,7 +42,7 @@ const usage = `usage: cluster COMMAND
   deps                 install the Debian packages that the cluster is built with and runs on
   up                   bring the cluster up; does nothing where it is up
   down                 remove the cluster, with all that it left on the machine
-  status               tell how it is; exit status 1 where something is wrong
+  status               report how it is; exit status 1 where something is wrong
   verify               run a pod and try what users of a cluster count on
   load IMAGE           copy an image into the local registry
   load ARCHIVE [NAME]  the same for an OCI or docker archive

@@ -2,7 +2,7 @@
 // in place:
 //
 //   - It drops the descriptions of Kubernetes' own types below the given paths:
-//     `kubectl explain pod.spec` tells them as well, and with them the At's CRD
+//     `kubectl explain pod.spec` shows them as well, and with them the At's CRD
 //     is over the 256 KiB that `kubectl apply` can store in its annotation.
 //   - It drops the format of the given paths. controller-gen gives each
 //     metav1.Time the format date-time, whose check runs before any CEL rule,

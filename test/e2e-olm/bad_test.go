@@ -16,7 +16,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-// What a user sees of each mistake is in docs/runbooks.md, with the mend.
+// What a user sees of each mistake is in docs/runbooks.md, with the fix.
 
 // beWithoutGroup: a Subscription in a namespace that has no OperatorGroup, and one in a namespace that has two.
 func beWithoutGroup(ctx SpecContext) {
@@ -41,7 +41,7 @@ func beWithoutGroup(ctx SpecContext) {
 		plans := &v1alpha1.InstallPlanList{}
 		Expect(k8s.List(ctx, plans, client.InNamespace(namespace))).To(Succeed())
 		Expect(plans.Items).To(BeEmpty())
-		tell("%s: no install plan; the log of catalog-operator: %s", namespace, message)
+		report("%s: no install plan; the log of catalog-operator: %s", namespace, message)
 	}
 	Eventually(ctx, func(g Gomega) {
 		group := &operatorsv1.OperatorGroup{}
@@ -49,7 +49,7 @@ func beWithoutGroup(ctx SpecContext) {
 		multiple := meta.FindStatusCondition(group.Status.Conditions, operatorsv1.MutlipleOperatorGroupCondition)
 		g.Expect(multiple).NotTo(BeNil())
 		g.Expect(multiple.Status).To(Equal(metav1.ConditionTrue))
-		tell("OperatorGroup: %s: %s", multiple.Reason, multiple.Message)
+		report("OperatorGroup: %s: %s", multiple.Reason, multiple.Message)
 	}).Should(Succeed())
 	for namespace := range groups {
 		Expect(k8s.Delete(ctx, &v1alpha1.Subscription{ObjectMeta: objectMeta(namespace, packageName)})).To(Succeed())
@@ -87,8 +87,8 @@ func missImage(ctx SpecContext) {
 		g.Expect(waiting).NotTo(BeNil())
 		g.Expect(waiting.Reason).To(BeElementOf("ErrImagePull", "ImagePullBackOff"))
 		g.Expect(waiting.Message).To(ContainSubstring("not found"))
-		tell("%s: %s, %s", csv.Status.Phase, csv.Status.Reason, csv.Status.Message)
-		tell("pod: %s: %s", waiting.Reason, waiting.Message)
+		report("%s: %s, %s", csv.Status.Phase, csv.Status.Reason, csv.Status.Message)
+		report("pod: %s: %s", waiting.Reason, waiting.Message)
 	}).Should(Succeed())
 	uninstall(ctx, namespace)
 	removeCatalog(ctx, "e2e-no-image")
@@ -98,12 +98,12 @@ func missImage(ctx SpecContext) {
 func beWrongCatalogs(ctx SpecContext) {
 	text := readCatalog()
 	twice := text + text[strings.LastIndex(text, "---\nimage:"):]
-	tell("a version that exists: %s", refused(ctx, "e2e-twice", twice, "duplicate"))
+	report("a version that exists: %s", refused(ctx, "e2e-twice", twice, "duplicate"))
 
 	// The first version replaces the newest: a circle.
 	headless := strings.ReplaceAll(text, "- name: cnat-operator.v0.1.0\n", "- name: cnat-operator.v0.1.0\n  replaces: "+now+"\n")
 	Expect(headless).NotTo(Equal(text))
-	tell("a channel without a head: %s", refused(ctx, "e2e-no-head", headless, "no channel head found in graph"))
+	report("a channel without a head: %s", refused(ctx, "e2e-no-head", headless, "no channel head found in graph"))
 
 	pushCatalog(ctx, "e2e-no-head", headless)
 	serveCatalog(ctx, "e2e-no-head", registry+"/e2e-no-head:latest")
@@ -115,10 +115,10 @@ func beWrongCatalogs(ctx SpecContext) {
 		ended := pods.Items[0].Status.ContainerStatuses[0].LastTerminationState.Terminated
 		g.Expect(ended).NotTo(BeNil())
 		g.Expect(ended.Message).To(ContainSubstring("no channel head found in graph"))
-		tell("catalog pod: %s", lastLine(ended.Message))
+		report("catalog pod: %s", lastLine(ended.Message))
 	}).Should(Succeed())
 
-	// OLM asks all catalogs of its own namespace: one that does not answer holds up everybody's Subscriptions.
+	// OLM asks all catalogs of its own namespace: one that does not answer blocks everybody's Subscriptions.
 	const namespace = "e2e-olm-wrong-catalog"
 	makeNamespace(ctx, namespace)
 	watchOver(ctx, namespace, "own", namespace)
@@ -128,7 +128,7 @@ func beWrongCatalogs(ctx SpecContext) {
 		g.Expect(k8s.Get(ctx, client.ObjectKey{Namespace: namespace, Name: packageName}, subscription)).To(Succeed())
 		failed := subscription.Status.GetCondition(v1alpha1.SubscriptionResolutionFailed)
 		g.Expect(failed.Message).To(ContainSubstring("error using catalogsource olm/e2e-no-head"))
-		tell("Subscription: %s: %s", failed.Type, failed.Message)
+		report("Subscription: %s: %s", failed.Type, failed.Message)
 	}).Should(Succeed())
 	removeCatalog(ctx, "e2e-no-head")
 	Eventually(ctx, func(g Gomega) {

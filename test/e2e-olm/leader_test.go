@@ -21,7 +21,7 @@ import (
 
 const (
 	leaseName = "cnat-operator.cnat.programming-kubernetes.info"
-	// leaseDuration is controller-runtime's default: a leader that is killed holds the lead for as long.
+	// leaseDuration is controller-runtime's default: the lease of a leader that is killed lasts as long.
 	leaseDuration = 15 * time.Second
 )
 
@@ -31,13 +31,13 @@ func readLease(ctx SpecContext, g Gomega) *coordinationv1.Lease {
 	return lease
 }
 
-// holder is the pod that leads, or "".
+// holder is the pod of the leader, or "".
 func holder(lease *coordinationv1.Lease) string {
 	name, _, _ := strings.Cut(ptr.Deref(lease.Spec.HolderIdentity, ""), "_")
 	return name
 }
 
-// awaitReplicas waits for two replicas of which one leads, and gives that one.
+// awaitReplicas waits for two replicas, one of them the leader, and returns that one.
 func awaitReplicas(ctx SpecContext) *corev1.Pod {
 	GinkgoHelper()
 	leader := &corev1.Pod{}
@@ -56,7 +56,7 @@ func awaitReplicas(ctx SpecContext) *corev1.Pod {
 	return leader
 }
 
-// awaitAnother waits until the lead is held anew, not by the process that held it before.
+// awaitAnother waits until the lease has another holder than before.
 func awaitAnother(ctx SpecContext, before string, since time.Time) time.Duration {
 	GinkgoHelper()
 	Eventually(ctx, func(g Gomega) {
@@ -66,7 +66,7 @@ func awaitAnother(ctx SpecContext, before string, since time.Time) time.Duration
 	return time.Since(since)
 }
 
-func handOver(ctx SpecContext) {
+func failOver(ctx SpecContext) {
 	for _, way := range []struct {
 		name   string
 		signal syscall.Signal
@@ -80,8 +80,8 @@ func handOver(ctx SpecContext) {
 		start := time.Now()
 		Expect(syscall.Kill(managerOf(leader), way.signal)).To(Succeed())
 		took := awaitAnother(ctx, identity, start)
-		tell("handover_%s_seconds=%.3f", way.name, took.Seconds())
-		Expect(took).To(BeNumerically("<", way.limit), "%s: a leader that is asked to end gives the lead up", way.name)
+		report("failover_%s_seconds=%.3f", way.name, took.Seconds())
+		Expect(took).To(BeNumerically("<", way.limit), "%s: a leader that is asked to end releases the lease", way.name)
 	}
 
 	leader := awaitReplicas(ctx)
@@ -98,14 +98,14 @@ func handOver(ctx SpecContext) {
 	defer resume()
 	start := time.Now()
 	Eventually(ctx, func() error { return syscall.Kill(pid, 0) }).Should(MatchError(syscall.ESRCH), "the leader steps down: its process ends")
-	tell("steps_down_seconds=%.3f without the API server", time.Since(start).Seconds())
+	report("steps_down_seconds=%.3f without the API server", time.Since(start).Seconds())
 	Eventually(ctx, func() time.Duration { return time.Since(start) }).Should(BeNumerically(">", leaseDuration))
 	resume()
 	start = time.Now()
-	tell("takes_over_seconds=%.3f after the API server is back", awaitAnother(ctx, identity, start).Seconds())
+	report("takes_over_seconds=%.3f after the API server is back", awaitAnother(ctx, identity, start).Seconds())
 
 	at := &cnatv1alpha1.At{}
-	at.Namespace, at.Name, at.Spec.Command = workNamespace, "after-the-hand-over", "true"
+	at.Namespace, at.Name, at.Spec.Command = workNamespace, "after-the-failover", "true"
 	at.Spec.Schedule = ptr.To(metav1.Now())
 	Eventually(ctx, func() error { return k8s.Create(ctx, at) }).Should(Succeed())
 	awaitPhase(ctx, workNamespace, at.Name, cnatv1alpha1.AtSucceeded)

@@ -36,7 +36,7 @@ var _ = Describe("From the catalog to the removal", Ordered, func() {
 		watchOver(ctx, operatorNamespace, "all-namespaces")
 		subscribe(ctx, operatorNamespace, catalogName, v1alpha1.ApprovalManual, before)
 		plan := awaitPlan(ctx, operatorNamespace, before)
-		tell("install plan %s waits for approval: %s", plan.Name, plan.Status.Phase)
+		report("install plan %s waits for approval: %s", plan.Name, plan.Status.Phase)
 		Expect(k8s.Get(ctx, client.ObjectKey{Namespace: operatorNamespace, Name: before}, &v1alpha1.ClusterServiceVersion{})).
 			To(Satisfy(apierrors.IsNotFound), "nothing is installed before that")
 		approve(ctx, plan)
@@ -54,7 +54,7 @@ var _ = Describe("From the catalog to the removal", Ordered, func() {
 
 	It("upgrades to "+version+" by the channel, with Ats and Databases in every state, and loses nothing", upgrade)
 
-	It("tells OLM not to upgrade while a release is being installed", func(ctx SpecContext) {
+	It("has OLM wait with an upgrade while a release is being installed", func(ctx SpecContext) {
 		says := func(g Gomega, status metav1.ConditionStatus) *metav1.Condition {
 			condition := &operatorsv2.OperatorCondition{}
 			g.Expect(k8s.Get(ctx, client.ObjectKey{Namespace: operatorNamespace, Name: now}, condition)).To(Succeed())
@@ -70,18 +70,18 @@ var _ = Describe("From the catalog to the removal", Ordered, func() {
 		Eventually(ctx, func(g Gomega) {
 			busy := says(g, metav1.ConditionFalse)
 			g.Expect(busy.Message).To(ContainSubstring(workNamespace + "/another"))
-			tell("Upgradeable=False %s: %s", busy.Reason, busy.Message)
+			report("Upgradeable=False %s: %s", busy.Reason, busy.Message)
 		}).WithPolling(50 * time.Millisecond).Should(Succeed())
 		awaitReady(ctx, workNamespace, "another")
 		Eventually(ctx, func(g Gomega) {
 			idle := says(g, metav1.ConditionTrue)
-			tell("Upgradeable=True %s: %s", idle.Reason, idle.Message)
+			report("Upgradeable=True %s: %s", idle.Reason, idle.Message)
 		}).Should(Succeed())
 		Expect(k8s.Delete(ctx, db)).To(Succeed())
 		Eventually(ctx, func() error { return k8s.Get(ctx, client.ObjectKeyFromObject(db), db) }).Should(Satisfy(apierrors.IsNotFound))
 	})
 
-	It("fails over: gracefully, after a kill, and after the API server was away", handOver)
+	It("fails over: gracefully, after a kill, and after the API server was away", failOver)
 
 	It("leaves custom resources and data when it is uninstalled, and takes them up again when it is back", func(ctx SpecContext) {
 		db := awaitReady(ctx, workNamespace, "wordpress")
@@ -95,7 +95,7 @@ var _ = Describe("From the catalog to the removal", Ordered, func() {
 		subscribe(ctx, operatorNamespace, catalogName, v1alpha1.ApprovalAutomatic, "")
 		awaitInstalled(ctx, operatorNamespace, now)
 		awaitPhase(ctx, workNamespace, "due-without-operator", cnatv1alpha1.AtSucceeded)
-		By("seeing that the Database is looked after again")
+		By("seeing that the Database is reconciled again")
 		service := &corev1.Service{ObjectMeta: objectMeta(workNamespace, "wordpress-database")}
 		Expect(k8s.Delete(ctx, service)).To(Succeed())
 		Eventually(ctx, func() error { return k8s.Get(ctx, client.ObjectKeyFromObject(service), service) }).Should(Succeed())

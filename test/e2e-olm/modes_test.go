@@ -58,7 +58,7 @@ func watchTheirTargets(ctx SpecContext) {
 			Expect(k8s.Create(ctx, dueNow(target))).To(Succeed())
 			awaitPhase(ctx, target, "mode", cnatv1alpha1.AtSucceeded)
 		}
-		tell("%s: the Ats in %v ran", mode.name, mode.targets)
+		report("%s: the Ats in %v ran", mode.name, mode.targets)
 	}
 	unseen := dueNow(elsewhere)
 	Expect(k8s.Get(ctx, client.ObjectKeyFromObject(unseen), unseen)).To(Succeed())

@@ -28,7 +28,7 @@ const (
 	ownLabel = "example.com/e2e-olm"
 )
 
-// serveCatalog makes a catalog for all namespaces.
+// serveCatalog creates a catalog for all namespaces.
 func serveCatalog(ctx SpecContext, name, image string) {
 	GinkgoHelper()
 	Expect(k8s.Create(ctx, &v1alpha1.CatalogSource{
@@ -57,7 +57,7 @@ func makeNamespace(ctx SpecContext, name string) {
 	Expect(k8s.Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{ownLabel: ""}}})).To(Succeed())
 }
 
-// watchOver makes an OperatorGroup; without targets it is for all namespaces.
+// watchOver creates an OperatorGroup; without targets it is for all namespaces.
 func watchOver(ctx SpecContext, namespace, name string, targets ...string) {
 	GinkgoHelper()
 	Expect(k8s.Create(ctx, &operatorsv1.OperatorGroup{
@@ -94,7 +94,7 @@ func awaitPlan(ctx SpecContext, namespace, version string) *v1alpha1.InstallPlan
 	return &found
 }
 
-// approve is what a person does with a plan that waits for it.
+// approve is what a user does with a plan that waits for it.
 func approve(ctx SpecContext, plan *v1alpha1.InstallPlan) {
 	GinkgoHelper()
 	Expect(plan.Spec.Approval).To(Equal(v1alpha1.ApprovalManual))
@@ -148,7 +148,7 @@ func removeAll(ctx SpecContext) {
 	for _, namespace := range namespaces.Items {
 		uninstall(ctx, namespace.Name)
 	}
-	// With the CRDs go custom resources that no operator takes down any more, and their finalizers hold neither.
+	// With the CRDs go custom resources that no operator takes down any more, whose finalizers are removed before.
 	removeCRDs(ctx)
 	for _, namespace := range namespaces.Items {
 		Expect(client.IgnoreNotFound(k8s.Delete(ctx, &namespace))).To(Succeed())

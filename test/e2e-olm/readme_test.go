@@ -37,7 +37,7 @@ func typeIn(ctx SpecContext, line string) string {
 func followREADME(ctx SpecContext) {
 	const namespace = "cnat-operator-olm"
 	for _, line := range readme("OLM, by a Subscription") {
-		tell("%s: %s", line, typeIn(ctx, line))
+		report("%s: %s", line, typeIn(ctx, line))
 	}
 	awaitInstalled(ctx, namespace, now)
 	makeNamespace(ctx, "e2e-olm-readme")

@@ -26,7 +26,7 @@ func typeCommands(ctx SpecContext) {
 	local := strings.NewReplacer("example.com/", registry+"/", "-n default", "-n "+namespace)
 	sdk := func(line, flags string) {
 		GinkgoHelper()
-		tell("%s: %s", line, typeIn(ctx, local.Replace(line)+" --timeout=5m"+flags))
+		report("%s: %s", line, typeIn(ctx, local.Replace(line)+" --timeout=5m"+flags))
 	}
 	sdk(commands[0], " --index-image="+registry+"/operator-framework/opm:latest --decompression-image="+registry+"/ubi9/ubi:9.7")
 	awaitInstalled(ctx, namespace, before)

@@ -75,7 +75,7 @@ func reachStates(ctx SpecContext) {
 	breakOffUpgrade(ctx, "pending-database")
 	chart := typeIn(ctx, "rm -rf dist/chart-before && mkdir -p dist/chart-before && git archive $(cat released/"+beforeVersion+
 		"/commit) helm-charts | tar -x -C dist/chart-before && echo dist/chart-before/helm-charts/database")
-	tell("%s", typeIn(ctx, "helm upgrade by-hand-database "+chart+" --namespace "+statesNamespace+
+	report("%s", typeIn(ctx, "helm upgrade by-hand-database "+chart+" --namespace "+statesNamespace+
 		" --reuse-values --set-string parameters.work_mem=5MB --description 'by hand' | grep ^REVISION"))
 }
 
@@ -120,7 +120,7 @@ func takeUpStates(ctx SpecContext) (rowsLost int, runs map[string]int) {
 		kept, err := strconv.Atoi(inServer(ctx, db, "SELECT count(DISTINCT n) FROM kept"))
 		Expect(err).NotTo(HaveOccurred())
 		rowsLost += stateRows - kept
-		tell("%s: revision %d of chart %s", name, db.Status.Release.Revision, db.Status.Release.ChartVersion)
+		report("%s: revision %d of chart %s", name, db.Status.Release.Revision, db.Status.Release.ChartVersion)
 	}
 	awaitUpgraded(ctx, failedNamespace, "failed")
 	service := &corev1.Service{}
@@ -141,7 +141,7 @@ func takeUpStates(ctx SpecContext) (rowsLost int, runs map[string]int) {
 		runs[name] = count
 	}
 
-	By("deleting all of it, which nothing holds up")
+	By("deleting all of it, which nothing blocks")
 	for _, namespace := range []string{statesNamespace, failedNamespace} {
 		removeWorkIn(ctx, namespace)
 		Eventually(ctx, func(g Gomega) {

@@ -79,7 +79,7 @@ var _ = BeforeSuite(func(ctx SpecContext) {
 	awaitCatalog(ctx, catalogName)
 })
 
-// Nothing of a test is left in the cluster, unless it failed: then it is there to be looked at.
+// Nothing of a test is left in the cluster, unless it failed: then it is kept for the analysis.
 var _ = AfterSuite(func(ctx SpecContext) {
 	if !failed {
 		removeAll(ctx)
@@ -90,19 +90,19 @@ var _ = AfterSuite(func(ctx SpecContext) {
 var failed bool
 
 // A line for each step, with its time.
-var _ = ReportAfterEach(func(report SpecReport) {
-	failed = failed || report.Failed()
-	result := map[bool]string{true: "FAIL", false: "pass"}[report.Failed()]
-	fmt.Printf("%s  %6.1f s  %s\n", result, report.RunTime.Seconds(), report.LeafNodeText)
-	if report.Failed() {
+var _ = ReportAfterEach(func(spec SpecReport) {
+	failed = failed || spec.Failed()
+	result := map[bool]string{true: "FAIL", false: "pass"}[spec.Failed()]
+	fmt.Printf("%s  %6.1f s  %s\n", result, spec.RunTime.Seconds(), spec.LeafNodeText)
+	if spec.Failed() {
 		describeAll()
 	}
 })
 
-// tell prints a line of figures, or what a user sees.
-func tell(format string, args ...any) { fmt.Printf("    "+format+"\n", args...) }
+// report prints a line of figures, or what a user sees.
+func report(format string, args ...any) { fmt.Printf("    "+format+"\n", args...) }
 
-// describeAll prints what a person would look at after a failure.
+// describeAll prints what helps to analyse a failure.
 func describeAll() {
 	for _, args := range [][]string{
 		{"get", "catalogsources,subscriptions,installplans,clusterserviceversions,operatorgroups,operatorconditions", "--all-namespaces", "-o", "wide"},
@@ -119,7 +119,7 @@ func describeAll() {
 func run(ctx SpecContext, name string, args ...string) (string, error) {
 	command := exec.CommandContext(ctx, name, args...)
 	command.Dir = root
-	// operator-sdk and opm look into the images of the local registry.
+	// operator-sdk and opm read the images of the local registry.
 	command.Env = append(os.Environ(), "SSL_CERT_FILE="+filepath.Join(absolute(root), ".cluster", "ca.crt"), "NO_PROXY=*", "no_proxy=*")
 	output, err := command.CombinedOutput()
 	return string(output), err

@@ -57,8 +57,8 @@ func upgrade(ctx SpecContext) {
 	stateLost, stateTwice := count(stateRuns, []string{"ended", "under-way", "not-started"})
 	lost, twice = lost+stateLost, twice+stateTwice
 	rowsLost := rowsKept - kept + stateRowsLost
-	tell("ats=%d databases=%d latest_seconds=%.3f", len(due)+7, len(filled)+2, latest.Seconds())
-	tell("lost=%d twice=%d rows_lost=%d", lost, twice, rowsLost)
+	report("ats=%d databases=%d latest_seconds=%.3f", len(due)+7, len(filled)+2, latest.Seconds())
+	report("lost=%d twice=%d rows_lost=%d", lost, twice, rowsLost)
 	Expect([]int{lost, twice, rowsLost}).To(Equal([]int{0, 0, 0}))
 	Expect(latest).To(BeNumerically("<", handoverLimit))
 }
@@ -78,7 +78,7 @@ func bringUpgrade(ctx SpecContext, db *databasev1.Database, plan *v1alpha1.Insta
 		g.Expect(phaseOf(ctx, operatorNamespace, now)).To(Equal(v1alpha1.CSVPhaseSucceeded))
 		g.Expect(phaseOf(ctx, operatorNamespace, before)).To(BeEmpty(), "the version before, with its pods, is to be deleted")
 	}).WithPolling(2 * time.Second).Should(Succeed())
-	tell("%s is installed %.1f s after the approval", version, time.Since(approved).Seconds())
+	report("%s is installed %.1f s after the approval", version, time.Since(approved).Seconds())
 	return names
 }
 

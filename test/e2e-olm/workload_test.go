@@ -69,7 +69,7 @@ func psql(db *databasev1.Database, script string) corev1.Container {
 	}
 }
 
-// startClient makes a pod that the queries are sent from: it needs no operator.
+// startClient creates a pod that the queries are sent from: it needs no operator.
 func startClient(ctx SpecContext, db *databasev1.Database) {
 	GinkgoHelper()
 	pod := &corev1.Pod{

@@ -38,5 +38,5 @@ func run(ctx context.Context, args []string) error {
 			return push(ctx, args[1:])
 		}
 	}
-	return fmt.Errorf("usage: image build --output FILE --name REF [flags] | image push FILE REF [flags]; -h after either tells more")
+	return fmt.Errorf("usage: image build --output FILE --name REF [flags] | image push FILE REF [flags]; -h after either shows more")
 }

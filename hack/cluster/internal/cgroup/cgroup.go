@@ -1,5 +1,5 @@
 // Package cgroup finds the machine's cgroup hierarchies, of version 1, 2 or both,
-// and removes what the cluster made in them.
+// and removes what the cluster created in them.
 package cgroup
 
 import (

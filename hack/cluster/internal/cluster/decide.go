@@ -25,7 +25,7 @@ type found struct {
 
 // decide compares what is there with what is wanted, and says why.
 //
-// A cluster whose node died is made anew, not revived: its database was not
+// A cluster whose node died is created anew, not revived: its database was not
 // written with care (see etcd's flags), and a test cluster that comes back with
 // half of yesterday's objects costs more time than it saves. The death of one
 // process is another matter: the node's supervisor starts it again.

@@ -57,7 +57,7 @@ func remove(r *record, out *progress.Printer) error {
 		}
 	}
 	if len(nodes) > 0 {
-		out.Step("the node's processes, mounts and links are gone")
+		out.Step("the node's processes, mounts and links are removed")
 	}
 	if err := machine.Disconnect(); err != nil {
 		return fmt.Errorf("disconnect the node: %w", err)
@@ -76,11 +76,11 @@ func remove(r *record, out *progress.Printer) error {
 	if err := os.RemoveAll(spec.StateDir); err != nil {
 		return fmt.Errorf("remove the cluster's state: %w", err)
 	}
-	out.Step("its cgroups and its state folder are gone")
+	out.Step("its cgroups and its state folder are removed")
 	return nil
 }
 
-// remains tells whether there is anything of a cluster on the machine.
+// remains is whether there is anything of a cluster on the machine.
 func remains() (bool, error) {
 	if _, err := os.Stat(spec.StateDir); !errors.Is(err, fs.ErrNotExist) {
 		return true, err
@@ -104,7 +104,7 @@ func remains() (bool, error) {
 }
 
 // disown removes what adopt has put into the checkout: a kubeconfig of a cluster
-// that is gone only misleads.
+// that is deleted only misleads.
 func (c Checkout) disown() error {
 	if err := os.RemoveAll(c.path(".cluster")); err != nil {
 		return fmt.Errorf("remove the cluster's files from the checkout: %w", err)

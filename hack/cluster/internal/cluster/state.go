@@ -1,4 +1,4 @@
-// Package cluster brings the cluster up and down and tells how it is.
+// Package cluster brings the cluster up and down and reports how it is.
 package cluster
 
 import (

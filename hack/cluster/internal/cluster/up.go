@@ -56,7 +56,7 @@ func Up(ctx context.Context, checkout Checkout, out *progress.Printer) error {
 	return nil
 }
 
-// find looks at what is on the machine.
+// find reads what is on the machine.
 func find() (found, *record, error) {
 	r, err := readRecord()
 	if err != nil {

@@ -17,10 +17,10 @@ import (
 type condition struct {
 	// what completes "waited 10s for".
 	what string
-	// done completes the line that tells of success.
+	// done completes the line that reports success.
 	done  string
 	limit time.Duration
-	// component is whose log tells why it did not come about.
+	// component is whose log has why it did not come about.
 	component string
 	// holds returns nil where it has come about.
 	holds func(context.Context) error

@@ -62,7 +62,7 @@ func addPackage(ctx context.Context, tree image.Tree, deb string, place func(str
 	}
 	if err := tree.AddTar(stdout, place); err != nil {
 		_ = cmd.Process.Kill()
-		_ = cmd.Wait() // the first error is the one that tells
+		_ = cmd.Wait() // the first error is the one that counts
 		return err
 	}
 	if err := cmd.Wait(); err != nil {
@@ -114,7 +114,7 @@ func addLocale(ctx context.Context, tree image.Tree, dir, locale string, package
 	return tree.AddPath(target, "usr/lib/locale/"+filepath.Base(target), 0o644)
 }
 
-// addSystem adds what the packages' installation scripts would have made.
+// addSystem adds what the packages' installation scripts would have created.
 func (r Recipe) addSystem(tree image.Tree) {
 	for _, dir := range merged {
 		if _, ok := tree["usr/"+dir]; ok {

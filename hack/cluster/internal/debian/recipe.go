@@ -21,7 +21,7 @@ import (
 // are cached by it.
 const format = 2
 
-// Recipe tells what an image is made of.
+// Recipe is what an image is built from.
 type Recipe struct {
 	Name string
 	// Suite is the Debian release whose packages are used; the machine's own where it is empty.

@@ -75,7 +75,7 @@ func writeFile(name string, write func(io.Writer) error) error {
 	if err != nil {
 		return fmt.Errorf("create %s: %w", name, err)
 	}
-	defer func() { _ = os.Remove(file.Name()) }() // gone already where all went well
+	defer func() { _ = os.Remove(file.Name()) }() // deleted already where all went well
 	if err := errors.Join(write(file), file.Chmod(0o644), file.Close()); err != nil {
 		return fmt.Errorf("write %s: %w", name, err)
 	}

@@ -15,7 +15,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 )
 
-// Registry tells how to reach a registry.
+// Registry is how to reach a registry.
 type Registry struct {
 	PlainHTTP bool
 	// CAFile holds the certificate of the authority that the registry's

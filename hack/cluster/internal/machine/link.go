@@ -27,13 +27,13 @@ func Connect(pid int) error {
 }
 
 // Disconnect removes the veth pair, where there is one. The kernel does so too,
-// some time after the namespace at the other end has gone.
+// some time after the namespace at the other end is deleted.
 func Disconnect() error {
 	if _, err := net.InterfaceByName(spec.Link); err != nil {
 		return nil
 	}
 	if err := IP("link del " + spec.Link); err != nil {
-		if _, gone := net.InterfaceByName(spec.Link); gone != nil {
+		if _, missing := net.InterfaceByName(spec.Link); missing != nil {
 			return nil // the kernel was quicker
 		}
 		return err
@@ -41,7 +41,7 @@ func Disconnect() error {
 	return nil
 }
 
-// AddressInUse tells which other link of the machine has addresses that the
+// AddressInUse returns which other link of the machine has addresses that the
 // cluster needs, if any.
 func AddressInUse() (string, error) {
 	links, err := net.Interfaces()
@@ -74,7 +74,7 @@ func overlaps(needed *net.IPNet, address net.Addr) bool {
 	return ok && (needed.Contains(network.IP) || network.Contains(needed.IP))
 }
 
-// BridgeNetfilter tells whether frames that cross a bridge pass iptables. Where
+// BridgeNetfilter is whether frames that cross a bridge pass iptables. Where
 // the kernel module for it is not loaded it stays so: it would change what the
 // machine's own bridges do.
 func BridgeNetfilter() bool {

@@ -9,9 +9,9 @@ import (
 
 // Lock keeps two commands from changing the cluster at once; the returned
 // function gives it back. It is an abstract socket: no file is left behind, and
-// it goes with the process that holds it.
+// it ends with the process that has it.
 func Lock(ctx context.Context, name string, limit time.Duration, waiting func()) (func(), error) {
-	for deadline, told := time.Now().Add(limit), false; ; {
+	for deadline, reported := time.Now().Add(limit), false; ; {
 		listener, err := new(net.ListenConfig).Listen(ctx, "unix", "@"+name)
 		if err == nil {
 			return func() { _ = listener.Close() }, nil
@@ -19,9 +19,9 @@ func Lock(ctx context.Context, name string, limit time.Duration, waiting func())
 		if time.Now().After(deadline) {
 			return nil, fmt.Errorf("waited %s for another command on the cluster to end: %w", limit, err)
 		}
-		if !told {
+		if !reported {
 			waiting()
-			told = true
+			reported = true
 		}
 		select {
 		case <-ctx.Done():

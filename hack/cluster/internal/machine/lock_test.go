@@ -18,7 +18,7 @@ func TestLock(t *testing.T) {
 		t.Errorf("a second lock: got %v", err)
 	}
 	if waited != 1 {
-		t.Errorf("told %d times that it waits, want 1", waited)
+		t.Errorf("reported %d times that it waits, want 1", waited)
 	}
 	unlock()
 	unlock, err = Lock(t.Context(), name, time.Second, waiting)

@@ -22,7 +22,7 @@ var Packages = []string{
 
 const installLimit = 10 * time.Minute
 
-// CheckUser tells why the cluster can't run here, whatever is installed.
+// CheckUser returns why the cluster can't run here, whatever is installed.
 func CheckUser() error {
 	return checkUser(runtime.GOOS, os.Geteuid())
 }
@@ -39,7 +39,7 @@ func checkUser(goos string, uid int) error {
 	return nil
 }
 
-// InstallPackages installs those packages that are missing; step is told of it.
+// InstallPackages installs those packages that are missing; step reports it.
 func InstallPackages(ctx context.Context, step func(string, ...any)) error {
 	missing, err := missingPackages(ctx)
 	if err != nil || len(missing) == 0 {
@@ -71,7 +71,7 @@ func UpdateLists(ctx context.Context, step func(string, ...any)) error {
 
 func missingPackages(ctx context.Context) ([]string, error) {
 	if _, err := exec.LookPath("dpkg-query"); err != nil {
-		return nil, fmt.Errorf("the cluster is made of Debian packages and this is no Debian: run it in a Debian 12 machine, %s", otherCluster)
+		return nil, fmt.Errorf("the cluster needs Debian packages and this is no Debian: run it in a Debian 12 machine, %s", otherCluster)
 	}
 	// It fails where it does not know a package, and prints the others.
 	out, err := exec.CommandContext(ctx, "dpkg-query", append([]string{"-W", "-f", "${Package} ${db:Status-Status}\n"}, Packages...)...).Output()

@@ -1,5 +1,5 @@
 // Package machine is the cluster's footing on the machine: packages, the veth
-// pair, kernel settings, and processes told apart for certain.
+// pair, kernel settings, and processes identified for certain.
 package machine
 
 import (
@@ -37,7 +37,7 @@ func Identify(pid int) (Process, error) {
 	return Process{PID: pid, Start: start, Boot: strings.TrimSpace(string(boot))}, nil
 }
 
-// Alive tells whether that very process still runs.
+// Alive is whether that very process still runs.
 func (p Process) Alive() bool {
 	if p.PID <= 0 || !p.there() {
 		return false
@@ -46,7 +46,7 @@ func (p Process) Alive() bool {
 	return err == nil && state != "Z" && state != "X"
 }
 
-// Kill ends the process and waits until it is gone. Of the first process of a
+// Kill ends the process and waits until it has ended. Of the first process of a
 // process namespace that means: until all of the namespace are.
 func (p Process) Kill(limit time.Duration) error {
 	if !p.Alive() {
@@ -60,7 +60,7 @@ func (p Process) Kill(limit time.Duration) error {
 			return fmt.Errorf("waited %s for the end of process %d", limit, p.PID)
 		}
 	}
-	// Its parent has yet to take note; one that never does is not ours to mend.
+	// Its parent has yet to take note; one that never does is not ours to fix.
 	for deadline := time.Now().Add(zombieLimit); p.there() && time.Now().Before(deadline); {
 		time.Sleep(20 * time.Millisecond)
 	}
@@ -70,7 +70,7 @@ func (p Process) Kill(limit time.Duration) error {
 // zombieLimit is how long Kill waits for a dead process to be collected.
 const zombieLimit = 2 * time.Second
 
-// there tells whether the process, dead or alive, still has its ID.
+// there is whether the process, dead or alive, still has its ID.
 func (p Process) there() bool {
 	now, err := Identify(p.PID)
 	return err == nil && now == p

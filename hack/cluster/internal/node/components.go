@@ -29,7 +29,7 @@ func etcd() []string {
 		"--name=node", "--data-dir=" + spec.State("etcd"),
 		"--listen-client-urls=" + etcdURL, "--advertise-client-urls=" + etcdURL,
 		"--listen-peer-urls=" + peerURL, "--initial-advertise-peer-urls=" + peerURL, "--initial-cluster=node=" + peerURL,
-		// A cluster whose machine went down is made anew, so that there is
+		// A cluster whose machine went down is created anew, so that there is
 		// nothing that fsync could save; without it writes take 1 ms, not 10.
 		"--unsafe-no-fsync",
 		"--quota-backend-bytes=8589934592",

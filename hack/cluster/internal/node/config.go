@@ -33,7 +33,7 @@ func configFiles(machine Machine) (map[string]string, error) {
 		DNSIP: spec.DNSIP, Domain: spec.Domain, PodCIDR: spec.PodCIDR, ClusterCIDR: spec.ClusterCIDR, Cgroup: spec.Cgroup,
 		KubeletPort: spec.KubeletPort, ProxyHealthPort: spec.ProxyHealthPort,
 	}
-	// Where a file must lie depends on who looks for it.
+	// Where a file must lie depends on who reads it.
 	places := map[string]string{
 		"audit.yaml":      "config/audit.yaml",
 		"containerd.toml": "config/containerd.toml",

@@ -20,7 +20,7 @@ const Namespaces = syscall.CLONE_NEWPID | syscall.CLONE_NEWNS | syscall.CLONE_NE
 
 // Run is the node's first process: it makes the node's view of the machine,
 // starts the components of the plan in the file, and keeps them running until it
-// is told to stop.
+// is asked to stop.
 func Run(planFile string) error {
 	data, err := os.ReadFile(planFile)
 	if err != nil {

@@ -15,7 +15,7 @@ import (
 	"example.com/cnat-operator/hack/cluster/internal/spec"
 )
 
-// Process is the state of a component's process, as the supervisor tells it.
+// Process is the state of a component's process, as the supervisor reports it.
 type Process struct {
 	Name string
 	// PID is its process ID in the node's namespace; 0 where it does not run.
@@ -30,7 +30,7 @@ type Process struct {
 
 func processesFile() string { return spec.State("processes.json") }
 
-// Processes are the node's processes as last told; none where no node was
+// Processes are the node's processes as last reported; none where no node was
 // started.
 func Processes() ([]Process, error) {
 	data, err := os.ReadFile(processesFile())
@@ -47,7 +47,7 @@ func Processes() ([]Process, error) {
 	return processes, nil
 }
 
-// note changes a component's state and tells it.
+// note changes a component's state and reports it.
 func (s *supervisor) note(name string, change func(*Process)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -29,7 +29,7 @@ type supervisor struct {
 	components []Component
 
 	mu sync.Mutex
-	// running maps process IDs to what is to be told of their end.
+	// running maps process IDs to what is to be reported of their end.
 	running map[int]chan syscall.WaitStatus
 	states  map[string]*Process
 }
@@ -83,7 +83,7 @@ func (s *supervisor) keepRunning(ctx context.Context, c Component) {
 	}
 }
 
-// start starts a component; its end is told on the channel.
+// start starts a component; its end is reported on the channel.
 func (s *supervisor) start(c Component) (<-chan syscall.WaitStatus, error) {
 	out, err := os.OpenFile(filepath.Join(spec.State("log"), c.Name+".log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
 	if err != nil {

@@ -16,7 +16,7 @@ import (
 	"time"
 )
 
-// lifetime is how long certificates hold. A cluster that is older is made anew.
+// lifetime is how long certificates are valid. A cluster that is older is created anew.
 const lifetime = 365 * 24 * time.Hour
 
 // pair is a certificate and its key, in PEM.

@@ -1,4 +1,4 @@
-// Package progress tells what was done, a line a step, with the time since the
+// Package progress reports what was done, a line a step, with the time since the
 // start.
 package progress
 

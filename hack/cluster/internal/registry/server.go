@@ -65,7 +65,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	answer := &answer{header: w.Header()}
 	s.handler.ServeHTTP(answer, r)
 	if answer.ok() {
-		// Kept before the client is told: what it was told of is not lost.
+		// Kept before the client gets the answer: what was acknowledged is not lost.
 		if err := s.keep(r, body); err != nil {
 			http.Error(w, err.Error(), http.StatusInternalServerError)
 			return

@@ -1,4 +1,4 @@
-// Package spec holds the cluster's fixed points: its addresses, its names and
+// Package spec has the cluster's fixed points: its addresses, its names and
 // the folders it keeps on the machine. There is one cluster a machine, since
 // the addresses are fixed; that keeps kubeconfigs, manifests and image names the
 // same on every machine.
@@ -47,9 +47,9 @@ const (
 	ProxyHealthPort       = 10256
 )
 
-// StateDir holds everything that the cluster keeps on the machine. It is
+// StateDir has everything that the cluster keeps on the machine. It is
 // machine-wide because the cluster is: a checkout can be deleted, or a second
-// one made, while the cluster runs.
+// one created, while the cluster runs.
 const StateDir = "/var/lib/cnat-cluster"
 
 // Cgroup is the cgroup, in each hierarchy, that holds the node and its pods.

@@ -29,11 +29,9 @@ type dump struct {
 	Name    string `json:"name"`
 	Bytes   int64  `json:"bytes"`
 	Seconds int64  `json:"seconds"`
-	// Restored tells whether it was restored into a scratch server, and Time when, with so many Tables and Rows.
+	// Restored tells whether it was restored into a scratch server, and Time when.
 	Restored bool        `json:"restored"`
 	Time     metav1.Time `json:"time"`
-	Tables   int64       `json:"tables"`
-	Rows     int64       `json:"rows"`
 }
 
 // backupRun is what a Job and its pods tell of one backup.
@@ -96,6 +94,10 @@ func (b *backups) succeeded(run backupRun, claim *corev1.PersistentVolumeClaim) 
 	}
 	b.status.LastSuccessTime = &run.ended
 	b.status.LastSuccessName, b.status.LastSuccessBytes = run.dump.Name, run.dump.Bytes
+	b.status.LastSuccessRestoredTime = nil
+	if run.dump.Restored && !run.dump.Time.IsZero() {
+		b.status.LastSuccessRestoredTime = &run.dump.Time
+	}
 	if claim != nil {
 		b.status.Storage.ClaimUID = string(claim.UID)
 	}
@@ -117,6 +119,7 @@ func withoutLostDumps(before v1.BackupStatus, claim *corev1.PersistentVolumeClai
 	status.Storage = claimStatus(claim, known)
 	if dumpsLost(known, claim) {
 		status.LastSuccessTime, status.LastSuccessName, status.LastSuccessBytes = nil, "", 0
+		status.LastSuccessRestoredTime = nil
 	}
 	return status
 }
@@ -239,9 +242,13 @@ func backupReason(problem *problem) string {
 
 func dumpWords(status v1.BackupStatus) string {
 	if status.LastSuccessName == "" {
-		return "its pod is gone, and with it the name of the dump"
+		return "its pod was deleted, and with it the name of the dump"
 	}
-	return fmt.Sprintf("%s, %d bytes", status.LastSuccessName, status.LastSuccessBytes)
+	words := fmt.Sprintf("%s, %d bytes", status.LastSuccessName, status.LastSuccessBytes)
+	if at := status.LastSuccessRestoredTime; at != nil {
+		words += ", restored into a scratch server at " + at.UTC().Format(time.RFC3339)
+	}
+	return words
 }
 
 // lostDumps says what happened to the volume claim of the dumps, or nothing.

@@ -122,12 +122,22 @@ func TestBackupsFromJobs(t *testing.T) {
 			pods: []corev1.Pod{tryOf("other", 0, told("c.dump", 1)), tryOf("j", 2, terminated(1, "no")), tryOf("j", 1, told("b.dump", 20))},
 		},
 		{
+			name: "a success that was restored", condition: "True BackupSucceeded", events: "BackupSucceeded",
+			after: v1.BackupStatus{
+				LastSuccessTime: ago(time.Minute), LastSuccessName: "b.dump", LastSuccessBytes: 20, LastSuccessRestoredTime: ago(time.Hour),
+			},
+			words: "b.dump, 20 bytes, restored into a scratch server at 2026-11-22T11:00:00Z",
+			jobs:  []batchv1.Job{backupJob("j", batchv1.JobComplete, time.Minute, "")},
+			pods: []corev1.Pod{tryOf("j", 1, terminated(0,
+				`{"name":"b.dump","bytes":20,"seconds":3,"restored":true,"time":"2026-11-22T11:00:00Z","tables":1,"rows":2}`))},
+		},
+		{
 			name: "a success that is known, whose pod is gone", before: success, after: success, condition: "True BackupSucceeded",
 			jobs: []batchv1.Job{backupJob("j", batchv1.JobComplete, time.Minute, "")},
 		},
 		{
 			name: "a success whose pod is gone", after: v1.BackupStatus{LastSuccessTime: ago(time.Minute)},
-			condition: "True BackupSucceeded", words: "its pod is gone", events: "BackupSucceeded",
+			condition: "True BackupSucceeded", words: "its pod was deleted", events: "BackupSucceeded",
 			jobs: []batchv1.Job{backupJob("j", batchv1.JobComplete, time.Minute, "")},
 		},
 		{
@@ -191,8 +201,8 @@ func TestBackupsFromJobs(t *testing.T) {
 			db := newDatabase("ns", "blog").build()
 			db.Status.Backup = test.before
 			seen := backupsFor(db, test.jobs, test.pods, nil, noon)
-			if !reflect.DeepEqual(seen.status, test.after) {
-				t.Errorf("status is %s, want %s", encoded(t, seen.status), encoded(t, test.after))
+			if got, want := encoded(t, seen.status), encoded(t, test.after); got != want {
+				t.Errorf("status is %s, want %s", got, want)
 			}
 			if got := string(seen.condition.Status) + " " + seen.condition.Reason; got != test.condition || !strings.Contains(seen.condition.Message, test.words) {
 				t.Errorf("condition is %+v", seen.condition)

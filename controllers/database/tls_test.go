@@ -3,11 +3,13 @@ package database
 import (
 	"strings"
 	"testing"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/util/cert"
 	"k8s.io/client-go/util/keyutil"
+	clocktesting "k8s.io/utils/clock/testing"
 
 	v1 "example.com/cnat-operator/api/database/v1"
 )
@@ -84,5 +86,37 @@ func TestMissingCertificateIsMended(t *testing.T) {
 	becomeReady(t, db)
 	if db.Status.Release.Revision != 2 {
 		t.Errorf("release %+v", db.Status.Release)
+	}
+}
+
+// A server that runs has its certificate. Without the Secret it goes on, is not restarted, and what is missing is reported.
+func TestCertificateThatIsDeleted(t *testing.T) {
+	t.Parallel()
+	namespace := newNamespace(t)
+	clock := clocktesting.NewFakePassiveClock(time.Now())
+	op := startOperator(t, namespace, operatorOptions{clock: clock})
+	secret := named(&corev1.Secret{Data: pair(t)}, namespace, "pair")
+	secret.Data["ca.crt"] = []byte("PEM")
+	if err := api.Create(t.Context(), secret); err != nil {
+		t.Fatal(err)
+	}
+	db := newDatabase(namespace, "tls").spec(func(s *v1.DatabaseSpec) { s.TLS.SecretName = "pair" }).create(t)
+	becomeReady(t, db)
+	if binding := bindingOf(db); get(t, binding) != nil || string(binding.Data["ca.crt"]) != "PEM" {
+		t.Errorf("the binding has no CA: %s", binding.Data["ca.crt"])
+	}
+	if err := api.Delete(t.Context(), secret); err != nil {
+		t.Fatal(err)
+	}
+	update(t, db, func() { db.Spec.Image = "example.com/postgres:18.9" })
+	passUntil(t, op, db, "Stalled, and Ready", func() error {
+		if err := get(t, db); err != nil {
+			return err
+		}
+		return isServingWith(db, v1.ReasonSecretMissing)
+	})
+	statefulSet := statefulSetOf(db)
+	if err := get(t, statefulSet); err != nil || statefulSet.Generation != 1 {
+		t.Errorf("the server was restarted, and has no certificate: generation %d, %v", statefulSet.Generation, err)
 	}
 }

@@ -3,6 +3,7 @@ package chart
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -70,6 +71,35 @@ func TestDataOfAnotherAreLeftAlone(t *testing.T) {
 		t.Errorf("last words: %s", words)
 	}
 	if err := os.WriteFile(version, was, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s.start(t)
+	s.waitReady(t)
+}
+
+// A volume that lost its data is not initialized again, unless the user agreed.
+func TestEmptyVolumeOfAServerThatHadData(t *testing.T) {
+	s := newServer(t, "UTF8")
+	s.setPassword(t, "secret")
+	mark := filepath.Join(s.dir, "config", "had-data")
+	if err := os.WriteFile(mark, []byte("uid"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	s.start(t)
+	if words := s.lastWords(t); !strings.Contains(words, "the volume is empty, and this server had data") {
+		t.Errorf("termination message: %s", words)
+	}
+	if left, err := os.ReadDir(filepath.Join(s.dir, "volume")); err != nil || slices.ContainsFunc(left, func(e os.DirEntry) bool { return strings.HasPrefix(e.Name(), "data") && e.IsDir() }) {
+		t.Errorf("the volume has %v, %v", left, err)
+	}
+	if err := os.Remove(mark); err != nil {
+		t.Fatal(err)
+	}
+	s.start(t)
+	s.waitReady(t)
+	// With data, the mark changes nothing.
+	s.stop(t)
+	if err := os.WriteFile(mark, []byte("uid"), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	s.start(t)

@@ -115,6 +115,12 @@ type BackupStatus struct {
 	// +operator-sdk:csv:customresourcedefinitions:type=status,displayName="Size of the last dump in bytes",xDescriptors={"urn:alm:descriptor:com.tectonic.ui:text"}
 	LastSuccessBytes int64 `json:"lastSuccessBytes,omitempty"`
 
+	// lastSuccessRestoredTime is when that dump was restored into a scratch server, by the backup itself, which proves that
+	// it can be. Without it the dump was only read through.
+	// +optional
+	// +operator-sdk:csv:customresourcedefinitions:type=status,displayName="Last dump restored",xDescriptors={"urn:alm:descriptor:com.tectonic.ui:text"}
+	LastSuccessRestoredTime *metav1.Time `json:"lastSuccessRestoredTime,omitempty"`
+
 	// lastFailureTime is when a backup last failed, after all its tries.
 	// +optional
 	// +operator-sdk:csv:customresourcedefinitions:type=status,displayName="Last failed backup",xDescriptors={"urn:alm:descriptor:com.tectonic.ui:text"}

@@ -20,6 +20,10 @@ func (in *BackupStatus) DeepCopyInto(out *BackupStatus) {
 		in, out := &in.LastSuccessTime, &out.LastSuccessTime
 		*out = (*in).DeepCopy()
 	}
+	if in.LastSuccessRestoredTime != nil {
+		in, out := &in.LastSuccessRestoredTime, &out.LastSuccessRestoredTime
+		*out = (*in).DeepCopy()
+	}
 	if in.LastFailureTime != nil {
 		in, out := &in.LastFailureTime, &out.LastFailureTime
 		*out = (*in).DeepCopy()

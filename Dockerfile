@@ -10,7 +10,7 @@ COPY cmd cmd
 COPY controllers controllers
 COPY internal internal
 RUN CGO_ENABLED=0 GOOS=$TARGETOS GOARCH=$TARGETARCH \
-    go build -trimpath -buildvcs=false -ldflags "-s -w" -o /manager ./cmd/manager
+    go build -trimpath -buildvcs=false -ldflags "-s -w" -o /manager ./cmd
 
 FROM gcr.io/distroless/static:nonroot
 COPY --from=build /manager /manager

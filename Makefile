@@ -142,7 +142,7 @@ verify: ## Regenerate, format, tidy and lint everything; fail if the tree would 
 
 .PHONY: build
 build: ## Build the operator for this machine.
-	go build -ldflags "-s -w" -o bin/manager ./cmd/manager
+	go build -ldflags "-s -w" -o bin/manager ./cmd
 
 .PHONY: run
 run: build install ## Run the operator from this machine against the cluster.

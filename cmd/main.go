@@ -7,19 +7,25 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"runtime"
+	goruntime "runtime"
 	"runtime/debug"
 
+	"k8s.io/apimachinery/pkg/runtime"
+	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
 	"k8s.io/client-go/kubernetes"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
 	"sigs.k8s.io/controller-runtime/pkg/log/zap"
 
+	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
+	databasev1 "example.com/cnat-operator/api/database/v1"
 	"example.com/cnat-operator/controllers/at"
 	"example.com/cnat-operator/controllers/database"
 	"example.com/cnat-operator/internal/helm"
 	"example.com/cnat-operator/internal/olm"
+	// +kubebuilder:scaffold:imports
 )
 
 // gcPercent is by how much the heap may grow until garbage is collected, where the environment's GOGC does not say.
@@ -33,7 +39,7 @@ func main() {
 	logging.BindFlags(flag.CommandLine)
 	flag.Parse()
 	ctrl.SetLogger(zap.New(zap.UseFlagOptions(&logging)))
-	runtime.MemProfileRate = 0 // The operator serves no profiles.
+	goruntime.MemProfileRate = 0 // The operator serves no profiles.
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(gcPercent)
 	}
@@ -102,6 +108,8 @@ func setup(mgr ctrl.Manager, opts options) error {
 		return fmt.Errorf("setting up the Database controller: %w", err)
 	}
 
+	// +kubebuilder:scaffold:builder
+
 	if err := olm.Setup(mgr); err != nil {
 		return fmt.Errorf("setting up what OLM reads: %w", err)
 	}
@@ -115,4 +123,13 @@ func setup(mgr ctrl.Manager, opts options) error {
 		mgr.AddReadyzCheck("cache", cacheSynced(mgr.GetCache())),
 		mgr.AddReadyzCheck("api-server", apiServerReachable(clients)),
 	)
+}
+
+func newScheme() *runtime.Scheme {
+	scheme := runtime.NewScheme()
+	utilruntime.Must(clientgoscheme.AddToScheme(scheme))
+	utilruntime.Must(cnatv1alpha1.AddToScheme(scheme))
+	utilruntime.Must(databasev1.AddToScheme(scheme))
+	// +kubebuilder:scaffold:scheme
+	return scheme
 }

@@ -54,7 +54,7 @@ func TestASecretWithoutCertificateIsAnError(t *testing.T) {
 
 // config/prometheus names what the operator creates.
 func TestPrometheusVerifiesTheCertificate(t *testing.T) {
-	monitor, err := os.ReadFile(filepath.Join("..", "..", "config", "prometheus", "monitor.yaml"))
+	monitor, err := os.ReadFile(filepath.Join("..", "config", "prometheus", "monitor.yaml"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -49,7 +49,7 @@ func TestImagesComeFromTheEnvironmentUnlessAFlagSays(t *testing.T) {
 }
 
 func TestFlagsAreInTheGuide(t *testing.T) {
-	guide, err := os.ReadFile("../../docs/admin-guide.md")
+	guide, err := os.ReadFile("../docs/admin-guide.md")
 	if err != nil {
 		t.Fatal(err)
 	}

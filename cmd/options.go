@@ -9,9 +9,6 @@ import (
 	"strings"
 	"time"
 
-	"k8s.io/apimachinery/pkg/runtime"
-	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
-	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/utils/ptr"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
@@ -19,8 +16,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/metrics/filters"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
-	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
-	databasev1 "example.com/cnat-operator/api/database/v1"
 	"example.com/cnat-operator/controllers/at"
 	"example.com/cnat-operator/controllers/database"
 )
@@ -127,12 +122,4 @@ func cachedObjects() map[client.Object]cache.ByObject {
 	maps.DeleteFunc(others, func(object client.Object, _ cache.ByObject) bool { return named[reflect.TypeOf(object)] })
 	maps.Copy(all, others)
 	return all
-}
-
-func newScheme() *runtime.Scheme {
-	scheme := runtime.NewScheme()
-	utilruntime.Must(clientgoscheme.AddToScheme(scheme))
-	utilruntime.Must(cnatv1alpha1.AddToScheme(scheme))
-	utilruntime.Must(databasev1.AddToScheme(scheme))
-	return scheme
 }

@@ -1,11 +1,7 @@
 package main
 
 import (
-	"bytes"
-	"compress/gzip"
 	"context"
-	"encoding/base64"
-	"encoding/json"
 	"fmt"
 
 	corev1 "k8s.io/api/core/v1"
@@ -14,6 +10,8 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"example.com/cnat-operator/test/stored"
 )
 
 const (
@@ -139,18 +137,9 @@ func storedReleases(ctx context.Context, reader client.Reader) ([]storedRelease,
 	}
 	releases := make([]storedRelease, len(secrets.Items))
 	for i, secret := range secrets.Items {
-		if err := releases[i].read(secret.Data["release"]); err != nil {
+		if err := stored.Decode(secret.Data["release"], &releases[i]); err != nil {
 			return nil, fmt.Errorf("reading release %s: %w", secret.Name, err)
 		}
 	}
 	return releases, nil
-}
-
-// read takes Helm's own encoding: JSON, gzip, base64.
-func (r *storedRelease) read(data []byte) error {
-	unzipped, err := gzip.NewReader(base64.NewDecoder(base64.StdEncoding, bytes.NewReader(data)))
-	if err != nil {
-		return err
-	}
-	return json.NewDecoder(unzipped).Decode(r)
 }

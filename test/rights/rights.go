@@ -1,8 +1,6 @@
 package main
 
 import (
-	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -10,6 +8,8 @@ import (
 	"strings"
 
 	rbacv1 "k8s.io/api/rbac/v1"
+
+	"example.com/cnat-operator/test/audit"
 )
 
 // role is a Role or ClusterRole, as far as its rules go.
@@ -47,39 +47,23 @@ func rightsOf(roles []role) map[right]bool {
 	return rights
 }
 
-// event is a line of the audit log.
-type event struct {
-	Verb       string
-	RequestURI string
-	ObjectRef  *struct{ APIGroup, Resource, Subresource string }
-	// Code 403 is also the answer of an admission plugin or a quota; the
-	// authorizer says forbid itself.
-	Annotations map[string]string
-}
-
 // readAudit reads which rights were used, and which requests were forbidden.
 func readAudit(log io.Reader) (used map[right]bool, forbidden []string, err error) {
 	used = map[right]bool{}
 	refused := map[string]bool{}
-	for decoder := json.NewDecoder(log); ; {
-		var e event
-		if err := decoder.Decode(&e); errors.Is(err, io.EOF) {
-			break
-		} else if err != nil {
-			return nil, nil, err
-		}
+	err = audit.Read(log, func(e *audit.Event) {
 		switch {
 		case e.ObjectRef == nil: // what every user may ask, such as /readyz
-		case e.Annotations["authorization.k8s.io/decision"] == "forbid":
-			refused[e.right().String()] = true
+		case e.Forbidden():
+			refused[rightFor(e).String()] = true
 		default:
-			used[e.right()] = true
+			used[rightFor(e)] = true
 		}
-	}
-	return used, slices.Sorted(maps.Keys(refused)), nil
+	})
+	return used, slices.Sorted(maps.Keys(refused)), err
 }
 
-func (e *event) right() right {
+func rightFor(e *audit.Event) right {
 	resource := e.ObjectRef.Resource
 	if e.ObjectRef.Subresource != "" {
 		resource += "/" + e.ObjectRef.Subresource

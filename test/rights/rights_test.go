@@ -24,7 +24,7 @@ subjects:
 - {kind: ServiceAccount, name: cnat-operator-controller-manager}
 `
 
-const audit = `{"verb":"create","objectRef":{"apiGroup":"batch","resource":"jobs"},"annotations":{"authorization.k8s.io/decision":"allow"}}
+const auditLog = `{"verb":"create","objectRef":{"apiGroup":"batch","resource":"jobs"},"annotations":{"authorization.k8s.io/decision":"allow"}}
 {"verb":"watch","objectRef":{"apiGroup":"batch","resource":"jobs"},"annotations":{"authorization.k8s.io/decision":"allow"}}
 {"verb":"get","requestURI":"/readyz","annotations":{"authorization.k8s.io/decision":"allow"}}
 {"verb":"list","objectRef":{"resource":"secrets"},"annotations":{"authorization.k8s.io/decision":"forbid"}}
@@ -36,7 +36,7 @@ func TestWhatIsUnusedAndWhatIsForbidden(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	used, forbidden, err := readAudit(strings.NewReader(audit))
+	used, forbidden, err := readAudit(strings.NewReader(auditLog))
 	if err != nil {
 		t.Fatal(err)
 	}

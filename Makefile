@@ -304,6 +304,10 @@ scorecard: olm-images deploy bin/operator-sdk bin/scorecard-test ## Run operator
 readme-test: deploy ## Run the README's commands, as far as the other tests don't.
 	test/readme
 
+.PHONY: e2e-tenant
+e2e-tenant: deploy ## Prove that who may edit one namespace reaches nothing beyond it through the operator.
+	go run ./test/tenant $(if $(filter local,$(CLUSTER)),-audit=/var/lib/cnat-cluster/audit.log)
+
 .PHONY: e2e-chaos
 e2e-chaos: deploy ## Prove that Ats run once while operators, runs and the API server are killed.
 	go run ./test/chaos

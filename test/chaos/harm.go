@@ -16,13 +16,17 @@ import (
 	coordinationv1 "k8s.io/api/coordination/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
 )
 
 const (
 	operatorNamespace  = "cnat-operator-system"
 	operatorDeployment = "cnat-operator-manager"
+	atAnnotation       = "cnat.programming-kubernetes.info/at"
 	lease              = "cnat-operator.cnat.programming-kubernetes.info"
 )
 
@@ -34,34 +38,73 @@ func kubectl(ctx context.Context, args ...string) error {
 	return nil
 }
 
-// inBackground calls do again and again until the returned function is called,
-// which gives what do has counted.
-func inBackground[T any](ctx context.Context, every time.Duration, do func(context.Context, *T)) func() T {
+// inBackground calls do again and again until the returned function is called.
+func inBackground(ctx context.Context, every time.Duration, do func(context.Context)) func() {
 	ctx, cancel := context.WithCancel(ctx)
-	done := make(chan T)
+	done := make(chan struct{})
 	go func() {
-		var result T
+		defer close(done)
 		for ctx.Err() == nil {
-			do(ctx, &result)
+			do(ctx)
 			sleep(ctx, every)
 		}
-		done <- result
 	}()
-	return func() T {
+	return func() {
 		cancel()
-		return <-done
+		<-done
 	}
 }
 
-// killLeaders kills the process of the leader with SIGKILL, every 5 s.
-func (c *chaos) killLeaders(ctx context.Context) func() int {
-	return inBackground(ctx, killEvery, func(ctx context.Context, kills *int) {
+// killLeaders kills the process of the leader with SIGKILL, every 5 s, and returns how often.
+func (c *chaos) killLeaders(ctx context.Context, until time.Time) (kills int) {
+	for ; time.Now().Before(until) && ctx.Err() == nil; sleep(ctx, killEvery) {
 		pod, err := c.leader(ctx)
 		if err == nil && signalLeader(pod, syscall.SIGKILL) {
-			*kills++
+			kills++
 			progress("killed the leader, %s", pod.Name)
 		}
-	})
+	}
+	return kills
+}
+
+// stopLeader has the leader stand still until another one leads, and for longer than its lease, and then go on. It fails
+// where any of that did not happen.
+func (c *chaos) stopLeader(ctx context.Context) error {
+	pod, err := c.awaitLeader(ctx)
+	if err != nil {
+		return err
+	}
+	pid := managerOf(string(pod.UID))
+	if pid == 0 || syscall.Kill(pid, syscall.SIGSTOP) != nil {
+		return fmt.Errorf("the leader, %s, has no process on this machine", pod.Name)
+	}
+	stopped := time.Now()
+	progress("stopped the leader, %s", pod.Name)
+	next := pod
+	for next.UID == pod.UID || time.Since(stopped) < stopFor {
+		if sleep(ctx, 500*time.Millisecond); time.Since(stopped) > 3*stopFor || ctx.Err() != nil {
+			return errors.Join(errors.New("no other leader took over"), syscall.Kill(pid, syscall.SIGCONT))
+		}
+		if other, err := c.leader(ctx); err == nil {
+			next = other
+		}
+	}
+	state := processState(pid)
+	if err := syscall.Kill(pid, syscall.SIGCONT); err != nil || state != "T" {
+		return fmt.Errorf("the process of %s was %q, and did not stand still: %w", pod.Name, state, err)
+	}
+	progress("the leader that was stopped, %s, goes on after %.1f s; %s leads", pod.Name, time.Since(stopped).Seconds(), next.Name)
+	return nil
+}
+
+// processState is the state of a process by one letter, as in proc(5).
+func processState(pid int) string {
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return ""
+	}
+	_, rest, _ := strings.Cut(string(status), ") ")
+	return rest[:min(1, len(rest))]
 }
 
 // leader is the pod that holds the lease.
@@ -113,36 +156,75 @@ func managerOf(podUID string) int {
 	return 0
 }
 
-// deleteRuns deletes what runs of 20 Ats: of one the pod, of the next the Job.
-// It gives the names of the Ats.
-func (c *chaos) deleteRuns(ctx context.Context) func() map[string]bool {
-	return inBackground(ctx, time.Second, func(ctx context.Context, victims *map[string]bool) {
-		if *victims == nil {
-			*victims = map[string]bool{}
-		}
+// stopRuns stops runs, one a second: it deletes the pod of one, the Job of the next, and cancels the third.
+func (c *chaos) stopRuns(ctx context.Context, done map[string]int) func() {
+	return inBackground(ctx, time.Second, func(ctx context.Context) {
 		pods := &corev1.PodList{}
-		if len(*victims) >= deleted || c.client.List(ctx, pods, client.InNamespace(c.namespace)) != nil {
+		if done["pod"] >= stops || c.client.List(ctx, pods, client.InNamespace(c.namespace)) != nil {
 			return
 		}
 		for i := range pods.Items {
 			pod := &pods.Items[i]
-			at := pod.Annotations["cnat.programming-kubernetes.info/at"]
-			if pod.Status.Phase != corev1.PodRunning || (*victims)[at] {
-				continue
+			name := pod.Annotations[atAnnotation]
+			if pod.Status.Phase == corev1.PodRunning && strings.HasPrefix(name, "at-") && c.mayBeStopped(name) {
+				way := []string{"job", "cancel", "pod"}[(done["job"]+done["cancel"]+done["pod"])%3]
+				done[way]++
+				if err := c.stopRun(ctx, pod, name, way); err != nil {
+					progress("stopping the run of %s by %s: %v", name, way, err)
+					done[way]--
+				}
+				return
 			}
-			(*victims)[at] = true // also if the deletion fails, since it may have been done
-			if err := c.deleteRun(ctx, pod, len(*victims)%2 == 0); err != nil {
-				progress("deleting the run of %s: %v", at, err)
-			}
-			return // one a second, so that they are spread
 		}
 	})
 }
 
-func (c *chaos) deleteRun(ctx context.Context, pod *corev1.Pod, podOnly bool) error {
-	if podOnly {
+func (c *chaos) mayBeStopped(name string) bool {
+	c.mutex.Lock()
+	defer c.mutex.Unlock()
+	at := c.ats[name]
+	return at != nil && !at.deleted && !at.cancelled
+}
+
+// stopRun stops a run. It is noted before, since what fails may have been done.
+func (c *chaos) stopRun(ctx context.Context, pod *corev1.Pod, name, way string) error {
+	c.mutex.Lock()
+	c.ats[name].deleted, c.ats[name].cancelled = way != "cancel", way == "cancel"
+	c.mutex.Unlock()
+	switch way {
+	case "pod":
 		return c.client.Delete(ctx, pod)
+	case "job":
+		job := &batchv1.Job{ObjectMeta: metav1.ObjectMeta{Namespace: c.namespace, Name: pod.Labels[batchv1.JobNameLabel]}}
+		return c.client.Delete(ctx, job, client.PropagationPolicy(metav1.DeletePropagationBackground))
 	}
-	job := &batchv1.Job{ObjectMeta: metav1.ObjectMeta{Namespace: c.namespace, Name: pod.Labels[batchv1.JobNameLabel]}}
-	return c.client.Delete(ctx, job, client.PropagationPolicy(metav1.DeletePropagationBackground))
+	return c.cancel(ctx, name)
+}
+
+func (c *chaos) cancel(ctx context.Context, name string) error {
+	at := &cnatv1alpha1.At{ObjectMeta: metav1.ObjectMeta{Namespace: c.namespace, Name: name}}
+	return c.client.Patch(ctx, at, client.RawPatch(types.MergePatchType, []byte(`{"spec":{"cancel":true}}`)))
+}
+
+// cancelPending cancels every tenth of the Ats that are not due for long enough that a new leader will have read it.
+func (c *chaos) cancelPending(ctx context.Context) (int, error) {
+	c.mutex.Lock()
+	var names []string
+	for name, at := range c.ats {
+		if strings.HasPrefix(name, "at-") && strings.HasSuffix(name, "5") && time.Until(at.due) > 10*time.Second {
+			names = append(names, name)
+		}
+	}
+	c.mutex.Unlock()
+	for _, name := range names {
+		if err := c.cancel(ctx, name); err != nil {
+			return 0, err
+		}
+		c.mutex.Lock()
+		at := c.ats[name]
+		at.neverRun = time.Until(at.due) > 5*time.Second
+		at.cancelled = !at.neverRun
+		c.mutex.Unlock()
+	}
+	return len(names), nil
 }

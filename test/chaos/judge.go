@@ -4,44 +4,83 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"k8s.io/apimachinery/pkg/types"
 )
+
+// history is what was asked of an At, and what was seen of it.
+type history struct {
+	due time.Time
+	// deleted: its pod or Job was deleted while it ran. cancelled: it was cancelled while it ran. neverRun: it was
+	// cancelled long before it was due.
+	deleted, cancelled, neverRun bool
+
+	allowed map[types.UID]time.Time // its Jobs, by when they were first seen to be allowed to run
+	pods    map[types.UID]time.Time // its pods, by when they were created, in whole seconds
+	limited bool                    // one of its Jobs got a deadline, which no At has
+	started []time.Time             // what its containers wrote
+	ended   int
+}
 
 // verdict is what came of all the Ats.
 type verdict struct {
-	lost, twice, early int
-	lateness           []time.Duration // of those that were not deleted, in order
+	lost, twice, early, wronglyStopped, cancelledRan int
+
+	lateness []time.Duration // from when each was due until its Job was allowed to run, in order
 }
 
-// judge compares when Ats were due with when they ran. One whose run was
-// deleted need not have got as far as the file; it must not run twice either.
-func judge(due map[string]time.Time, ran map[string][]time.Time, victims map[string]bool) verdict {
+// judge compares what was asked with what was seen.
+func judge(all map[string]*history) verdict {
 	var found verdict
-	for name, moment := range due {
-		runs := ran[name]
-		if len(runs) == 0 {
-			if !victims[name] {
-				found.lost++
-			}
-			continue
+	count := func(counter *int, counts bool, what, name string) {
+		if counts {
+			*counter++
+			progress("%s: At %s: %+v", what, name, *all[name])
 		}
-		if len(runs) > 1 {
-			found.twice++
-		}
-		late := slices.MinFunc(runs, time.Time.Compare).Sub(moment)
-		if late < 0 {
-			found.early++
-		}
-		if !victims[name] {
-			found.lateness = append(found.lateness, late)
+	}
+	for name, at := range all {
+		count(&found.lost, at.isLost(), "lost", name)
+		count(&found.twice, len(at.started) > 1 || len(at.allowed) > 1 || len(at.pods) > 1, "twice", name)
+		count(&found.early, at.isEarly(), "early", name)
+		count(&found.wronglyStopped, at.isWronglyStopped(), "wrongly stopped", name)
+		count(&found.cancelledRan, at.neverRun && len(at.started)+len(at.allowed)+len(at.pods) > 0, "cancelled and ran", name)
+		for _, moment := range at.allowed {
+			found.lateness = append(found.lateness, moment.Sub(at.due))
 		}
 	}
 	slices.Sort(found.lateness)
 	return found
 }
 
-func (v verdict) print(kills, deletions int) {
-	fmt.Printf("lost=%d twice=%d early=%d\n", v.lost, v.twice, v.early)
-	fmt.Printf("leader_kills=%d\ndeletions=%d\n", kills, deletions)
+// isLost tells whether an At never ran. One that was stopped by us need not have got as far as the file.
+func (at *history) isLost() bool {
+	return len(at.started) == 0 && !at.deleted && !at.cancelled && !at.neverRun
+}
+
+// isEarly tells whether anything was allowed to run, or ran, before it was due. A moment that was seen is later than it
+// was; a pod's creation is cut to the second, and so is when an At is due.
+func (at *history) isEarly() bool {
+	early := func(moment time.Time) bool { return moment.Before(at.due) }
+	for _, moments := range []map[types.UID]time.Time{at.allowed, at.pods} {
+		for _, moment := range moments {
+			if early(moment) {
+				return true
+			}
+		}
+	}
+	return slices.ContainsFunc(at.started, early)
+}
+
+// isWronglyStopped tells whether a run did not get to its end, or was given one, though nothing asked for that.
+func (at *history) isWronglyStopped() bool {
+	return !at.deleted && !at.cancelled && (at.ended < len(at.started) || at.limited)
+}
+
+func (v verdict) bad() int { return v.lost + v.twice + v.early + v.wronglyStopped + v.cancelledRan }
+
+func (v verdict) print() {
+	fmt.Printf("lost=%d twice=%d early=%d wrongly_stopped=%d cancelled_ran=%d\n",
+		v.lost, v.twice, v.early, v.wronglyStopped, v.cancelledRan)
 	if n := len(v.lateness); n > 0 {
 		fmt.Printf("lateness_p50_seconds=%.1f\nlateness_p99_seconds=%.1f\nlateness_max_seconds=%.1f\n",
 			v.lateness[n/2].Seconds(), v.lateness[n*99/100].Seconds(), v.lateness[n-1].Seconds())

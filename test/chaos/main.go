@@ -1,18 +1,21 @@
-// Command chaos proves on a real cluster of one node that Ats run once, none
-// is lost and none is early, while all goes wrong:
+// Command chaos proves on a real cluster of one node that Ats run once, none is lost, early, or stopped by mistake, while
+// all goes wrong:
 //
 //	make e2e-chaos
 //
-// 200 Ats are due over 60 s. Each appends its name and the time to a file on
-// the node. Meanwhile the leader of two operators is killed every 5 s, the pods
-// and Jobs of 20 of them are deleted while they run, and the API server is
-// killed once. It prints lost=0 twice=0 early=0, or fails.
+// 200 Ats are due over two minutes, and 500 more at one instant in them. Each appends its name and the time to a file on
+// the node when it starts and when it ends. A third of them is deleted as soon as they are over. Of two operators the
+// leader stands still for longer than its lease, in the middle of the burst and once more, and goes on when another leads;
+// then leaders are killed every 5 s, and the API server once. Runs are stopped by deleting their pod or Job and by
+// cancelling them; other Ats are cancelled before they are due. All Jobs and pods are watched meanwhile: a run begins when
+// its Job is allowed to run. It prints lost=0 twice=0 early=0 wrongly_stopped=0, or fails; it fails too where one of these
+// faults did not happen.
 //
 // With -handover it measures instead how late an At starts that is due in the
 // moment when the leader ends gracefully, and when it is killed.
 //
-// With -databases it kills the leader at each step of installs and upgrades of
-// Databases instead, and proves that all recover and no row is lost.
+// With -databases it proves instead that Databases recover from what happens to the operator, to their releases, claims
+// and servers, and that no row is lost.
 package main
 
 import (
@@ -23,6 +26,7 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"sync"
 	"syscall"
 	"time"
 
@@ -31,6 +35,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
+	"k8s.io/client-go/kubernetes"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -40,20 +45,27 @@ import (
 )
 
 const (
-	ats       = 200
-	span      = 60 * time.Second // over which they are due
-	killEvery = 5 * time.Second
-	deleted   = 20              // of which pod or Job is deleted while they run
-	recovery  = 5 * time.Minute // for all to be over, after the last was due
+	spread     = 200
+	span       = 2 * time.Minute // over which they are due
+	burst      = 500             // which are due at one instant, so long after the first of the others
+	burstAfter = 10 * time.Second
+	stopFor    = leaseDuration + 5*time.Second
+	killEvery  = 5 * time.Second
+	stops      = 7                // runs that are stopped in each of the three ways
+	recovery   = 20 * time.Minute // for all to be over: a node runs 110 pods at once
 )
 
 // chaos is what the parts of the run share.
 type chaos struct {
 	client    client.Client
+	clientset *kubernetes.Clientset
 	namespace string
 	image     string
-	folder    string // on the node
-	due       map[string]time.Time
+	folder    string    // on the node
+	begin     time.Time // when the first At is due
+
+	mutex sync.Mutex
+	ats   map[string]*history
 }
 
 func main() {
@@ -92,39 +104,66 @@ func run(ctx context.Context, image string, act func(context.Context, *chaos) er
 }
 
 func (c *chaos) provokeChaos(ctx context.Context, restart string) error {
+	watchCtx, stopWatching := context.WithCancel(ctx)
+	defer stopWatching()
+	if err := c.watchRuns(watchCtx); err != nil {
+		return err
+	}
 	if err := c.createAts(ctx); err != nil {
 		return err
 	}
-	progress("%d Ats are due over %s", ats, span)
-
-	stopKilling := c.killLeaders(ctx)
-	stopDeleting := c.deleteRuns(ctx)
-	time.AfterFunc(span/2, func() {
-		if restart != "" {
-			output, err := exec.CommandContext(ctx, "sh", "-c", restart).CombinedOutput()
-			progress("killed the API server: %s %v", output, err)
-		}
-	})
-	sleep(ctx, time.Until(c.last()))
-	kills := stopKilling()
+	progress("%d Ats are due over %s, and %d at one instant", spread, span, burst)
+	stopped := map[string]int{}
+	stopStopping := c.stopRuns(ctx, stopped)
+	kills, pending, err := c.harmOperators(ctx, restart)
+	if err != nil {
+		return err
+	}
 	progress("killed the leader %d times; waiting until all are over", kills)
 	if err := c.awaitAll(ctx); err != nil {
 		return err
 	}
-	victims := stopDeleting()
-	ran, err := c.readRuns(ctx)
-	if err != nil {
+	stopStopping()
+	stopWatching()
+	if err := c.collectRuns(ctx); err != nil {
 		return err
 	}
-	found := judge(c.due, ran, victims)
-	found.print(kills, len(victims))
-	if found.lost+found.twice+found.early > 0 {
-		return errors.New("some Ats were lost, ran twice or ran early")
+	found := judge(c.ats)
+	found.print()
+	fmt.Printf("leader_stops=2\nleader_kills=%d\ncancelled_before=%d\nstopped_runs=%d\n",
+		kills, pending, stopped["pod"]+stopped["job"]+stopped["cancel"])
+	if found.bad() > 0 {
+		return errors.New("some Ats were lost, ran twice, ran early, or were stopped by mistake")
 	}
-	if kills == 0 || len(victims) < deleted {
-		return fmt.Errorf("there was too little chaos: %d kills and %d deletions", kills, len(victims))
+	if kills < 3 || pending == 0 || min(stopped["pod"], stopped["job"], stopped["cancel"]) < stops {
+		return fmt.Errorf("there was too little chaos: %d kills, %d cancelled, %v stopped", kills, pending, stopped)
 	}
 	return nil
+}
+
+// harmOperators does all that is done to the operators and the API server, as long as Ats get due.
+func (c *chaos) harmOperators(ctx context.Context, restart string) (kills, pending int, err error) {
+	sleep(ctx, time.Until(c.begin.Add(burstAfter+200*time.Millisecond)))
+	if err := c.stopLeader(ctx); err != nil {
+		return 0, 0, err
+	}
+	if pending, err = c.cancelPending(ctx); err != nil {
+		return 0, 0, err
+	}
+	sleep(ctx, 5*time.Second) // in which both may think that they lead
+	if err := c.stopLeader(ctx); err != nil {
+		return 0, 0, err
+	}
+	sleep(ctx, 5*time.Second)
+	middle := time.Now().Add(time.Until(c.begin.Add(span)) / 2)
+	kills = c.killLeaders(ctx, middle)
+	if restart != "" {
+		if output, err := exec.CommandContext(ctx, "sh", "-c", restart).CombinedOutput(); err != nil {
+			return 0, 0, fmt.Errorf("restarting the API server: %w: %s", err, output)
+		}
+		progress("killed the API server")
+	}
+	return kills + c.killLeaders(ctx, c.begin.Add(span)), pending, nil
 }
 
 // setup connects, and makes a namespace.
@@ -138,7 +177,10 @@ func setup(ctx context.Context, image string) (*chaos, error) {
 		return nil, err
 	}
 	config.QPS = -1
-	c := &chaos{image: image, due: map[string]time.Time{}}
+	c := &chaos{image: image, ats: map[string]*history{}}
+	if c.clientset, err = kubernetes.NewForConfig(config); err != nil {
+		return nil, err
+	}
 	if c.client, err = client.New(config, client.Options{Scheme: scheme}); err != nil {
 		return nil, err
 	}
@@ -160,17 +202,6 @@ func (c *chaos) cleanUp() error {
 		kubectl(ctx, "delete", "pods", "--selector=app.kubernetes.io/name=cnat-operator"),
 		kubectl(ctx, "rollout", "status", "deployment/"+operatorDeployment, "--timeout=180s"),
 	)
-}
-
-// last is when the last At is due.
-func (c *chaos) last() time.Time {
-	var last time.Time
-	for _, due := range c.due {
-		if due.After(last) {
-			last = due
-		}
-	}
-	return last
 }
 
 func sleep(ctx context.Context, d time.Duration) {

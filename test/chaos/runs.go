@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -9,10 +10,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/client-go/kubernetes"
 	"k8s.io/utils/ptr"
-	ctrl "sigs.k8s.io/controller-runtime"
-
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
@@ -24,7 +22,7 @@ func (c *chaos) onNode(script string) corev1.PodSpec {
 		RestartPolicy:                 corev1.RestartPolicyNever,
 		TerminationGracePeriodSeconds: ptr.To[int64](1),
 		Containers: []corev1.Container{{
-			Name: "shell", Image: c.image, Command: []string{"sh", "-c", script},
+			Name: "shell", Image: c.image, ImagePullPolicy: corev1.PullIfNotPresent, Command: []string{"sh", "-c", script},
 			VolumeMounts: []corev1.VolumeMount{{Name: "out", MountPath: "/out"}},
 		}},
 		Volumes: []corev1.Volume{{Name: "out", VolumeSource: corev1.VolumeSource{HostPath: &corev1.HostPathVolumeSource{
@@ -33,24 +31,45 @@ func (c *chaos) onNode(script string) corev1.PodSpec {
 	}
 }
 
-// createAts makes the Ats, due one after the other over the span.
+// createAts creates the Ats: some due one after the other over the span, and many at one instant in it. A third of them
+// is deleted as soon as they are over.
 func (c *chaos) createAts(ctx context.Context) error {
-	first := time.Now().Add(20 * time.Second).Truncate(time.Second)
-	for i := range ats {
-		name := fmt.Sprintf("at-%d", i)
-		due := first.Add(span * time.Duration(i) / ats).Truncate(time.Second)
-		at := &cnatv1alpha1.At{
-			ObjectMeta: metav1.ObjectMeta{Namespace: c.namespace, Name: name},
-			Spec: cnatv1alpha1.AtSpec{
-				Schedule: &metav1.Time{Time: due},
-				Template: &corev1.PodTemplateSpec{Spec: c.onNode("echo " + name + " $(date +%s.%N) >> /out/runs; sleep 3")},
-			},
+	c.begin = time.Now().Add(30 * time.Second).Truncate(time.Second)
+	for i := range spread {
+		due := c.begin.Add(span * time.Duration(i) / spread).Truncate(time.Second)
+		if err := c.createAt(ctx, fmt.Sprintf("at-%d", i), due, i%3 == 0, "sleep 3"); err != nil {
+			return err
 		}
-		if err := c.client.Create(ctx, at); err != nil {
-			return fmt.Errorf("creating At %s: %w", name, err)
-		}
-		c.due[name] = due
 	}
+	for i := range burst {
+		if err := c.createAt(ctx, fmt.Sprintf("burst-%d", i), c.begin.Add(burstAfter), i%3 == 0, ":"); err != nil {
+			return err
+		}
+	}
+	if time.Now().After(c.begin) {
+		return errors.New("the Ats were not created before the first was due")
+	}
+	return nil
+}
+
+func (c *chaos) createAt(ctx context.Context, name string, due time.Time, expires bool, script string) error {
+	say := func(what string) string { return "echo " + name + " " + what + " $(date +%s.%N) >> /out/runs; " }
+	at := &cnatv1alpha1.At{
+		ObjectMeta: metav1.ObjectMeta{Namespace: c.namespace, Name: name},
+		Spec: cnatv1alpha1.AtSpec{
+			Schedule: &metav1.Time{Time: due},
+			Template: &corev1.PodTemplateSpec{Spec: c.onNode(say("start") + script + "; " + say("end"))},
+		},
+	}
+	if expires {
+		at.Spec.TTLSecondsAfterFinished = ptr.To[int32](0)
+	}
+	if err := c.client.Create(ctx, at); err != nil {
+		return fmt.Errorf("creating At %s: %w", name, err)
+	}
+	c.mutex.Lock()
+	defer c.mutex.Unlock()
+	c.ats[name] = &history{due: due}
 	return nil
 }
 
@@ -68,7 +87,7 @@ func (c *chaos) awaitAll(ctx context.Context) error {
 				open = append(open, list.Items[i].Name)
 			}
 		}
-		if len(open) == 0 && len(list.Items) == ats {
+		if len(open) == 0 { // those that expired are deleted; the file tells of them
 			return nil
 		}
 		if time.Now().After(deadline) || ctx.Err() != nil {
@@ -78,52 +97,54 @@ func (c *chaos) awaitAll(ctx context.Context) error {
 	}
 }
 
-// readRuns reads the file on the node, by a pod, and removes it: the times of
-// the runs of each At.
-func (c *chaos) readRuns(ctx context.Context) (map[string][]time.Time, error) {
+// collectRuns reads the file on the node, by a pod, and removes it.
+func (c *chaos) collectRuns(ctx context.Context) error {
 	pod := &corev1.Pod{
 		ObjectMeta: metav1.ObjectMeta{Namespace: c.namespace, Name: "reader"},
 		Spec:       c.onNode("cat /out/runs; rm /out/runs"),
 	}
 	if err := c.client.Create(ctx, pod); err != nil {
-		return nil, fmt.Errorf("creating the reader: %w", err)
+		return fmt.Errorf("creating the reader: %w", err)
 	}
 	for pod.Status.Phase != corev1.PodSucceeded {
 		if pod.Status.Phase == corev1.PodFailed || ctx.Err() != nil {
-			return nil, fmt.Errorf("the reader has failed: %s", pod.Status.Message)
+			return fmt.Errorf("the reader has failed: %s", pod.Status.Message)
 		}
 		sleep(ctx, 200*time.Millisecond)
 		if err := c.client.Get(ctx, client.ObjectKeyFromObject(pod), pod); err != nil {
-			return nil, fmt.Errorf("waiting for the reader: %w", err)
+			return fmt.Errorf("waiting for the reader: %w", err)
 		}
 	}
-	config, err := ctrl.GetConfig()
+	text, err := c.clientset.CoreV1().Pods(c.namespace).GetLogs(pod.Name, &corev1.PodLogOptions{}).DoRaw(ctx)
 	if err != nil {
-		return nil, err
+		return fmt.Errorf("reading the reader's log: %w", err)
 	}
-	clientset, err := kubernetes.NewForConfig(config)
-	if err != nil {
-		return nil, err
-	}
-	text, err := clientset.CoreV1().Pods(c.namespace).GetLogs(pod.Name, &corev1.PodLogOptions{}).DoRaw(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("reading the reader's log: %w", err)
-	}
-	return parseRuns(string(text))
+	c.mutex.Lock()
+	defer c.mutex.Unlock()
+	return readRuns(string(text), c.ats)
 }
 
-// parseRuns reads lines of a name and a Unix time with fractions.
-func parseRuns(text string) (map[string][]time.Time, error) {
-	runs := map[string][]time.Time{}
+// readRuns reads lines of an At's name, start or end, and a Unix time with fractions.
+func readRuns(text string, ats map[string]*history) error {
 	for line := range strings.Lines(text) {
-		name, stamp, _ := strings.Cut(strings.TrimSpace(line), " ")
-		seconds, err := strconv.ParseFloat(stamp, 64)
-		if err != nil {
-			return nil, fmt.Errorf("the line %q of the file on the node: %w", line, err)
+		words := strings.Fields(line)
+		if len(words) != 3 || ats[words[0]] == nil {
+			return fmt.Errorf("the line %q of the file on the node is of no At", line)
 		}
-		runs[name] = append(runs[name], time.UnixMicro(int64(seconds*1e6)))
+		at := ats[words[0]]
+		seconds, err := strconv.ParseFloat(words[2], 64)
+		switch {
+		case err != nil:
+			return fmt.Errorf("the line %q of the file on the node: %w", line, err)
+		case words[1] == "start":
+			at.started = append(at.started, time.UnixMicro(int64(seconds*1e6)))
+		case words[1] == "end":
+			at.ended++
+		default:
+			return fmt.Errorf("the line %q of the file on the node says neither start nor end", line)
+		}
 	}
-	return runs, nil
+	return nil
 }
 
 // scaleOperator sets the number of replicas and waits for them.

@@ -309,11 +309,11 @@ e2e-tenant: deploy ## Prove that who may edit one namespace reaches nothing beyo
 	go run ./test/tenant $(if $(filter local,$(CLUSTER)),-audit=/var/lib/cnat-cluster/audit.log)
 
 .PHONY: e2e-chaos
-e2e-chaos: deploy ## Prove that Ats run once while operators, runs and the API server are killed.
+e2e-chaos: deploy ## Prove that Ats run once while operators are killed or stand still, runs are stopped and the API server restarts.
 	go run ./test/chaos
 
 .PHONY: e2e-chaos-database
-e2e-chaos-database: deploy ## Prove that Databases recover when the operator is killed at any step of a release.
+e2e-chaos-database: deploy bin/helm ## Prove that Databases recover from faults of the operator, releases, claims and servers.
 	go run ./test/chaos -databases
 
 .PHONY: bench-handover

@@ -5,12 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"os/exec"
+	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -25,6 +28,9 @@ const (
 	// recoveryLimit is how long a Database may take from the kill to Ready.
 	recoveryLimit = 60 * time.Second
 
+	// installLimit is for what the faults begin with.
+	installLimit = 10 * time.Minute
+
 	rows = 1000
 )
 
@@ -36,12 +42,95 @@ var steps = []struct{ action, status string }{
 	{"upgrade", "superseded"},
 }
 
-// breakReleases kills the leader in each step of installs and upgrades, and prints how many Databases recovered, how
-// long the slowest took, and how many rows are lost.
-func (c *chaos) breakReleases(ctx context.Context) error {
+// outcome is what came of all the faults.
+type outcome struct {
+	recovered, broken int
+	slowest           time.Duration
+	rowsLost          int
+}
+
+func (o *outcome) add(recovered, broken int, slowest time.Duration) {
+	o.recovered, o.broken, o.slowest = o.recovered+recovered, o.broken+broken, max(o.slowest, slowest)
+}
+
+// breakDatabases has all faults happen, and prints how many Databases recovered, how long the slowest took, how many rows
+// are lost, how often two servers were on one volume, and what was reached outside of the namespace.
+func (c *chaos) breakDatabases(ctx context.Context) error {
+	stopWatching := watchServers(ctx)
+	found, failure := c.breakAll(ctx)
+	two, looked := stopWatching()
+	escapes, err := c.escapes(ctx)
+	if err != nil {
+		return errors.Join(failure, err)
+	}
+	recovered := strconv.Itoa(found.recovered)
+	if found.recovered == found.broken {
+		recovered = "all"
+	}
+	fmt.Printf("recovered=%s of=%d rows_lost=%d two_servers=%d escapes=%d slowest_seconds=%.1f looked_for_servers=%d\n",
+		recovered, found.broken, found.rowsLost, two, escapes, found.slowest.Seconds(), looked)
+	if found.recovered < found.broken || found.rowsLost+two+escapes > 0 || found.slowest > recoveryLimit {
+		failure = errors.Join(failure, errors.New("not all Databases recovered as they should"))
+	}
+	return failure
+}
+
+func (c *chaos) breakAll(ctx context.Context) (*outcome, error) {
+	found := &outcome{}
+	stepped, err := c.killAtEachStep(ctx, found)
+	if err != nil {
+		return found, err
+	}
+	each, recovered, slowest, err := c.breakEach(ctx)
+	found.add(recovered, len(faults()), slowest)
+	if err != nil {
+		return found, err
+	}
+	took, err := c.stopInUpgrade(ctx, stepped[:batch])
+	found.note("stopped in an upgrade", batch, took, err)
+	again, took, err := c.stopInDeletion(ctx, "again-1", "again-2", "again-3")
+	found.note("stopped in a deletion", 3, took, err)
+	lost := newDatabase(c.namespace, "claim-lost")
+	err = errors.Join(c.createDatabases(ctx, []*databasev1.Database{lost}),
+		c.awaitHealthy(ctx, []*databasev1.Database{lost}, installLimit), fill(ctx, []*databasev1.Database{lost}))
+	if err != nil {
+		return found, err
+	}
+	rowsLost, took, err := c.loseClaim(ctx, lost)
+	found.note("a claim deleted", 1, took, err)
+	kept := slices.Concat(stepped, each, again)
+	left, err := count(ctx, kept)
+	found.rowsLost = rowsLost + rows*len(kept) - left
+	return found, err
+}
+
+// note counts Databases that a fault happened to together.
+func (o *outcome) note(what string, databases int, took time.Duration, err error) {
+	if err != nil {
+		progress("%s: NOT recovered: %v", what, err)
+		o.add(0, databases, took)
+		return
+	}
+	progress("%s: %d Databases recovered in %.1f s", what, databases, took.Seconds())
+	o.add(databases, databases, took)
+}
+
+// escapes counts what the operator created in another namespace, which a tampered release names.
+func (c *chaos) escapes(ctx context.Context) (int, error) {
+	configs := &corev1.ConfigMapList{}
+	err := c.client.List(ctx, configs, client.InNamespace(c.bystander))
+	found := 0
+	for i := range configs.Items {
+		if configs.Items[i].Name == "pwned" {
+			found++
+		}
+	}
+	return found, err
+}
+
+// killAtEachStep kills the leader in each step of installs and upgrades.
+func (c *chaos) killAtEachStep(ctx context.Context, found *outcome) ([]*databasev1.Database, error) {
 	var databases []*databasev1.Database
-	var recovered, broken int
-	var slowest time.Duration
 	for i, step := range steps {
 		touched := databases
 		var start func() error
@@ -54,37 +143,34 @@ func (c *chaos) breakReleases(ctx context.Context) error {
 		}
 		took, ready, err := c.killAt(ctx, step.action, step.status, touched, start)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		recovered, broken, slowest = recovered+ready, broken+len(touched), max(slowest, took)
+		found.add(ready, len(touched), took)
 		if ready == len(touched) && step.action == "install" {
 			err = fill(ctx, touched)
 		} else if ready < len(touched) { // there may be nothing to ask for rows
 			err = fmt.Errorf("%s: %d of %d Databases were not ready again within %s", step.action, len(touched)-ready, len(touched), recoveryLimit)
 		}
 		if err != nil {
-			return err
+			return nil, err
 		}
 	}
-	left, err := count(ctx, databases)
-	if err != nil {
-		return err
+	return databases, nil
+}
+
+func newDatabase(namespace, name string) *databasev1.Database {
+	return &databasev1.Database{
+		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name},
+		Spec: databasev1.DatabaseSpec{User: "app", Resources: &corev1.ResourceRequirements{
+			Requests: corev1.ResourceList{corev1.ResourceMemory: resource.MustParse(wantedMemory), corev1.ResourceCPU: resource.MustParse("5m")},
+		}},
 	}
-	lost := rows*len(databases) - left
-	fmt.Printf("recovered=%d of=%d slowest_seconds=%.1f rows_lost=%d\n", recovered, broken, slowest.Seconds(), lost)
-	if lost > 0 {
-		return errors.New("some rows are lost")
-	}
-	return nil
 }
 
 func newDatabases(namespace, prefix string) []*databasev1.Database {
 	databases := make([]*databasev1.Database, batch)
 	for i := range databases {
-		databases[i] = &databasev1.Database{
-			ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: fmt.Sprintf("%s-%d", prefix, i)},
-			Spec:       databasev1.DatabaseSpec{User: "app"},
-		}
+		databases[i] = newDatabase(namespace, fmt.Sprintf("%s-%d", prefix, i))
 	}
 	return databases
 }

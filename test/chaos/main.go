@@ -60,6 +60,7 @@ type chaos struct {
 	client    client.Client
 	clientset *kubernetes.Clientset
 	namespace string
+	bystander string // another namespace, in which nothing may happen
 	image     string
 	folder    string    // on the node
 	begin     time.Time // when the first At is due
@@ -72,14 +73,14 @@ func main() {
 	image := flag.String("image", os.Getenv("SHELL_IMAGE"), "An image with sh, date and cat.")
 	restart := flag.String("restart-apiserver", "bin/cluster restart kube-apiserver", "The command that kills the API server; empty for none.")
 	handover := flag.Bool("handover", false, "Measure how late an At is that is due when the lead changes hands, and nothing else.")
-	databases := flag.Bool("databases", false, "Kill the leader at each step of installs and upgrades of Databases, and nothing else.")
+	databases := flag.Bool("databases", false, "Break Databases, and nothing else.")
 	flag.Parse()
 	act := func(ctx context.Context, c *chaos) error { return c.provokeChaos(ctx, *restart) }
 	switch {
 	case *handover:
 		act = func(ctx context.Context, c *chaos) error { return c.measureHandovers(ctx) }
 	case *databases:
-		act = func(ctx context.Context, c *chaos) error { return c.breakReleases(ctx) }
+		act = func(ctx context.Context, c *chaos) error { return c.breakDatabases(ctx) }
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	ctrl.SetLogger(logr.Discard())
@@ -188,7 +189,11 @@ func setup(ctx context.Context, image string) (*chaos, error) {
 	if err := c.client.Create(ctx, namespace); err != nil {
 		return nil, fmt.Errorf("creating a namespace: %w", err)
 	}
-	c.namespace, c.folder = namespace.Name, "/var/tmp/"+namespace.Name
+	bystander := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "chaos-bystander-"}}
+	if err := c.client.Create(ctx, bystander); err != nil {
+		return nil, fmt.Errorf("creating a namespace: %w", err)
+	}
+	c.namespace, c.bystander, c.folder = namespace.Name, bystander.Name, "/var/tmp/"+namespace.Name
 	return c, nil
 }
 
@@ -199,6 +204,7 @@ func (c *chaos) cleanUp() error {
 	defer cancel()
 	return errors.Join(
 		c.client.Delete(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: c.namespace}}),
+		c.client.Delete(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: c.bystander}}),
 		kubectl(ctx, "delete", "pods", "--selector=app.kubernetes.io/name=cnat-operator"),
 		kubectl(ctx, "rollout", "status", "deployment/"+operatorDeployment, "--timeout=180s"),
 	)

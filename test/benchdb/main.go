@@ -24,13 +24,15 @@ import (
 func main() {
 	n := flag.Int("n", 300, "How many Databases.")
 	secrets := flag.Int("secrets", 5000, "How many foreign Secrets.")
+	configMaps := flag.Int("configmaps", 400, "How many ConfigMaps of a megabyte with the operator's label.")
+	many := flag.Int("many", 1000, "How many Databases are installed besides, by this operator alone; 0: none.")
 	workers := flag.Int("workers", 4, "How many objects each operator works on at once; 0: what each does by default.")
 	plot := flag.String("plot", "docs/benchmarks/databases.svg", "Where the plot goes.")
 	flag.Parse()
 	log.SetLogger(logr.Discard())
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := run(ctx, *n, *secrets, *workers, *plot)
+	err := run(ctx, *n, *secrets, *configMaps, *many, *workers, *plot)
 	stop()
 	if err != nil {
 		fmt.Fprintf(os.Stderr, "benchdb: %v\n", err)
@@ -38,21 +40,23 @@ func main() {
 	}
 }
 
-func run(ctx context.Context, n, secrets, workers int, plot string) error {
+func run(ctx context.Context, n, secrets, configMaps, many, workers int, plot string) error {
 	bin, err := filepath.Abs("bin")
 	if err != nil {
 		return err
 	}
-	our, err := measure(ctx, bin, ours(n, workers), secrets)
+	our, err := measure(ctx, bin, ours(n, workers), (*bench).install, (*bench).resync, (*bench).restart, crowd(secrets), mark(configMaps))
 	if err != nil {
 		return err
 	}
 	our.print()
+	our.printMarked(configMaps)
 	watches, err := writeWatches()
 	if err != nil {
 		return err
 	}
-	their, err := measure(ctx, bin, peer(our.releases, watches, workers), secrets)
+	their, err := measure(ctx, bin, peer(our.releases, watches, workers),
+		(*bench).install, (*bench).resync, (*bench).restart, crowd(secrets))
 	if err != nil {
 		return err
 	}
@@ -61,8 +65,21 @@ func run(ctx context.Context, n, secrets, workers int, plot string) error {
 	fmt.Printf("ours/peer_install_cpu=%.2f\n", our.cpu.Seconds()/their.cpu.Seconds())
 	fmt.Printf("ours/peer_install_requests=%.2f\n", our.installRequests/their.installRequests)
 	fmt.Printf("ours/peer_rss_peak=%.2f\n", float64(our.peak)/float64(their.peak))
+	for _, percent := range quantiles {
+		fmt.Printf("ours/peer_ready_p%d=%.2f\n", percent, our.ready(percent).Seconds()/their.ready(percent).Seconds())
+	}
+	if many > 0 {
+		all, err := measure(ctx, bin, ours(many, workers), (*bench).install)
+		if err != nil {
+			return err
+		}
+		fmt.Printf("ours_%d_install_seconds=%.1f\nours_%d_rss_peak_mib=%d\n", many, all.installTime().Seconds(), many, all.peak>>20)
+	}
 	return writePlot(plot, []*result{our, their})
 }
+
+// quantiles are the shares of Databases, in percent, of which it is told when they were ready.
+var quantiles = []int{10, 50, 99}
 
 // writeWatches writes the peer's configuration.
 func writeWatches() (string, error) {
@@ -84,6 +101,9 @@ func (r *result) print() {
 	const mib = 1 << 20
 	line("n", "%.0f", float64(len(r.installed)))
 	line("install_seconds", "%.1f", r.installTime().Seconds())
+	for _, percent := range quantiles {
+		line(fmt.Sprintf("ready_p%d_seconds", percent), "%.1f", r.ready(percent).Seconds())
+	}
 	line("install_cpu_seconds", "%.1f", r.cpu.Seconds())
 	line("install_requests_per_database", "%.1f", r.installRequests)
 	line("noop_requests_per_database", "%.2f", r.noopRequests)
@@ -92,6 +112,11 @@ func (r *result) print() {
 	line("rss_restarted_mib", "%.0f", float64(r.restarted)/mib)
 	line("rss_foreign_secrets_mib", "%.0f", float64(r.crowded)/mib)
 	line("rss_foreign_secrets_change_percent", "%+.1f", 100*(float64(r.crowded)/float64(r.restarted)-1))
+}
+
+func (r *result) printMarked(configMaps int) {
+	fmt.Printf("%s_rss_%d_configmaps_change_mib=%+d\n", r.name, configMaps, r.markedChange>>20)
+	fmt.Printf("%s_rss_%d_configmaps_restarted_change_mib=%+d\n", r.name, configMaps, (r.markedRestarted-r.crowded)>>20)
 }
 
 var began = time.Now()

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"crypto/rand"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"os"
@@ -25,6 +26,8 @@ const (
 	window = 65 * time.Second
 	// foreignSize is how many bytes a foreign Secret holds.
 	foreignSize = 10 << 10
+	// markedSize is how many bytes a ConfigMap with the operator's label holds.
+	markedSize = 1000 * 1000
 )
 
 // result is what was measured of one operator.
@@ -37,13 +40,20 @@ type result struct {
 	// Memory in bytes: the most of all until the resync was over; and the most after a restart, without and with the
 	// foreign Secrets.
 	peak, restarted, crowded int64
-	releases                 []storedRelease
+	// How much the marked ConfigMaps changed the resident set, and the most of it after a restart with them.
+	markedChange, markedRestarted int64
+	releases                      []storedRelease
 }
 
 func (r *result) installTime() time.Duration { return r.installed[len(r.installed)-1] }
 
-// measure takes all measurements of one subject.
-func measure(ctx context.Context, bin string, s subject, secrets int) (found *result, err error) {
+// ready is when that share of all was done.
+func (r *result) ready(percent int) time.Duration {
+	return r.installed[max(0, (len(r.installed)*percent+99)/100-1)]
+}
+
+// measure takes measurements of one subject, one after the other.
+func measure(ctx context.Context, bin string, s subject, steps ...func(*bench, context.Context, *result) error) (found *result, err error) {
 	b := &bench{subject: s}
 	if b.folder, err = os.MkdirTemp("", "bench-database-"+s.name+"-"); err != nil {
 		return nil, err
@@ -63,12 +73,12 @@ func measure(ctx context.Context, bin string, s subject, secrets int) (found *re
 		return nil, err
 	}
 	found = &result{name: s.name}
-	for _, step := range []func(context.Context, *result) error{b.install, b.resync, b.restart} {
-		if err := step(ctx, found); err != nil {
+	for _, step := range steps {
+		if err := step(b, ctx, found); err != nil {
 			return nil, err
 		}
 	}
-	return found, b.crowd(ctx, found, secrets)
+	return found, nil
 }
 
 // install asks for all objects at once, and waits for the last one to be done.
@@ -115,6 +125,9 @@ func (b *bench) install(ctx context.Context, found *result) error {
 		return err
 	}
 	found.installRequests = float64(made.total()) / float64(len(b.objects))
+	if _, found.peak, err = b.operator.Memory(); err != nil {
+		return err
+	}
 	found.releases, err = storedReleases(ctx, b.client)
 	return err
 }
@@ -170,19 +183,57 @@ func (b *bench) restart(ctx context.Context, found *result) error {
 }
 
 // crowd starts the operator once more, in a cluster with Secrets that are not for it.
-func (b *bench) crowd(ctx context.Context, found *result, secrets int) error {
-	progress("%s: a restart with %d foreign Secrets", b.name, secrets)
-	err := controlplane.InParallel(secrets, func(i int) error {
-		data := make([]byte, foreignSize)
-		rand.Read(data)
-		return b.client.Create(ctx, &corev1.Secret{
-			ObjectMeta: metav1.ObjectMeta{Namespace: foreign, Name: fmt.Sprintf("foreign-%d", i)},
-			Data:       map[string][]byte{"data": data},
+func crowd(secrets int) func(*bench, context.Context, *result) error {
+	return func(b *bench, ctx context.Context, found *result) error {
+		progress("%s: a restart with %d foreign Secrets", b.name, secrets)
+		err := controlplane.InParallel(secrets, func(i int) error {
+			data := make([]byte, foreignSize)
+			rand.Read(data)
+			return b.client.Create(ctx, &corev1.Secret{
+				ObjectMeta: metav1.ObjectMeta{Namespace: foreign, Name: fmt.Sprintf("foreign-%d", i)},
+				Data:       map[string][]byte{"data": data},
+			})
 		})
-	})
-	if err != nil {
+		if err != nil {
+			return err
+		}
+		_, found.crowded, err = b.again(ctx)
 		return err
 	}
-	_, found.crowded, err = b.again(ctx)
-	return err
+}
+
+// mark creates ConfigMaps of a megabyte with the operator's label, which anybody may do, each with keys of its own: while
+// it runs, and for it to find when it starts.
+func mark(configMaps int) func(*bench, context.Context, *result) error {
+	return func(b *bench, ctx context.Context, found *result) error {
+		progress("%s: %d ConfigMaps with the operator's label", b.name, configMaps)
+		before, _, err := b.operator.Memory()
+		if err != nil {
+			return err
+		}
+		for i := range configMaps {
+			random := make([]byte, markedSize/2)
+			rand.Read(random)
+			err := b.client.Create(ctx, &corev1.ConfigMap{
+				ObjectMeta: metav1.ObjectMeta{
+					Namespace: foreign, Name: fmt.Sprintf("marked-%d", i),
+					Labels: map[string]string{"app.kubernetes.io/part-of": "cnat-operator", "example.com/database": "marked"},
+				},
+				Data: map[string]string{fmt.Sprintf("key-%d", i): hex.EncodeToString(random)},
+			})
+			if err != nil {
+				return err
+			}
+		}
+		if err := sleep(ctx, settle); err != nil {
+			return err
+		}
+		after, _, err := b.operator.Memory()
+		if err != nil {
+			return err
+		}
+		found.markedChange = after - before
+		_, found.markedRestarted, err = b.again(ctx)
+		return err
+	}
 }

@@ -22,7 +22,11 @@ import (
 	"time"
 
 	"github.com/go-logr/logr"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	databasev1 "example.com/cnat-operator/api/database/v1"
 )
 
 // parallel is how many tries are made at once.
@@ -102,7 +106,7 @@ func (t *tenant) make(ctx context.Context, tries []try) []error {
 		slots <- struct{}{}
 		group.Go(func() {
 			defer func() { <-slots }()
-			err := one.run(ctx, t, one.name)
+			err := t.makeOne(ctx, one)
 			mutex.Lock()
 			defer mutex.Unlock()
 			if err != nil {
@@ -115,6 +119,22 @@ func (t *tenant) make(ctx context.Context, tries []try) []error {
 	}
 	group.Wait()
 	return failed
+}
+
+// makeOne makes a try with a Database of its own, if it needs one, and deletes that: servers cost the machine too much
+// for all to have theirs at once.
+func (t *tenant) makeOne(ctx context.Context, one try) error {
+	if one.database {
+		if err := t.createDatabase(ctx, one.name, databasev1.DatabaseSpec{}); err != nil {
+			return err
+		}
+		if err := t.await(ctx, one.name, databasev1.ConditionReady); err != nil {
+			return err
+		}
+	}
+	err := one.run(ctx, t, one.name)
+	db := &databasev1.Database{ObjectMeta: metav1.ObjectMeta{Namespace: t.namespace, Name: one.name}}
+	return errors.Join(err, client.IgnoreNotFound(t.user.Delete(ctx, db)))
 }
 
 // poll waits until done is true.

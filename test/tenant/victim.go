@@ -27,16 +27,11 @@ const (
 
 var neighborLabels = map[string]string{"example.com/database": neighbor}
 
-// prepare creates what must not be reached, and the Databases that the tries begin with.
+// prepare creates what must not be reached.
 func (t *tenant) prepare(ctx context.Context, tries []try) error {
 	for _, one := range tries {
 		for _, canary := range canaries(t.victim, one.name) {
 			if err := t.admin.Create(ctx, canary); err != nil {
-				return err
-			}
-		}
-		if one.database {
-			if err := t.createDatabase(ctx, one.name, databasev1.DatabaseSpec{}); err != nil {
 				return err
 			}
 		}
@@ -55,8 +50,7 @@ func (t *tenant) prepare(ctx context.Context, tries []try) error {
 			return err
 		}
 	}
-	progress("%d Databases are being installed", len(tries))
-	err := poll(ctx, "what the tries begin with", 15*time.Minute, func() (bool, error) { return t.prepared(ctx, bystanders) })
+	err := poll(ctx, "the victim", 15*time.Minute, func() (bool, error) { return t.prepared(ctx, bystanders) })
 	if err != nil {
 		return err
 	}

@@ -36,8 +36,6 @@ func TestRunThatSucceeds(t *testing.T) {
 	awaitEvents(t, at, "Scheduled", "Started", "Succeeded")
 }
 
-// awaitEvents waits for the events of an At, and fails if there are others.
-
 func TestRunThatFails(t *testing.T) {
 	namespace := newNamespace(t)
 	startOperator(t, namespace)

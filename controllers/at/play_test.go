@@ -31,8 +31,7 @@ func createAt(t *testing.T, namespace string, schedule time.Time) *cnatv1alpha1.
 	return at
 }
 
-// awaitAt waits until the At is as wanted, and reads it into at.
-
+// change edits an At as it is at the API server.
 func change(t *testing.T, at *cnatv1alpha1.At, edit func()) {
 	t.Helper()
 	eventually(t, "the At to be edited", func() (bool, error) {
@@ -50,8 +49,7 @@ func move(t *testing.T, at *cnatv1alpha1.At, schedule time.Time) {
 	change(t, at, func() { at.Spec.Schedule = ptr.To(metav1.NewTime(schedule)) })
 }
 
-// change edits an At as it is at the API server.
-
+// awaitAt waits until the At is as wanted, and reads it into at.
 func awaitAt(t *testing.T, at *cnatv1alpha1.At, what string, wanted func(*cnatv1alpha1.AtStatus) bool) {
 	t.Helper()
 	eventually(t, what, func() (bool, error) {
@@ -72,7 +70,6 @@ func isStalled(reason string) func(*cnatv1alpha1.AtStatus) bool {
 }
 
 // awaitJob waits for the At's Job.
-
 func awaitJob(t *testing.T, at *cnatv1alpha1.At) *batchv1.Job {
 	t.Helper()
 	job := &batchv1.Job{ObjectMeta: metav1.ObjectMeta{Name: jobName(at), Namespace: at.Namespace}}
@@ -84,8 +81,7 @@ func awaitJob(t *testing.T, at *cnatv1alpha1.At) *batchv1.Job {
 }
 
 // playPod creates the pod of a Job as the Job controller would, with a container in that state.
-
-func playPod(t *testing.T, job *batchv1.Job, state corev1.ContainerState) {
+func playPod(t *testing.T, job *batchv1.Job, state corev1.ContainerState) *corev1.Pod {
 	t.Helper()
 	pod := &corev1.Pod{
 		ObjectMeta: *job.Spec.Template.ObjectMeta.DeepCopy(),
@@ -98,10 +94,20 @@ func playPod(t *testing.T, job *batchv1.Job, state corev1.ContainerState) {
 	playStatus(t, pod, func() {
 		pod.Status.ContainerStatuses = []corev1.ContainerStatus{{Name: "command", State: state}}
 	})
+	return pod
+}
+
+// awaitStop waits until the operator has stopped a Job, and reads it.
+func awaitStop(t *testing.T, job *batchv1.Job) *batchv1.Job {
+	t.Helper()
+	eventually(t, "the Job to be stopped", func() (bool, error) {
+		err := api.Get(t.Context(), client.ObjectKeyFromObject(job), job)
+		return err == nil && ptr.Deref(job.Spec.ActiveDeadlineSeconds, 0) == 1, err
+	})
+	return job
 }
 
 // playEnd gives a Job its final condition as the Job controller would.
-
 func playEnd(t *testing.T, job *batchv1.Job, condition batchv1.JobConditionType) {
 	t.Helper()
 	before, now := batchv1.JobSuccessCriteriaMet, metav1.Now()
@@ -127,7 +133,6 @@ func playEnd(t *testing.T, job *batchv1.Job, condition batchv1.JobConditionType)
 
 // playStatus writes an object's status as its controller would. It is a patch, since the operator may write to the
 // object at the same time.
-
 func playStatus(t *testing.T, object client.Object, edit func()) {
 	t.Helper()
 	before, ok := object.DeepCopyObject().(client.Object)

@@ -8,6 +8,7 @@ import (
 
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
+	eventsv1 "k8s.io/api/events/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
@@ -68,7 +69,9 @@ func CachedObjects() map[client.Object]cache.ByObject {
 	}
 	pods := own
 	pods.Transform = cached.Pod
-	return map[client.Object]cache.ByObject{&batchv1.Job{}: own, &corev1.Pod{}: pods}
+	all := cachedEvents()
+	all[&batchv1.Job{}], all[&corev1.Pod{}] = own, pods
+	return all
 }
 
 // SetupWithManager registers the Reconciler: an At is looked at when it, its
@@ -76,6 +79,9 @@ func CachedObjects() map[client.Object]cache.ByObject {
 func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 	if err := mgr.GetFieldIndexer().IndexField(context.Background(), &batchv1.Job{}, jobsOfAt, atOfJob); err != nil {
 		return fmt.Errorf("indexing Jobs by At: %w", err)
+	}
+	if err := indexEvents(context.Background(), mgr); err != nil {
+		return err
 	}
 	if err := RegisterMetrics(mgr.GetClient()); err != nil {
 		return err
@@ -89,6 +95,8 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 		Watches(&cnatv1alpha1.At{}, &atHandler{r.Clock}).
 		Watches(&batchv1.Job{}, handler.EnqueueRequestForOwner(mgr.GetScheme(), mgr.GetRESTMapper(), &cnatv1alpha1.At{}, handler.OnlyControllerOwner())).
 		Watches(&corev1.Pod{}, handler.EnqueueRequestsFromMapFunc(atOfPod)).
+		Watches(&corev1.Event{}, handler.EnqueueRequestsFromMapFunc(r.atOfEvent)).
+		Watches(&eventsv1.Event{}, handler.EnqueueRequestsFromMapFunc(r.atOfEvent)).
 		WatchesRawSource(source.Channel(steps.stepped, &atHandler{r.Clock})).
 		WithOptions(controller.Options{
 			MaxConcurrentReconciles: r.Workers,

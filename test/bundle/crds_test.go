@@ -9,13 +9,17 @@ import (
 	"sigs.k8s.io/crdify/pkg/validations"
 )
 
-// newRules are properties that got a CEL rule, which crdify can't judge, and so
-// OLM v1 refuses unless its check is turned off for this upgrade
-// (docs/admin-guide.md). A rule belongs here only if every object of before
-// passes it.
+// newRules are properties whose CEL rules changed, which crdify can't judge, and so OLM v1 refuses unless its check is
+// turned off for this upgrade (docs/admin-guide.md). A rule belongs here only if every object of before passes it, or is
+// refused only when the field that breaks it is changed: the API server checks what an update leaves as it is no more.
 var newRules = map[string]string{
-	"databases.example.com v1 ^.spec":          "passwordRotation, which is new itself, goes with neither password nor passwordSecretRef; restoreFrom, also new, is not set later",
-	"databases.example.com v1 ^.spec.password": "the rule is the old one, and its refusal no longer shows the password",
+	"ats.cnat.programming-kubernetes.info v1alpha1 ^":                 "once an At is over, only its time to live can be changed: no edit could have an effect",
+	"ats.cnat.programming-kubernetes.info v1alpha1 ^.spec":            "the rule is the old one, and its message says create, not make",
+	"ats.cnat.programming-kubernetes.info v1alpha1 ^.spec.containers": "a container that is to run again is refused; an At that has one stays as it is",
+	"ats.cnat.programming-kubernetes.info v1alpha1 ^.spec.template":   "likewise, and metadata other than labels and annotations, which were pruned before",
+	"databases.example.com v1 ^":                                      "the rules for sizes and classes of volumes are here now, since they read the status; they refuse less",
+	"databases.example.com v1 ^.spec.storage":                         "the rules are those of the whole object now",
+	"databases.example.com v1 ^.spec.backup.storage":                  "the rules are those of the whole object now",
 }
 
 // OLM v1 asks crdify whether an upgrade of a CRD is safe, with these settings.

@@ -13,7 +13,7 @@ import (
 const (
 	starts  = "bin/cluster up"
 	wantsIt = "There is no cluster" // unless the local one runs
-	pushes  = "bin/image"
+	pushes  = "hack/push"
 )
 
 func TestWhichClusterIsUsed(t *testing.T) {

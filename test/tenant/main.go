@@ -17,6 +17,7 @@ import (
 	"os"
 	"os/signal"
 	"slices"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -34,7 +35,7 @@ const parallel = 4
 
 func main() {
 	auditLog := flag.String("audit", "", "The API server's audit log; empty: only compare what is stored.")
-	only := flag.String("only", "", "Make only the try of this name.")
+	only := flag.String("only", "", "Make only the tries of these names, with commas between them.")
 	flag.Parse()
 	ctrl.SetLogger(logr.Discard())
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -64,7 +65,7 @@ func run(ctx context.Context, auditLog, only string) (err error) {
 	defer func() { err = errors.Join(err, t.cleanUp()) }()
 	tries := slices.Concat(releaseTries(), secretTries(), rightTries(), atTries())
 	if only != "" {
-		tries = slices.DeleteFunc(tries, func(one try) bool { return one.name != only })
+		tries = slices.DeleteFunc(tries, func(one try) bool { return !slices.Contains(strings.Split(only, ","), one.name) })
 	}
 	if err := t.prepare(ctx, tries); err != nil {
 		return err
@@ -82,7 +83,10 @@ func run(ctx context.Context, auditLog, only string) (err error) {
 	}
 	progress("all tries are made")
 	sleep(ctx, 10*time.Second) // what acts late
-	escapes, err := t.judge(ctx, before, auditLog)
+	// Also of a run that was cut short it is told what was reached.
+	judgeCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Minute)
+	defer cancel()
+	escapes, err := t.judge(judgeCtx, before, auditLog)
 	if err != nil {
 		return err
 	}

@@ -31,7 +31,7 @@ const (
 	operatorNamespace = "cnat-operator-system"
 
 	// patience is for a pod's start on a machine that is busy with all the tries.
-	patience = 4 * time.Minute
+	patience = 2 * time.Minute
 )
 
 // tenant is the user, and those whom the user must not reach.

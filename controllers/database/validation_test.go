@@ -54,6 +54,12 @@ func TestRefusedOnCreate(t *testing.T) {
 		{"a Secret without a name", "", func(s *v1.DatabaseSpec) {
 			s.PasswordSecretRef = v1.SecretKeyReference{Key: "k"}
 		}, []string{"spec.passwordSecretRef.name"}},
+		{"a Secret of another namespace", "", func(s *v1.DatabaseSpec) {
+			s.PasswordSecretRef = v1.SecretKeyReference{Name: "../../kube-system/secrets/a"}
+		}, []string{"passwordSecretRef.name", "Database's namespace"}},
+		{"a certificate of another namespace", "", func(s *v1.DatabaseSpec) {
+			s.TLS.SecretName = "../../kube-system/secrets/a"
+		}, []string{"tls.secretName", "Database's namespace"}},
 		{"a key that no Secret has", "", func(s *v1.DatabaseSpec) {
 			s.PasswordSecretRef = v1.SecretKeyReference{Name: "s", Key: "a/b"}
 		}, []string{"passwordSecretRef.key", "letters"}},

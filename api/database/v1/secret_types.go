@@ -21,6 +21,7 @@ type PasswordRotation struct {
 type SecretKeyReference struct {
 	// name is the name of the Secret. It has at most 253 characters. A Secret that is not there makes the Database
 	// Stalled until it is.
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z0-9]([-.a-z0-9]*[a-z0-9])?$')",message="passwordSecretRef.name must be the name of a Secret in the Database's namespace: lower-case letters, digits, '-' and '.'"
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
 	// +required

@@ -82,13 +82,15 @@ func (o *options) manager() ctrl.Options {
 		LeaderElection:         o.leaderElect,
 		LeaderElectionID:       leaderElectionID,
 		// The process ends when the manager does, so a new leader need not wait
-		// for the lease to run out. Of a leader that is killed, the next one sees
-		// the last sign up to 2.2 retry periods late, and asks for the lease as
-		// much later than it could have it: the period is what is lost besides.
+		// for the lease to run out. After a crash, failover takes LeaseDuration and
+		// up to 2 x 1.1 retry periods: one to see the last renewal, one to retry.
 		LeaderElectionReleaseOnCancel: true,
-		// controller-runtime's own. An At's live read counts on what is between the two: see at.LookValid.
+		// Nothing rests on there being one leader: these say how long a failover
+		// takes, and that a leader that can't renew gives up before another begins.
+		// It works on for RetryPeriod + RenewDeadline, and then up to twice half a
+		// RenewDeadline, while it tries to give up its lease.
 		LeaseDuration: ptr.To(15 * time.Second),
-		RenewDeadline: ptr.To(10 * time.Second),
+		RenewDeadline: ptr.To(6 * time.Second),
 		RetryPeriod:   ptr.To(500 * time.Millisecond),
 		// Less than the pod's, so that the lease is released before the kubelet kills.
 		GracefulShutdownTimeout: ptr.To(8 * time.Second),

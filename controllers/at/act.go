@@ -2,7 +2,10 @@ package at
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	batchv1 "k8s.io/api/batch/v1"
@@ -17,117 +20,167 @@ import (
 	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
 )
 
-// act carries a plan out. Where a start meets a Job that is there already, it
-// leaves that in seen, and decides anew. refused is the API server's refusal of
-// the Job.
-func (r *Reconciler) act(ctx context.Context, now time.Time, next *plan, seen *snapshot) (refused, err error) {
+// errStale means that a write met an object that is not as it was read.
+var errStale = errors.New("the object has changed since it was read")
+
+// act carries a plan out, by one write at most, and leaves in the snapshot what
+// the API server answered.
+func (r *Reconciler) act(ctx context.Context, next plan, seen *snapshot) error {
 	switch next.step {
+	case stepHold:
+		return r.hold(ctx, seen)
+	case stepPrepare:
+		return r.prepare(ctx, seen)
 	case stepStart:
-		if refused, err = r.start(ctx, seen); err != nil {
-			return nil, err
-		}
-		switch {
-		case seen.job != nil:
-			*next = decide(now, *seen)
-		case refused == nil:
-			next.step = stepNone // the new Job's own event brings the At back here
-		}
+		return r.start(ctx, seen)
+	case stepRetract:
+		before := seen.job.DeepCopy()
+		delete(seen.job.Annotations, generationAnnotation)
+		return stale("retracting Job "+seen.job.Name, r.Client.Patch(ctx, seen.job, locked(before)))
 	case stepStop:
-		return nil, r.stop(ctx, seen.job)
+		return r.stop(ctx, seen)
+	case stepCollect:
+		return r.collect(ctx, seen)
+	case stepRelease:
+		return r.release(ctx, seen)
+	case stepConflict:
+		seen.refusal = r.refusals.note(seen.at, cnatv1alpha1.ReasonNameConflict, fmt.Sprintf(
+			"a Job %q exists that this At does not own: delete that Job, or create the At under another name",
+			seen.job.Name), r.Clock.Now())
+		return nil
 	case stepExpire:
 		at := seen.at
-		err := r.Client.Delete(ctx, at, client.Preconditions{UID: &at.UID, ResourceVersion: &at.ResourceVersion})
-		if err != nil && !apierrors.IsNotFound(err) && !apierrors.IsConflict(err) {
-			return nil, fmt.Errorf("deleting the At after its time to live: %w", err)
-		}
+		return stale("deleting the At after its time to live",
+			r.Client.Delete(ctx, at, client.Preconditions{UID: &at.UID, ResourceVersion: &at.ResourceVersion}))
 	default: // the rest is for the status to report
+		return nil
 	}
-	return refused, nil
 }
 
-// start creates the At's Job. Where one has the name already, it is left in
-// seen. no is the API server's refusal.
-func (r *Reconciler) start(ctx context.Context, seen *snapshot) (no, err error) {
-	job := newJob(seen.at, r.CommandImage, r.Clock.Now())
-	err = r.Client.Create(ctx, job)
+// stale turns an error of a write that met another object than it was meant for
+// into errStale.
+func stale(doing string, err error) error {
 	switch {
 	case err == nil:
-		log.FromContext(ctx).Info("Job created", "job", job.Name, "lateness", lateness(seen.at, r.Clock.Now()).String())
-		return nil, nil
-	case apierrors.IsAlreadyExists(err):
-		err = r.readJob(ctx, r.APIReader, seen)
-		if err == nil && seen.job == nil {
-			err = fmt.Errorf("creating Job %s: it existed, and is deleted", job.Name)
-		}
-		return nil, err
-	case refused(err):
-		return err, nil
+		return nil
+	case apierrors.IsConflict(err) || apierrors.IsNotFound(err):
+		return errStale
 	default:
-		return nil, fmt.Errorf("creating Job %s: %w", job.Name, err)
+		return fmt.Errorf("%s: %w", doing, err)
 	}
 }
 
-// refused tells whether the API server said no to what was asked, as a quota,
-// a policy, a webhook or a namespace that is being deleted make it do; not that
-// it was too busy or could not be reached. An internal error is what it gives
-// when a webhook that must be asked can't be.
-func refused(err error) bool {
-	return apierrors.IsInvalid(err) || apierrors.IsForbidden(err) || apierrors.IsBadRequest(err) ||
-		apierrors.IsNotFound(err) || apierrors.IsRequestEntityTooLargeError(err) || apierrors.IsNotAcceptable(err) ||
-		apierrors.IsInternalError(err)
+// hold adds the finalizer to the At. The answer is the At as a whole.
+func (r *Reconciler) hold(ctx context.Context, seen *snapshot) error {
+	before := seen.at.DeepCopy()
+	controllerutil.AddFinalizer(seen.at, preparedFinalizer)
+	seen.live = true
+	return stale("adding the finalizer", r.Client.Patch(ctx, seen.at, locked(before)))
+}
+
+// release removes the finalizer from the At, or that of version 0.2.0 from its Job.
+func (r *Reconciler) release(ctx context.Context, seen *snapshot) error {
+	if !held(seen.at) {
+		before := seen.job.DeepCopy()
+		controllerutil.RemoveFinalizer(seen.job, oldRunFinalizer)
+		return stale("removing the finalizer of Job "+seen.job.Name, r.Client.Patch(ctx, seen.job, locked(before)))
+	}
+	before := seen.at.DeepCopy()
+	controllerutil.RemoveFinalizer(seen.at, preparedFinalizer)
+	return stale("removing the finalizer", r.Client.Patch(ctx, seen.at, locked(before)))
+}
+
+func locked(before client.Object) client.Patch {
+	return client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})
+}
+
+// prepare creates the At's Job, suspended.
+func (r *Reconciler) prepare(ctx context.Context, seen *snapshot) error {
+	job := newJob(seen.at, r.CommandImage)
+	err := r.Client.Create(ctx, job)
+	switch {
+	case err == nil:
+		seen.job = job
+		return nil
+	case apierrors.IsAlreadyExists(err):
+		seen.live = false
+		return r.readJob(ctx, r.APIReader, seen)
+	case isRefusal(err):
+		seen.refusal = r.refusals.note(seen.at, cnatv1alpha1.ReasonJobRefused, err.Error(), r.Clock.Now())
+		return nil
+	default:
+		return fmt.Errorf("creating Job %s: %w", job.Name, err)
+	}
+}
+
+// start lets the recorded Job run: the one write that is left when it is due.
+// It can only reach that Job, and only while it is not retracted.
+func (r *Reconciler) start(ctx context.Context, seen *snapshot) error {
+	now := r.Clock.Now()
+	patch, err := startPatch(recorded(seen.at), seen.job.Annotations[generationAnnotation], now)
+	if err != nil {
+		return err
+	}
+	job := &batchv1.Job{ObjectMeta: metav1.ObjectMeta{Namespace: seen.job.Namespace, Name: seen.job.Name}}
+	err = r.Client.Patch(ctx, job, patch)
+	switch {
+	case err == nil:
+		seen.job = job
+		r.refusals.forget(seen.at.UID)
+		log.FromContext(ctx).Info("Job started", "job", job.Name, "lateness", lateness(seen.at, now).String())
+		return nil
+	case apierrors.IsNotFound(err), apierrors.IsInvalid(err) && !seen.live:
+		return errStale
+	case isRefusal(err):
+		seen.refusal = r.refusals.note(seen.at, cnatv1alpha1.ReasonJobRefused, err.Error(), now)
+		return nil
+	default:
+		return fmt.Errorf("starting Job %s: %w", job.Name, err)
+	}
+}
+
+// startPatch lets the Job with that UID run, if it is still to run for that
+// generation of its At.
+func startPatch(uid types.UID, generation string, now time.Time) (client.Patch, error) {
+	escape := strings.NewReplacer("/", "~1")
+	data, err := json.Marshal([]operation{
+		{"test", "/metadata/uid", uid},
+		{"test", "/metadata/annotations/" + escape.Replace(generationAnnotation), generation},
+		{"replace", "/spec/suspend", false},
+		{"add", "/metadata/annotations/" + escape.Replace(startedAtAnnotation), now.UTC().Format(time.RFC3339Nano)},
+	})
+	if err != nil {
+		return nil, fmt.Errorf("encoding a patch: %w", err)
+	}
+	return client.RawPatch(types.JSONPatchType, data), nil
+}
+
+// operation is one of a JSON patch.
+type operation struct {
+	Op    string `json:"op"`
+	Path  string `json:"path"`
+	Value any    `json:"value"`
 }
 
 // stop ends a Job as if its deadline had passed: its pods are ended gracefully
 // and, other than by a suspension, no one can make it go on.
-func (r *Reconciler) stop(ctx context.Context, job *batchv1.Job) error {
-	if ptr.Deref(job.Spec.ActiveDeadlineSeconds, 0) == 1 {
+func (r *Reconciler) stop(ctx context.Context, seen *snapshot) error {
+	if ptr.Deref(seen.job.Spec.ActiveDeadlineSeconds, 0) == 1 {
 		return nil
 	}
-	stopped := job.DeepCopy()
-	stopped.Spec.ActiveDeadlineSeconds = ptr.To[int64](1)
-	// The lock spares another Job that has come to the name. After a conflict,
-	// the event of the newer Job brings the At back here.
-	err := r.Client.Patch(ctx, stopped, client.MergeFromWithOptions(job, client.MergeFromWithOptimisticLock{}))
-	if client.IgnoreNotFound(err) != nil && !apierrors.IsConflict(err) {
-		return fmt.Errorf("stopping Job %s: %w", job.Name, err)
-	}
-	return nil
+	before := seen.job.DeepCopy()
+	seen.job.Spec.ActiveDeadlineSeconds = ptr.To[int64](1)
+	return stale("stopping Job "+seen.job.Name, r.Client.Patch(ctx, seen.job, locked(before)))
 }
 
-// release takes the finalizer from the Jobs that no longer need it, of the At
-// that has that name now, and of those that had it before. at is nil if the
-// cache has no such At. The cache's word is enough for what it has seen
-// recorded; that an At is gone is asked of the API server.
-func (r *Reconciler) release(ctx context.Context, key types.NamespacedName, at *cnatv1alpha1.At) error {
-	jobs := &batchv1.JobList{}
-	if err := r.Client.List(ctx, jobs, client.InNamespace(key.Namespace), client.MatchingFields{jobsOfAt: key.Name}); err != nil {
-		return fmt.Errorf("listing the Jobs of the At: %w", err)
+// collect deletes a Job that is suspended, as it was read: one that was started
+// in the meantime is another version.
+func (r *Reconciler) collect(ctx context.Context, seen *snapshot) error {
+	job := seen.job
+	err := r.Client.Delete(ctx, job, client.PropagationPolicy(metav1.DeletePropagationBackground),
+		client.Preconditions{UID: &job.UID, ResourceVersion: &job.ResourceVersion})
+	if err == nil {
+		seen.job = nil
 	}
-	for i := range jobs.Items {
-		job := &jobs.Items[i]
-		if !controllerutil.ContainsFinalizer(job, runFinalizer) {
-			continue
-		}
-		owner := at
-		if owner == nil || !metav1.IsControlledBy(job, owner) {
-			owner = &cnatv1alpha1.At{}
-			err := r.APIReader.Get(ctx, key, owner)
-			if apierrors.IsNotFound(err) {
-				owner = nil
-			} else if err != nil {
-				return fmt.Errorf("reading the At: %w", err)
-			}
-		}
-		if !releasable(owner, job) {
-			continue
-		}
-		held := job.DeepCopy()
-		controllerutil.RemoveFinalizer(job, runFinalizer)
-		err := r.Client.Patch(ctx, job, client.MergeFromWithOptions(held, client.MergeFromWithOptimisticLock{}))
-		// After a conflict, the event of the newer Job brings the At back here.
-		if client.IgnoreNotFound(err) != nil && !apierrors.IsConflict(err) {
-			return fmt.Errorf("releasing Job %s: %w", job.Name, err)
-		}
-	}
-	return nil
+	return stale("deleting Job "+job.Name, err)
 }

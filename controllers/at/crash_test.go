@@ -10,6 +10,7 @@ import (
 
 	batchv1 "k8s.io/api/batch/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -24,8 +25,8 @@ var crashes = map[string]faultKind{
 	"ends after":   crashAfter,
 }
 
-// breakingClient lets one write go wrong. It counts the writes of all the
-// operators that use it, one after the other.
+// breakingClient lets one write go wrong, of all the operators that use it, one
+// after the other.
 type breakingClient struct {
 	client.Client
 	shared *breaking
@@ -34,30 +35,45 @@ type breakingClient struct {
 
 type breaking struct {
 	sync.Mutex
-	at     write
-	kind   faultKind
-	writes map[string]int
-	broke  bool          // the write has gone wrong
-	end    chan struct{} // is sent to when a process is to end
+	write string // which is to go wrong, by its name
+	kind  faultKind
+	broke bool          // it has
+	end   chan struct{} // is sent to when a process is to end
 }
 
-// write is one of an operator's: the first, counted from 0, or a later one of a verb.
-type write struct {
-	verb   string
-	number int
+// namePatch names what a patch of an At or a Job is for.
+func namePatch(object client.Object, patch client.Patch) string {
+	at, ok := object.(*cnatv1alpha1.At)
+	switch {
+	case patch.Type() == types.JSONPatchType:
+		return "start"
+	case !ok:
+		return "stop"
+	case held(at):
+		return "hold"
+	default:
+		return "release"
+	}
+}
+
+// nameStatus names a status by what it says.
+func nameStatus(object client.Object) string {
+	at, ok := object.(*cnatv1alpha1.At)
+	if ok && at.Status.PreparedJobUID != "" {
+		return "record"
+	}
+	return string(at.Status.Phase)
 }
 
 // do writes, or doesn't.
-func (c *breakingClient) do(verb string, do func() error) error {
+func (c *breakingClient) do(write string, do func() error) error {
 	b := c.shared
 	b.Lock()
 	defer b.Unlock()
 	if c.ended {
 		return errCrash
 	}
-	number := b.writes[verb]
-	b.writes[verb]++
-	if b.at != (write{verb, number}) {
+	if b.write != write || b.broke {
 		return do()
 	}
 	b.broke = true
@@ -75,17 +91,17 @@ func (c *breakingClient) do(verb string, do func() error) error {
 
 // Create implements client.Writer.
 func (c *breakingClient) Create(ctx context.Context, object client.Object, options ...client.CreateOption) error {
-	return c.do("create", func() error { return c.Client.Create(ctx, object, options...) })
+	return c.do("prepare", func() error { return c.Client.Create(ctx, object, options...) })
 }
 
 // Patch implements client.Writer.
 func (c *breakingClient) Patch(ctx context.Context, object client.Object, patch client.Patch, options ...client.PatchOption) error {
-	return c.do("patch", func() error { return c.Client.Patch(ctx, object, patch, options...) })
+	return c.do(namePatch(object, patch), func() error { return c.Client.Patch(ctx, object, patch, options...) })
 }
 
 // Delete implements client.Writer.
 func (c *breakingClient) Delete(ctx context.Context, object client.Object, options ...client.DeleteOption) error {
-	return c.do("delete", func() error { return c.Client.Delete(ctx, object, options...) })
+	return c.do("expire", func() error { return c.Client.Delete(ctx, object, options...) })
 }
 
 // Status implements client.Client.
@@ -98,9 +114,9 @@ type breakingStatus struct {
 	client *breakingClient
 }
 
-// Update implements client.SubResourceWriter.
-func (s *breakingStatus) Update(ctx context.Context, object client.Object, options ...client.SubResourceUpdateOption) error {
-	return s.client.do("status", func() error { return s.SubResourceWriter.Update(ctx, object, options...) })
+// Patch implements client.SubResourceWriter.
+func (s *breakingStatus) Patch(ctx context.Context, object client.Object, patch client.Patch, options ...client.SubResourcePatchOption) error {
+	return s.client.do(nameStatus(object), func() error { return s.SubResourceWriter.Patch(ctx, object, patch, options...) })
 }
 
 // startBreaking runs an operator whose process may end at a write, and then
@@ -144,7 +160,7 @@ func startBreaking(t *testing.T, namespace string, b *breaking) {
 type life struct {
 	lead   time.Duration // from now until the At is due
 	cancel bool          // the run is cancelled
-	writes []write       // that are to go wrong, each in turn
+	writes []string      // that are to go wrong, each in turn
 }
 
 // live lets an At live while one write goes wrong. What must never be is what the model holds to be so.
@@ -170,10 +186,10 @@ func (l life) live(t *testing.T, b *breaking) {
 		want, condition = cnatv1alpha1.AtCancelled, batchv1.JobFailed
 		change(t, at, func() { at.Spec.Cancel = ptr.To(true) })
 	}
-	eventually(t, "the Job to be released and, if the At is cancelled, stopped", func() (bool, error) {
-		err := api.Get(t.Context(), client.ObjectKeyFromObject(job), job)
+	eventually(t, "the At to be released and, if it is cancelled, its Job stopped", func() (bool, error) {
+		err := errors.Join(api.Get(t.Context(), client.ObjectKeyFromObject(job), job), api.Get(t.Context(), client.ObjectKeyFromObject(at), at))
 		stopped := ptr.Deref(job.Spec.ActiveDeadlineSeconds, 0) == 1
-		return err == nil && len(job.Finalizers) == 0 && stopped == l.cancel, err
+		return err == nil && !held(at) && stopped == l.cancel, err
 	})
 	playEnd(t, job, condition)
 	w.await(t, want)
@@ -184,33 +200,20 @@ func (l life) live(t *testing.T, b *breaking) {
 // An At runs once, whatever goes wrong at whichever of the operator's writes.
 func TestCrashes(t *testing.T) {
 	lives := map[string]life{
-		"waits": {lead: 6 * time.Second, writes: []write{
-			{"status", 0}, // Pending
-			{"create", 0},
-		}},
-		"is due": {writes: []write{
-			{"create", 0},
-			{"status", 0}, // the Job is recorded
-			{"patch", 0},  // it is released
-			{"status", 1}, // Running
-			{"status", 2}, // Succeeded, if the first two were not one
-			{"delete", 0}, // after the time to live
-		}},
-		"is cancelled": {cancel: true, writes: []write{
-			{"patch", 1}, // the Job is stopped
-			{"status", 2},
-		}},
+		"waits":        {lead: 6 * time.Second, writes: []string{"Pending", "prepare", "start"}},
+		"is due":       {writes: []string{"hold", "prepare", "record", "start", "Running", "release", "Succeeded", "expire"}},
+		"is cancelled": {cancel: true, writes: []string{"stop", "Cancelled"}},
 	}
 	for name, l := range lives {
-		for _, at := range l.writes {
+		for _, write := range l.writes {
 			for what, kind := range crashes {
-				t.Run(fmt.Sprintf("%s, %s %d %s", name, at.verb, at.number, what), func(t *testing.T) {
+				t.Run(fmt.Sprintf("%s, %s %s", name, write, what), func(t *testing.T) {
 					t.Parallel()
-					b := &breaking{at: at, kind: kind, writes: map[string]int{}, end: make(chan struct{}, 1)}
+					b := &breaking{write: write, kind: kind, end: make(chan struct{}, 1)}
 					l.live(t, b)
 					b.Lock()
 					defer b.Unlock()
-					if !b.broke && at.number == 0 {
+					if !b.broke {
 						t.Error("the write did not go wrong")
 					}
 				})

@@ -17,14 +17,14 @@ func TestStopSparesForeignJob(t *testing.T) {
 		}
 	}
 	m.makeAt(0) // overdue
-	for range 3 {
+	for range 4 {
 		catchUp()
 		o.reconcile("cnrex", fault{})
 	}
 	catchUp()
 	jobs := list[*batchv1.Job](m.objects)
-	if len(jobs) != 1 || len(jobs[0].Finalizers) != 0 {
-		t.Fatalf("want one Job that is released, got %+v", jobs)
+	if len(jobs) != 1 || !started(jobs[0]) {
+		t.Fatalf("want one Job that has started, got %+v", jobs)
 	}
 	m.editAt(2, 0) // cancelled
 	o.catchUp(kindAt, len(m.history))

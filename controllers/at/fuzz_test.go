@@ -1,6 +1,7 @@
 package at
 
 import (
+	"context"
 	"math/rand/v2"
 	"strings"
 	"testing"
@@ -28,8 +29,13 @@ func live(input []byte, plant func(*operator)) []string {
 	m := newModel()
 	d := &drive{model: m, input: input[:min(len(input), maxInput)]}
 	d.operators = [2]*operator{newOperator(m, plant), newOperator(m, plant)}
-	m.leaders = d.operators[:]
 	m.makeAt(d.next())
+	if old := d.next(); old%4 == 0 {
+		m.startOld(old%8 == 0)
+		for _, o := range d.operators {
+			o.restart(0)
+		}
+	}
 	for len(d.input) > 0 {
 		d.step()
 	}
@@ -103,13 +109,12 @@ func (d *drive) pass(span time.Duration) {
 	for _, o := range d.operators {
 		o.awake()
 	}
-	d.model.resume()
 }
 
 // faulty lets an operator look at the At while something goes wrong.
 func (d *drive) faulty(o *operator, how byte) {
 	where := d.next()
-	with := fault{kind: 1 + faultKind(how)%(faultKinds-1), call: int(where % 6), behind: int(where / 6 % 4)}
+	with := fault{kind: 1 + faultKind(how)%(faultKinds-1), call: int(where % 12), behind: int(where / 12 % 4)}
 	with.meanwhile = func() {
 		for range 1 + d.next()%8 {
 			d.step()
@@ -128,7 +133,7 @@ func (d *drive) deleteByHand(how byte) {
 		if how&3 == 1 {
 			m.remove(key{kindPod, job.Name + "-pod"})
 		} else {
-			m.remove(keyOf(job))
+			m.removeByHand(job)
 		}
 	}
 }
@@ -192,6 +197,9 @@ func (d *drive) work() {
 		}
 		if o.queue["cnrex"] {
 			o.reconcile("cnrex", fault{})
+		}
+		if _, err := (&upgrade{client: o.Client, live: o.APIReader}).pass(context.Background()); err != nil {
+			m.violated("the upgrade: %v", err)
 		}
 	}
 	m.collectGarbage()

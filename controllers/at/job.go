@@ -1,10 +1,13 @@
 package at
 
 import (
+	"crypto/sha256"
+	"encoding/base32"
 	"fmt"
+	"hash/fnv"
 	"maps"
+	"strconv"
 	"strings"
-	"time"
 
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -23,24 +26,42 @@ const (
 	// may be longer than a label's value.
 	atAnnotation = "cnat.programming-kubernetes.info/at"
 
-	// startedAtAnnotation on a Job is the operator's time when it made it, in
-	// RFC 3339 with fractions of a second, which a creationTimestamp lacks.
+	// startedAtAnnotation on a Job is the operator's time when it let it run, in
+	// RFC 3339 with fractions of a second. Only a Job that was started has it.
 	startedAtAnnotation = "cnat.programming-kubernetes.info/started-at"
 
-	// runFinalizer holds a Job until its UID is in its At's status: a Job that
-	// could go before would be made again.
-	runFinalizer = "cnat.programming-kubernetes.info/run"
+	// generationAnnotation on a Job is the generation of the At that it was
+	// created for. It is removed from a Job that must not be started any more.
+	generationAnnotation = "cnat.programming-kubernetes.info/generation"
+
+	// preparedFinalizer on an At holds it while a Job is prepared, so that no Job
+	// of a deleted At is started.
+	preparedFinalizer = "cnat.programming-kubernetes.info/prepared"
+
+	// oldRunFinalizer is what version 0.2.0 put on Jobs; it is removed where it is found.
+	oldRunFinalizer = "cnat.programming-kubernetes.info/run"
+
+	// queueLabel on an At or a Job names the queue of Kueue that starts the Job.
+	queueLabel = "kueue.x-k8s.io/queue-name"
 
 	labelPartOf = "app.kubernetes.io/part-of"
 	partOf      = "cnat-operator"
 )
 
 // jobName is the name of an At's Job: <name of the At>-<hash of its UID>, 63
-// characters at most. It is the same whenever it is asked for, so that a Job
-// can't be created twice, and another for an At that is made again under an
-// old name.
+// characters at most. It is the same whenever it is asked for, and another for
+// an At that is created again under an old name.
 func jobName(at *cnatv1alpha1.At) string {
-	suffix := fmt.Sprintf("-%08x", hash(at.UID))
+	sum := sha256.Sum256([]byte(at.UID))
+	suffix := "-" + strings.ToLower(base32.StdEncoding.EncodeToString(sum[:])[:10])
+	return cut(at.Name, maxNameLength-len(suffix)) + suffix
+}
+
+// oldJobName is the name that version 0.2.0 gave an At's Job.
+func oldJobName(at *cnatv1alpha1.At) string {
+	hash := fnv.New32a()
+	hash.Write([]byte(at.UID)) // a hash's Write never fails
+	suffix := fmt.Sprintf("-%08x", hash.Sum32())
 	return cut(at.Name, maxNameLength-len(suffix)) + suffix
 }
 
@@ -51,12 +72,12 @@ func cut(name string, length int) string {
 	return strings.TrimRight(name[:min(len(name), length)], "-.")
 }
 
-// newJob builds the Job that is the run of an At. commandImage is the image
-// for spec.command.
+// newJob builds the Job that is the run of an At, suspended. commandImage is
+// the image for spec.command.
 //
 // Unless the At says otherwise, the Job never starts a second pod
 // (backoffLimit 0); its pod never starts a container again (restartPolicy Never).
-func newJob(at *cnatv1alpha1.At, commandImage string, now time.Time) *batchv1.Job {
+func newJob(at *cnatv1alpha1.At, commandImage string) *batchv1.Job {
 	labels := map[string]string{
 		"app.kubernetes.io/name":       "at",
 		"app.kubernetes.io/instance":   cut(at.Name, maxNameLength),
@@ -69,16 +90,19 @@ func newJob(at *cnatv1alpha1.At, commandImage string, now time.Time) *batchv1.Jo
 			Name:        jobName(at),
 			Namespace:   at.Namespace,
 			Labels:      labels,
-			Annotations: map[string]string{startedAtAnnotation: now.UTC().Format(time.RFC3339Nano)},
-			Finalizers:  []string{runFinalizer},
+			Annotations: map[string]string{generationAnnotation: strconv.FormatInt(at.Generation, 10)},
 			OwnerReferences: []metav1.OwnerReference{
 				*metav1.NewControllerRef(at, cnatv1alpha1.GroupVersion.WithKind("At")),
 			},
 		},
 		Spec: batchv1.JobSpec{
+			Suspend:      ptr.To(true),
 			BackoffLimit: ptr.To(ptr.Deref(at.Spec.BackoffLimit, 0)),
 			Template:     podTemplate(at, labels, commandImage),
 		},
+	}
+	if queue := at.Labels[queueLabel]; queue != "" {
+		job.Labels = merged(labels, map[string]string{queueLabel: queue})
 	}
 	if at.Spec.ActiveDeadlineSeconds > 0 {
 		job.Spec.ActiveDeadlineSeconds = ptr.To(at.Spec.ActiveDeadlineSeconds)

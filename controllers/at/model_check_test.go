@@ -2,48 +2,55 @@ package at
 
 import (
 	"fmt"
-	"slices"
+	"strconv"
 	"time"
 
 	batchv1 "k8s.io/api/batch/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/ptr"
 
 	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
 )
 
-// checkStart notes a Job that must not be made: a second one, or one before its
-// time, or against the At's word. What counts is at, as the operator last
-// read it, live, and since, its clock when it decided.
+// checkStart notes a Job that must not be let run: a second one, one of a
+// deleted At, one before its time, or against the At's word. What counts for
+// the latter is at, as the operator last got it, and since, its clock when it decided.
 func (m *model) checkStart(job *batchv1.Job, at *cnatv1alpha1.At, since time.Time) {
 	owner := job.OwnerReferences[0]
-	if first, ok := m.jobs[owner.UID]; ok {
-		m.violated("a second Job %s of %s, after %s", job.UID, owner.UID, first)
+	if first, ok := m.started[owner.UID]; ok {
+		m.violated("a second Job %s of %s runs, after %s", job.UID, owner.UID, first)
 	}
-	m.jobs[owner.UID] = string(job.UID)
-
-	if at == nil { // it did not look: then it must be right by luck
-		at = get[*cnatv1alpha1.At](m.objects, key{kindAt, owner.Name})
+	m.started[owner.UID] = job.UID
+	if stored := get[*cnatv1alpha1.At](m.objects, key{kindAt, owner.Name}); stored == nil || stored.UID != owner.UID {
+		m.violated("a Job of %s runs, which is deleted", owner.UID)
 	}
 	if at == nil || at.UID != owner.UID {
-		m.violated("a Job of %s, which is gone", owner.UID)
+		m.violated("a Job of %s runs, which the operator did not read", owner.UID)
 		return
 	}
 	if early := at.DueTime().Sub(since); early > 0 {
-		m.violated("a Job of %s %s before its time", at.UID, early)
+		m.violated("a Job of %s runs %s before its time", at.UID, early)
 	}
 	for wrong, is := range map[string]bool{
-		"is over":          at.Status.Finished(),
-		"has had its Job":  at.Status.JobUID != "",
-		"is suspended":     at.Spec.Suspend != nil && *at.Spec.Suspend,
-		"is cancelled":     at.Spec.Cancel != nil && *at.Spec.Cancel,
-		"is being deleted": at.DeletionTimestamp != nil,
+		"is over":           at.Status.Finished(),
+		"has had its run":   at.Status.JobUID != "",
+		"has another Job":   at.Status.PreparedJobUID != job.UID,
+		"is suspended":      at.Spec.Suspend != nil && *at.Spec.Suspend,
+		"is cancelled":      at.Spec.Cancel != nil && *at.Spec.Cancel,
+		"is being deleted":  at.DeletionTimestamp != nil,
+		"has changed since": job.Annotations[generationAnnotation] != strconv.FormatInt(at.Generation, 10),
 	} {
 		if is {
-			m.violated("a Job of %s, which %s", at.UID, wrong)
+			m.violated("a Job of %s runs, which %s", at.UID, wrong)
 		}
+	}
+}
+
+// checkCollect notes a Job that must not be deleted: it runs, and nobody cancelled it.
+func (o *operator) checkCollect(job *batchv1.Job) {
+	if started(job) && (o.at == nil || !ptr.Deref(o.at.Spec.Cancel, false)) {
+		o.model.violated("Job %s is deleted, which has started", job.UID)
 	}
 }
 
@@ -53,14 +60,11 @@ func (o *operator) checkStop(old, next *batchv1.Job) {
 	if ptr.Deref(next.Spec.ActiveDeadlineSeconds, 0) != 1 || ptr.Deref(old.Spec.ActiveDeadlineSeconds, 0) == 1 {
 		return
 	}
-	at := o.live
-	if at == nil {
-		at = get[*cnatv1alpha1.At](o.model.objects, key{kindAt, old.OwnerReferences[0].Name})
-	}
+	at := o.at
 	switch {
 	case at == nil || at.UID != old.OwnerReferences[0].UID || ptr.Deref(at.Spec.Cancel, false) || at.Status.Finished():
 	case at.Spec.PendingDeadlineSeconds == 0 ||
-		old.CreationTimestamp.Add(seconds(at.Spec.PendingDeadlineSeconds)).After(o.since):
+		startedAt(old).Add(seconds(at.Spec.PendingDeadlineSeconds)).After(o.since):
 		o.model.violated("Job %s is stopped, which may go on waiting", old.UID)
 	default:
 		if started, ok := o.model.containers[old.UID]; ok && started <= o.sawPods {
@@ -79,7 +83,7 @@ func (o *operator) checkEnd(at *cnatv1alpha1.At) {
 	if job == nil || !metav1.IsControlledBy(job, at) {
 		return
 	}
-	if at.Status.JobUID == "" || at.Status.Reason == cnatv1alpha1.ReasonJobDeleted {
+	if started(job) && at.Status.JobUID == "" || at.Status.Reason == cnatv1alpha1.ReasonJobDeleted {
 		o.model.violated("%s is called over while Job %s is there: %s", at.UID, job.UID, describe(at))
 	}
 }
@@ -94,6 +98,8 @@ func backwards(old, next *cnatv1alpha1.AtStatus) string {
 		return fmt.Sprintf("phase %q after %s", next.Phase, old.Phase)
 	case old.JobUID != "" && next.JobUID != old.JobUID:
 		return fmt.Sprintf("Job %q after %s", next.JobUID, old.JobUID)
+	case old.PreparedJobUID != "" && next.PreparedJobUID != "" && next.PreparedJobUID != old.PreparedJobUID:
+		return fmt.Sprintf("Job %q prepared after %s", next.PreparedJobUID, old.PreparedJobUID)
 	case old.StartTime != nil && !old.StartTime.Equal(next.StartTime):
 		return fmt.Sprintf("start time %v after %v", next.StartTime, old.StartTime)
 	case old.CompletionTime != nil && !old.CompletionTime.Equal(next.CompletionTime):
@@ -107,7 +113,7 @@ func backwards(old, next *cnatv1alpha1.AtStatus) string {
 // lasting tells what is wrong once nothing happens any more.
 func (m *model) lasting() {
 	for _, job := range list[*batchv1.Job](m.objects) {
-		if slices.Contains(job.Finalizers, runFinalizer) {
+		if pinned(job) {
 			m.violated("Job %s is held for ever", job.UID)
 		}
 		if !finished(job) && metav1.GetControllerOf(job) != nil {
@@ -115,12 +121,14 @@ func (m *model) lasting() {
 		}
 	}
 	for _, at := range list[*cnatv1alpha1.At](m.objects) {
-		made := types.UID(m.jobs[at.UID])
-		// Of two leaders, one may give the At up while the other starts it. Then the Job is stopped.
-		givenUp := at.Status.Phase == cnatv1alpha1.AtMissed || at.Status.Phase == cnatv1alpha1.AtCancelled
+		ran, lost := m.started[at.UID], at.Status.Reason == cnatv1alpha1.ReasonJobDeleted
 		switch {
-		case at.Status.JobUID != made && !givenUp:
-			m.violated("%s has had Job %q, and records %q", at.UID, made, at.Status.JobUID)
+		case lost && !m.deleted[at.UID]:
+			m.violated("%s has lost Job %s, which nobody deleted", at.UID, recorded(at))
+		case held(at):
+			m.violated("%s is held for ever: %s", at.UID, describe(at))
+		case ran != at.Status.JobUID && !lost && !m.deleted[at.UID]:
+			m.violated("%s has run as Job %q, and records %q", at.UID, ran, at.Status.JobUID)
 		case ptr.Deref(at.Spec.Suspend, false) && at.Status.JobUID == "":
 		case !at.Status.Finished():
 			m.violated("%s never ends: %s", at.UID, describe(at))

@@ -5,12 +5,15 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
@@ -45,8 +48,8 @@ var (
 	errFault   = apierrors.NewTimeoutError("the model's API server does not answer", 1)
 )
 
-// call asks the API server. creates tells that it is for the Job.
-func (o *operator) call(creates bool, do func() error) error {
+// call asks the API server.
+func (o *operator) call(do func() error) error {
 	if o.dead {
 		return errCrash
 	}
@@ -70,13 +73,9 @@ func (o *operator) call(creates bool, do func() error) error {
 	case refuse:
 		return errRefused
 	case late:
-		o.model.doLater(creates, do)
+		o.model.late = append(o.model.late, do)
 		return errFault
 	case pause:
-		if creates {
-			o.model.pauses++
-			defer func() { o.model.pauses--; o.model.resume() }()
-		}
 		o.fault.meanwhile()
 	}
 	return do()
@@ -87,18 +86,14 @@ type liveReader struct{ operator *operator }
 
 // Get implements client.Reader.
 func (r *liveReader) Get(_ context.Context, name client.ObjectKey, into client.Object, _ ...client.GetOption) error {
-	return r.operator.call(false, func() error {
-		err := read(r.operator.model.objects, name, into)
-		if at, ok := into.(*cnatv1alpha1.At); ok && err == nil {
-			r.operator.live = at.DeepCopy()
-		}
-		return err
+	return r.operator.call(func() error {
+		return r.operator.saw(into, read(r.operator.model.objects, name, into))
 	})
 }
 
 // List implements client.Reader.
 func (r *liveReader) List(_ context.Context, into client.ObjectList, options ...client.ListOption) error {
-	return r.operator.call(false, func() error {
+	return r.operator.call(func() error {
 		if _, ok := into.(*corev1.PodList); ok {
 			r.operator.sawPods = len(r.operator.model.history)
 		}
@@ -114,7 +109,7 @@ type cachedClient struct {
 
 // Get implements client.Reader.
 func (c *cachedClient) Get(_ context.Context, name client.ObjectKey, into client.Object, _ ...client.GetOption) error {
-	return read(c.operator.cache, name, into)
+	return c.operator.saw(into, read(c.operator.cache, name, into))
 }
 
 // List implements client.Reader.
@@ -124,8 +119,7 @@ func (c *cachedClient) List(_ context.Context, into client.ObjectList, options .
 
 // Create implements client.Writer.
 func (c *cachedClient) Create(_ context.Context, object client.Object, _ ...client.CreateOption) error {
-	live, since := c.operator.live, c.operator.since
-	return c.operator.call(true, func() error {
+	return c.operator.call(func() error {
 		if c.operator.model.quota {
 			return errRefused
 		}
@@ -133,52 +127,102 @@ func (c *cachedClient) Create(_ context.Context, object client.Object, _ ...clie
 		if err := c.operator.model.create(job); err != nil {
 			return err
 		}
-		c.operator.model.checkStart(job, live, since)
-		c.operator.model.makers[job.UID] = c.operator
+		if !ptr.Deref(job.Spec.Suspend, false) {
+			c.operator.model.violated("Job %s is created and runs", job.UID)
+		}
 		job.DeepCopyInto(object.(*batchv1.Job))
 		return nil
 	})
 }
 
-// Patch implements client.Writer for merge patches that replace no object in a list.
+// Patch implements client.Writer.
 func (c *cachedClient) Patch(_ context.Context, object client.Object, patch client.Patch, _ ...client.PatchOption) error {
 	data, err := patch.Data(object)
 	if err != nil {
 		return fmt.Errorf("making the patch: %w", err)
 	}
-	return c.operator.call(false, func() error {
+	seen := c.operator.at
+	return c.operator.call(func() error {
 		m, k := c.operator.model, keyOf(object)
-		stored := get[*batchv1.Job](m.objects, k)
-		if stored == nil {
-			return notFound(k)
+		switch object := object.(type) {
+		case *cnatv1alpha1.At:
+			stored := m.objects[k]
+			if stored == nil {
+				return notFound(k)
+			}
+			at := merge(stored, data, &cnatv1alpha1.At{})
+			if err := m.checkVersion(k, at.ResourceVersion); err != nil {
+				return err
+			}
+			m.store(at)
+			at.DeepCopyInto(object)
+			return c.operator.saw(object, nil)
+		case *batchv1.Job:
+			stored := get[*batchv1.Job](m.objects, k)
+			job, err := m.patchJob(stored, k, patch.Type(), data)
+			if err != nil {
+				return err
+			}
+			if metav1.GetControllerOf(stored) == nil {
+				m.violated("the foreign Job %s is changed: %s", stored.UID, data)
+			}
+			c.operator.checkStop(stored, job)
+			if ptr.Deref(stored.Spec.Suspend, false) && !ptr.Deref(job.Spec.Suspend, false) {
+				m.checkStart(job, seen, c.operator.since)
+			}
+			m.store(job)
+			job.DeepCopyInto(object)
 		}
-		job := stored.DeepCopy()
-		if err := json.Unmarshal(data, job); err != nil {
-			return fmt.Errorf("patching: %w", err)
-		}
-		if err := m.checkVersion(k, job.ResourceVersion); err != nil {
-			return err
-		}
-		if job.UID != stored.UID {
-			return apierrors.NewConflict(k.resource(), k.name, errors.New("it is another one"))
-		}
-		if metav1.GetControllerOf(stored) == nil {
-			m.violated("the foreign Job %s is changed: %s", stored.UID, data)
-		}
-		c.operator.checkStop(stored, job)
-		m.store(job)
-		job.DeepCopyInto(object.(*batchv1.Job))
 		return nil
 	})
 }
 
+// patchJob is what a merge patch, or the JSON patch that starts a Job, makes of it.
+func (m *model) patchJob(stored *batchv1.Job, k key, kind types.PatchType, data []byte) (*batchv1.Job, error) {
+	if stored == nil {
+		return nil, notFound(k)
+	}
+	if kind == types.MergePatchType {
+		job := merge(stored, data, &batchv1.Job{})
+		return job, m.checkVersion(k, job.ResourceVersion)
+	}
+	var operations []operation
+	if err := json.Unmarshal(data, &operations); err != nil {
+		return nil, fmt.Errorf("patching: %w", err)
+	}
+	job := stored.DeepCopy()
+	for _, op := range operations {
+		annotation := strings.ReplaceAll(strings.TrimPrefix(op.Path, "/metadata/annotations/"), "~1", "/")
+		fails := false
+		switch {
+		case op.Path == "/metadata/uid":
+			fails = op.Value != string(job.UID)
+		case op.Path == "/spec/suspend":
+			job.Spec.Suspend = ptr.To(op.Value.(bool))
+		case op.Op == "test":
+			fails = op.Value != job.Annotations[annotation]
+		default:
+			job.Annotations = merged(job.Annotations, map[string]string{annotation: op.Value.(string)})
+		}
+		if fails {
+			return nil, apierrors.NewGenericServerResponse(422, "", k.resource(), k.name, "testing value "+op.Path+" failed", 0, false)
+		}
+	}
+	return job, nil
+}
+
 // Delete implements client.Writer.
 func (c *cachedClient) Delete(_ context.Context, object client.Object, options ...client.DeleteOption) error {
-	return c.operator.call(false, func() error {
+	return c.operator.call(func() error {
 		m, k := c.operator.model, keyOf(object)
 		asked := (&client.DeleteOptions{}).ApplyOptions(options).Preconditions
 		if err := m.checkVersion(k, *asked.ResourceVersion); err != nil {
 			return err
+		}
+		if job, ok := m.objects[k].(*batchv1.Job); ok && metav1.GetControllerOf(job) == nil {
+			m.violated("the foreign Job %s is deleted", job.UID)
+		} else if ok {
+			c.operator.checkCollect(job)
 		}
 		m.remove(k)
 		return nil
@@ -194,17 +238,26 @@ type statusWriter struct {
 	operator                 *operator
 }
 
-// Update implements client.SubResourceWriter.
-func (w *statusWriter) Update(_ context.Context, object client.Object, _ ...client.SubResourceUpdateOption) error {
-	return w.operator.call(false, func() error {
-		m, k, asked := w.operator.model, keyOf(object), object.(*cnatv1alpha1.At)
+// Patch implements client.SubResourceWriter.
+func (w *statusWriter) Patch(_ context.Context, object client.Object, patch client.Patch, _ ...client.SubResourcePatchOption) error {
+	data, err := patch.Data(object)
+	if err != nil {
+		return fmt.Errorf("making the patch: %w", err)
+	}
+	return w.operator.call(func() error {
+		m, k, into := w.operator.model, keyOf(object), object.(*cnatv1alpha1.At)
+		stored := get[*cnatv1alpha1.At](m.objects, k)
+		if stored == nil {
+			return notFound(k)
+		}
+		asked := merge(stored, data, &cnatv1alpha1.At{})
 		if err := m.checkVersion(k, asked.ResourceVersion); err != nil {
 			return err
 		}
 		w.operator.checkEnd(asked)
-		edit(m, k, func(at *cnatv1alpha1.At) { at.Status = asStored(asked, &cnatv1alpha1.At{}).Status })
-		get[*cnatv1alpha1.At](m.objects, k).DeepCopyInto(asked)
-		return nil
+		edit(m, k, func(at *cnatv1alpha1.At) { at.Status = asked.Status })
+		get[*cnatv1alpha1.At](m.objects, k).DeepCopyInto(into)
+		return w.operator.saw(into, nil)
 	})
 }
 
@@ -224,17 +277,14 @@ func read(objects map[key]client.Object, name client.ObjectKey, into client.Obje
 	return nil
 }
 
-// selected lists the Jobs of an At or the pods with labels.
+// selected lists all Jobs, or the pods with labels.
 func selected(objects map[key]client.Object, into client.ObjectList, options []client.ListOption) error {
 	asked := (&client.ListOptions{}).ApplyOptions(options)
 	switch into := into.(type) {
 	case *batchv1.JobList:
-		owner, _ := asked.FieldSelector.RequiresExactMatch(jobsOfAt)
 		into.Items = nil
 		for _, job := range list[*batchv1.Job](objects) {
-			if owners := atOfJob(job); len(owners) > 0 && owners[0] == owner {
-				into.Items = append(into.Items, *job.DeepCopy())
-			}
+			into.Items = append(into.Items, *job.DeepCopy())
 		}
 	case *corev1.PodList:
 		into.Items = nil

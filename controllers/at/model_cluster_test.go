@@ -23,7 +23,8 @@ func (m *model) collectGarbage() {
 			continue
 		}
 		at := get[*cnatv1alpha1.At](m.objects, key{kindAt, owner.Name})
-		if at == nil || at.UID != owner.UID || at.DeletionTimestamp != nil {
+		foreground := at != nil && slices.Contains(at.Finalizers, metav1.FinalizerDeleteDependents)
+		if at == nil || at.UID != owner.UID || at.DeletionTimestamp != nil && foreground {
 			m.remove(keyOf(job))
 		}
 	}
@@ -37,7 +38,9 @@ func (m *model) collectGarbage() {
 		if at.DeletionTimestamp != nil && !slices.ContainsFunc(list[*batchv1.Job](m.objects), func(job *batchv1.Job) bool {
 			return metav1.IsControlledBy(job, at)
 		}) {
-			edit(m, keyOf(at), func(at *cnatv1alpha1.At) { at.Finalizers = nil })
+			edit(m, keyOf(at), func(at *cnatv1alpha1.At) {
+				at.Finalizers = slices.DeleteFunc(at.Finalizers, func(f string) bool { return f == metav1.FinalizerDeleteDependents })
+			})
 		}
 	}
 }
@@ -51,8 +54,8 @@ func (m *model) play(job *batchv1.Job, fails, held bool) {
 	}
 	deadline := ptr.Deref(job.Spec.ActiveDeadlineSeconds, 1<<31)
 	switch {
-	case finished(job) || metav1.GetControllerOf(job) == nil:
-	case job.DeletionTimestamp == nil && m.now.After(job.CreationTimestamp.Add(seconds(deadline))):
+	case finished(job) || metav1.GetControllerOf(job) == nil || ptr.Deref(job.Spec.Suspend, false):
+	case job.DeletionTimestamp == nil && m.now.After(startedAt(job).Add(seconds(deadline))):
 		m.remove(key{kindPod, job.Name + "-pod"})
 		m.finishJob(job, batchv1.JobFailed, batchv1.JobReasonDeadlineExceeded)
 	case pod != nil:
@@ -136,6 +139,28 @@ func (m *model) makeAt(kind byte) {
 	_ = m.create(at) // there may be one
 }
 
+// startOld leaves the At as version 0.2.0 does that is stopped while it starts
+// it: with a Job of the old form, that the status knows or not.
+func (m *model) startOld(knows bool) {
+	at := get[*cnatv1alpha1.At](m.objects, key{kindAt, "cnrex"})
+	if at == nil || ptr.Deref(at.Spec.Suspend, false) || at.DueTime().After(m.now) {
+		return
+	}
+	job := newJob(at, "busybox")
+	job.Name, job.Spec.Suspend, job.Finalizers = oldJobName(at), nil, []string{oldRunFinalizer}
+	job.Annotations = map[string]string{startedAtAnnotation: m.now.UTC().Format(time.RFC3339Nano)}
+	if err := m.create(job); err != nil {
+		panic(err)
+	}
+	m.started[at.UID] = job.UID
+	edit(m, keyOf(at), func(at *cnatv1alpha1.At) {
+		at.Status.Phase = cnatv1alpha1.AtPending
+		if knows {
+			at.Status.JobName, at.Status.JobUID = job.Name, job.UID
+		}
+	})
+}
+
 // editAt changes a spec, unless the rules of the CRD refuse that.
 func (m *model) editAt(what, amount byte) {
 	edits := []func(*cnatv1alpha1.At){
@@ -169,11 +194,19 @@ func (m *model) deleteAt(foreground bool) {
 	if foreground {
 		edit(m, key{kindAt, "cnrex"}, func(at *cnatv1alpha1.At) {
 			if at.DeletionTimestamp == nil {
-				at.Finalizers = []string{metav1.FinalizerDeleteDependents}
+				at.Finalizers = append(slices.Clone(at.Finalizers), metav1.FinalizerDeleteDependents)
 			}
 		})
 	}
 	m.remove(key{kindAt, "cnrex"})
+}
+
+// removeByHand deletes a Job.
+func (m *model) removeByHand(job *batchv1.Job) {
+	if owner := metav1.GetControllerOf(job); owner != nil {
+		m.deleted[owner.UID] = true
+	}
+	m.remove(keyOf(job))
 }
 
 // squat makes a Job with the name that the At's Job is to have, or removes it.

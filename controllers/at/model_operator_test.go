@@ -7,6 +7,7 @@ import (
 
 	"github.com/go-logr/logr"
 	batchv1 "k8s.io/api/batch/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -28,7 +29,7 @@ type operator struct {
 	read    map[string]int       // by kind, how much of the history the cache has seen
 	queue   map[string]bool      // the Ats to be looked at
 	later   map[string]time.Time // Ats to be looked at again, by the monotonic clock: the true time
-	live    *cnatv1alpha1.At     // the last live read of the At
+	at      *cnatv1alpha1.At     // as it last got it, from the cache or the API server
 	sawPods int                  // how much had happened when it last listed the pods live, or began this reconcile
 	since   time.Time            // what its clock said at the beginning of this reconcile
 	calls   int                  // to the API server in this reconcile
@@ -83,11 +84,19 @@ func (o *operator) Since(moment time.Time) time.Duration {
 func (o *operator) restart(behind int) {
 	o.cache, o.read = map[key]client.Object{}, map[string]int{}
 	o.queue, o.later = map[string]bool{}, map[string]time.Time{}
-	o.looks.byName.Clear()
-	o.live, o.dead = nil, false
+	o.refusals.byUID.Clear()
+	o.at, o.dead = nil, false
 	for _, kind := range kinds {
 		o.catchUp(kind, max(0, len(o.model.history)-behind))
 	}
+}
+
+// saw notes an At that the operator got.
+func (o *operator) saw(object client.Object, err error) error {
+	if at, ok := object.(*cnatv1alpha1.At); ok && err == nil {
+		o.at = at.DeepCopy()
+	}
+	return err
 }
 
 // catchUp lets the cache of a kind see so much more of the history.
@@ -103,6 +112,10 @@ func (o *operator) catchUp(kind string, changes int) {
 		} else if kind == kindAt || revised.object.GetLabels()[labelPartOf] == partOf {
 			o.cache[revised.key] = revised.object
 		}
+		old, was := before.(*cnatv1alpha1.At)
+		if at, is := revised.object.(*cnatv1alpha1.At); was && is && !calls(old, at) {
+			continue
+		}
 		for _, object := range []client.Object{before, revised.object} {
 			o.enqueue(object)
 		}
@@ -117,8 +130,8 @@ func (o *operator) enqueue(object client.Object) {
 	case *cnatv1alpha1.At:
 		o.queue[object.Name] = true
 	case *batchv1.Job:
-		for _, name := range atOfJob(object) {
-			o.queue[name] = true
+		if owner := metav1.GetControllerOf(object); owner != nil {
+			o.queue[owner.Name] = true
 		}
 	case nil:
 	default:
@@ -156,9 +169,7 @@ func (o *operator) reconcile(name string, with fault) {
 	delete(o.queue, name)
 	delete(o.later, name)
 	o.busy, o.calls, o.fault, o.since, o.sawPods = true, 0, with, time.Time{}, len(o.model.history)
-	if !o.looking() {
-		o.live = nil
-	}
+	o.at = nil
 	if o.before != nil {
 		o.before()
 	}
@@ -166,7 +177,6 @@ func (o *operator) reconcile(name string, with fault) {
 	request.Namespace, request.Name = "default", name
 	result, err := o.Reconcile(log.IntoContext(context.Background(), logr.Discard()), request)
 	o.busy = false
-	o.model.resume()
 	switch {
 	case o.dead:
 		o.restart(with.behind)
@@ -175,13 +185,4 @@ func (o *operator) reconcile(name string, with fault) {
 	case result.RequeueAfter > 0:
 		o.later[name] = o.model.now.Add(result.RequeueAfter)
 	}
-}
-
-// looking tells whether the operator may make a Job without another look at the At.
-func (o *operator) looking() (is bool) {
-	o.looks.byName.Range(func(_, last any) bool {
-		is = o.Since(last.(look).taken) <= LookValid
-		return is
-	})
-	return is
 }

@@ -2,6 +2,7 @@ package at
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -27,12 +28,10 @@ type model struct {
 	objects    map[key]client.Object
 	history    []revision
 	uids       int
-	late       []func() // writes that the API server is still about to do
-	quota      bool     // no Job may be made
-	pauses     int      // operators between their decision to make a Job and the Job
-	leaders    []*operator
-	makers     map[types.UID]*operator // of Jobs
-	jobs       map[types.UID]string    // the Job that was made of an At
+	late       []func() error          // writes that the API server is still about to do
+	quota      bool                    // no Job may be created
+	started    map[types.UID]types.UID // the Job of an At that was let run
+	deleted    map[types.UID]bool      // Ats whose Job was deleted by hand
 	told       map[string]int          // how often an event was sent
 	pods       map[types.UID]int       // how many pods were made of a Job
 	containers map[types.UID]int       // how much had happened when a container of a Job started
@@ -59,11 +58,11 @@ func newModel() *model {
 	return &model{
 		now:        due,
 		objects:    map[key]client.Object{},
-		jobs:       map[types.UID]string{},
+		started:    map[types.UID]types.UID{},
+		deleted:    map[types.UID]bool{},
 		pods:       map[types.UID]int{},
 		containers: map[types.UID]int{},
 		told:       map[string]int{},
-		makers:     map[types.UID]*operator{},
 	}
 }
 
@@ -153,54 +152,57 @@ func (m *model) store(object client.Object) {
 }
 
 // letGo ends an object that is to be deleted and that nothing holds.
-//
-// No Job goes while an operator is between its decision to make one, which it
-// takes from a live read, and the create. If another leader made, recorded and
-// released the Job in between, and it was deleted, too, the first one's create
-// would make a second: no API of Kubernetes can tie the two together.
 func (m *model) letGo(k key) {
 	object := m.objects[k]
-	if object.GetDeletionTimestamp() == nil || len(object.GetFinalizers()) > 0 || k.kind == kindJob && m.held(object) {
+	if object.GetDeletionTimestamp() == nil || len(object.GetFinalizers()) > 0 {
 		return
 	}
 	delete(m.objects, k)
 	m.history = append(m.history, revision{key: k})
 }
 
-// held tells whether an operator has decided to make the Job that another one has made.
-func (m *model) held(job client.Object) bool {
-	return m.pauses > 0 || slices.ContainsFunc(m.leaders, func(o *operator) bool {
-		return m.makers[job.GetUID()] != o && o.looking()
-	})
-}
-
-// resume lets the Jobs go that were held.
-func (m *model) resume() {
-	for _, job := range list[*batchv1.Job](m.objects) {
-		m.letGo(keyOf(job))
-	}
-}
-
-// doLater does a write when somebody calls land. creates tells that it is for a Job.
-func (m *model) doLater(creates bool, do func() error) {
-	if !creates {
-		m.late = append(m.late, func() { _ = do() })
-		return
-	}
-	m.pauses++
-	m.late = append(m.late, func() {
-		_ = do()
-		m.pauses--
-		m.resume()
-	})
-}
-
 // land does the writes that were still to be done.
 func (m *model) land() {
-	for _, do := range m.late {
-		do()
-	}
+	late := m.late
 	m.late = nil
+	for _, do := range late {
+		_ = do()
+	}
+}
+
+// merge is what a merge patch makes of an object.
+func merge[T client.Object](object client.Object, patch []byte, into T) T {
+	var stored, change map[string]any
+	text, err := json.Marshal(object)
+	if err == nil {
+		err = errors.Join(json.Unmarshal(text, &stored), json.Unmarshal(patch, &change))
+	}
+	if err == nil {
+		mergeMaps(stored, change)
+		text, err = json.Marshal(stored)
+	}
+	if err == nil {
+		err = json.Unmarshal(text, into)
+	}
+	if err != nil {
+		panic(err)
+	}
+	return into
+}
+
+func mergeMaps(into, change map[string]any) {
+	for name, value := range change {
+		deeper, isMap := value.(map[string]any)
+		below, was := into[name].(map[string]any)
+		switch {
+		case value == nil:
+			delete(into, name)
+		case isMap && was:
+			mergeMaps(below, deeper)
+		default:
+			into[name] = value
+		}
+	}
 }
 
 // checkVersion refuses a write that does not build on the object as it is.
@@ -212,17 +214,4 @@ func (m *model) checkVersion(k key, version string) error {
 		return apierrors.NewConflict(k.resource(), k.name, fmt.Errorf("it is at %s, not %s", object.GetResourceVersion(), version))
 	}
 	return nil
-}
-
-// asStored is an object as it comes back from storage: its times have lost
-// their fractions of a second.
-func asStored[T client.Object](object, stored T) T {
-	text, err := json.Marshal(object)
-	if err == nil {
-		err = json.Unmarshal(text, stored)
-	}
-	if err != nil {
-		panic(err)
-	}
-	return stored
 }

@@ -1,10 +1,10 @@
 package at
 
 import (
-	"errors"
 	"testing"
 	"time"
 
+	batchv1 "k8s.io/api/batch/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -35,8 +35,8 @@ func TestDeletedJobIsNotMadeAgain(t *testing.T) {
 func TestForeignJobIsNotAdopted(t *testing.T) {
 	namespace := newNamespace(t)
 	at := createAt(t, namespace, time.Now())
-	foreign := newJob(at, "busybox", time.Now())
-	foreign.OwnerReferences, foreign.Finalizers, foreign.Labels = nil, nil, nil // so that the cache does not hold it
+	foreign := newJob(at, "busybox")
+	foreign.OwnerReferences, foreign.Labels = nil, nil // so that the cache does not hold it
 	if err := api.Create(t.Context(), foreign); err != nil {
 		t.Fatal(err)
 	}
@@ -52,46 +52,62 @@ func TestForeignJobIsNotAdopted(t *testing.T) {
 	}
 }
 
-// A Job is held by the finalizer until its At's status names it, and no longer.
-func TestJobIsHeldUntilRecorded(t *testing.T) {
-	namespace := newNamespace(t)
-	at := createAt(t, namespace, time.Now())
-	job := newJob(at, "busybox", time.Now()) // as the operator made it before it was killed
-	if err := api.Create(t.Context(), job); err != nil {
-		t.Fatal(err)
-	}
-	background := client.PropagationPolicy(metav1.DeletePropagationBackground)
-	if err := api.Delete(t.Context(), job, background); err != nil {
-		t.Fatal(err)
-	}
-	if err := api.Get(t.Context(), client.ObjectKeyFromObject(job), job); err != nil {
-		t.Fatalf("the Job went before anybody knew of it: %v", err)
-	}
-	startOperator(t, namespace)
-	awaitAt(t, at, "Failed", isPhase(cnatv1alpha1.AtFailed))
-	if at.Status.JobUID != job.UID || at.Status.Reason != cnatv1alpha1.ReasonJobDeleted {
-		t.Errorf("got %+v", at.Status)
-	}
-	awaitGone(t, job)
+// oldJob is the Job of an At as version 0.2.0 creates it.
+func oldJob(at *cnatv1alpha1.At) *batchv1.Job {
+	job := newJob(at, "busybox")
+	job.Name, job.Spec.Suspend, job.Finalizers = oldJobName(at), nil, []string{oldRunFinalizer}
+	job.Annotations = map[string]string{startedAtAnnotation: time.Now().UTC().Format(time.RFC3339Nano)}
+	return job
 }
 
-// Of an At that was deleted, and of one that was made again under its name, the
-// former one's Job is let go.
-func TestJobOfFormerAtIsReleased(t *testing.T) {
-	namespace := newNamespace(t)
-	former := createAt(t, namespace, time.Now())
-	job := newJob(former, "busybox", time.Now())
-	if err := errors.Join(api.Create(t.Context(), job), api.Delete(t.Context(), former)); err != nil {
-		t.Fatal(err)
+// A Job that version 0.2.0 created is the run, whether its At's status knows it
+// or not, and loses the finalizer.
+func TestUpgrade(t *testing.T) {
+	for name, test := range map[string]struct{ recorded, jobDeleted, atDeleted bool }{
+		"the status does not know it":                     {},
+		"the status knows it":                             {recorded: true},
+		"it was deleted, and the status does not know it": {jobDeleted: true},
+		"its At was deleted":                              {atDeleted: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			namespace := newNamespace(t)
+			at := createAt(t, namespace, time.Now())
+			job := oldJob(at)
+			create(t, job)
+			if test.recorded {
+				playStatus(t, at, func() {
+					at.Status.Phase, at.Status.JobName, at.Status.JobUID = cnatv1alpha1.AtPending, job.Name, job.UID
+				})
+			}
+			background := client.PropagationPolicy(metav1.DeletePropagationBackground)
+			if test.jobDeleted || test.atDeleted { // by the garbage collector
+				if err := api.Delete(t.Context(), job, background); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if test.atDeleted {
+				if err := api.Delete(t.Context(), at); err != nil {
+					t.Fatal(err)
+				}
+				startOperator(t, namespace)
+				awaitGone(t, job)
+				return
+			}
+			startOperator(t, namespace)
+			awaitAt(t, at, "the Job's UID", func(status *cnatv1alpha1.AtStatus) bool { return status.JobUID == job.UID })
+			if test.jobDeleted {
+				awaitGone(t, job)
+				awaitAt(t, at, "Failed", isPhase(cnatv1alpha1.AtFailed))
+			} else {
+				eventually(t, "the finalizer to be removed", func() (bool, error) {
+					err := api.Get(t.Context(), client.ObjectKeyFromObject(job), job)
+					return err == nil && len(job.Finalizers) == 0, err
+				})
+			}
+			jobs := &batchv1.JobList{}
+			if err := api.List(t.Context(), jobs, client.InNamespace(namespace)); err != nil || len(jobs.Items) > 1 {
+				t.Errorf("there are other Jobs: %+v, %v", jobs.Items, err)
+			}
+		})
 	}
-	at := createAt(t, namespace, time.Now())
-	startOperator(t, namespace)
-	own := awaitJob(t, at)
-	if own.UID == job.UID {
-		t.Error("the At took the former one's Job")
-	}
-	eventually(t, "the former At's Job to be released", func() (bool, error) {
-		err := api.Get(t.Context(), client.ObjectKeyFromObject(job), job)
-		return err == nil && len(job.Finalizers) == 0, err
-	})
 }

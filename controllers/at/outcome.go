@@ -11,7 +11,7 @@ import (
 
 // observe reports on a Job that exists.
 func observe(next *cnatv1alpha1.AtStatus, at *cnatv1alpha1.At, seen observation) {
-	next.JobName, next.JobUID = seen.job.Name, seen.job.UID
+	next.JobName, next.JobUID, next.PreparedJobUID = seen.job.Name, seen.job.UID, ""
 	if next.StartLatency == nil {
 		next.StartLatency = startLatency(at, seen.job)
 	}
@@ -54,6 +54,9 @@ func observeContainersOf(next *cnatv1alpha1.AtStatus, seen observation) {
 func observeProgress(next *cnatv1alpha1.AtStatus, seen observation) {
 	failed := seen.run.failure
 	switch {
+	case ptr.Deref(seen.job.Spec.Suspend, false):
+		proceed(next, seen, cnatv1alpha1.ReasonSuspended, nil)
+		next.Message = "its Job is suspended; once resumed, its containers run again"
 	case seen.run.gated != "":
 		proceed(next, seen, cnatv1alpha1.ReasonSchedulingGated, nil)
 		next.Message = bounded(seen.run.gated, maxMessage)

@@ -1,19 +1,34 @@
 package at
 
 import (
+	"hash/fnv"
+	"strconv"
 	"time"
 
 	batchv1 "k8s.io/api/batch/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 
 	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
 )
 
-// maxSleep bounds how long an At is left alone before its time. It is far from
-// what a timer can hold, for schedules in the year 9999. That the wall clock is
-// stepped in the meantime is for clockWatch to notice.
-const maxSleep = time.Hour
+const (
+	// maxSleep bounds how long an At is left alone before its time. It is far from
+	// what a timer can hold, for schedules in the year 9999. That the wall clock is
+	// stepped in the meantime is for clockWatch to notice.
+	maxSleep = time.Hour
+
+	// minLead is how long before an At is due its Job is created at the latest.
+	minLead = 500 * time.Millisecond
+	// leadSpread is over how long before that the Jobs of few Ats are spread, and
+	// leadEach by how much that grows with each At that is due in the same second.
+	leadSpread = 2 * time.Second
+	leadEach   = 10 * time.Millisecond
+	// maxLead bounds it all: no Job is created earlier.
+	maxLead = 30 * time.Second
+)
 
 // step is what a reconcile does with an At.
 type step string
@@ -21,25 +36,44 @@ type step string
 const (
 	// stepNone: nothing is to be done, for now or for ever.
 	stepNone step = "None"
-	// stepWait: it is not due; look again after the plan's wait.
+	// stepWait: it is not time to create its Job; look again after the plan's wait.
 	stepWait step = "Wait"
-	// stepLook: it is due in moments; read it live ahead of its time.
-	stepLook step = "Look"
 	// stepSuspend: it must not start until somebody says so.
 	stepSuspend step = "Suspend"
-	// stepStart: it is due; create its Job.
+	// stepRefused: its Job was refused; try again after the plan's wait.
+	stepRefused step = "Refused"
+	// stepHold: it is about to be prepared; from now on it is deleted only once
+	// its Job can't start any more.
+	stepHold step = "Hold"
+	// stepPrepare: create its Job, suspended.
+	stepPrepare step = "Prepare"
+	// stepRecord: record which Job is prepared: that one can be started, no other.
+	stepRecord step = "Record"
+	// stepReady: it is prepared; start it after the plan's wait.
+	stepReady step = "Ready"
+	// stepStart: it is due; let its Job run.
 	stepStart step = "Start"
+	// stepQueued: it is due, and somebody else starts its Job.
+	stepQueued step = "Queued"
+	// stepRetract: its Job must not be started; make that impossible.
+	stepRetract step = "Retract"
+	// stepForget: the recorded Job was retracted; another may be prepared.
+	stepForget step = "Forget"
+	// stepCollect: delete a Job that never started.
+	stepCollect step = "Collect"
+	// stepRelease: nothing is prepared any more; let it be deleted freely.
+	stepRelease step = "Release"
 	// stepMiss: it is due, and too late to start.
 	stepMiss step = "Miss"
 	// stepCancel: it was cancelled before it started.
 	stepCancel step = "Cancel"
-	// stepObserve: its Job exists; tell how it is doing.
+	// stepObserve: its Job was started; report how it is doing.
 	stepObserve step = "Observe"
-	// stepStop: its Job must end; stop it, and tell how it is doing.
+	// stepStop: its Job must end; stop it, and report how it is doing.
 	stepStop step = "Stop"
-	// stepConflict: an object that is not the At's has its Job's name.
+	// stepConflict: an object that it can't use has its Job's name.
 	stepConflict step = "Conflict"
-	// stepLost: its Job was there, and is gone before it finished.
+	// stepLost: its Job existed, and was deleted before its end was seen.
 	stepLost step = "Lost"
 	// stepExpire: it is over for longer than it is to be kept; delete it.
 	stepExpire step = "Expire"
@@ -48,64 +82,191 @@ const (
 // plan is the decision about one At at one instant.
 type plan struct {
 	step step
-	// wait is how long until the next look; zero: until something changes.
+	// wait is how long until the At is looked at again; zero: until something changes.
 	wait time.Duration
 }
 
 // decide is the domain: what to do about an At, given the time and everything
 // that was read of it. Its table test is the specification.
 //
-// An At has one Job, ever. A Job that its status names and that is deleted may
-// have run, so it is never created again.
+// An At has one run, ever. Its Job is created suspended, its UID is recorded in
+// the At's status by compare-and-swap, and only the recorded Job is ever
+// started. The record is cleared only once that Job was retracted, which a Job
+// that has started can't be, and one that was retracted can't be started. A
+// recorded Job that is deleted may have run: no other is created.
 func decide(now time.Time, seen snapshot) plan {
 	at, job := seen.at, seen.job
-	spec := &at.Spec
-	due := at.DueTime()
+	status, own := &at.Status, job != nil && metav1.IsControlledBy(job, at)
 	switch {
 	case at.DeletionTimestamp != nil:
-		return plan{step: stepNone}
-	case at.Status.Finished():
-		return expire(now, at, job)
-	case at.Status.JobUID != "" && (job == nil || job.UID != at.Status.JobUID):
+		return deleted(seen)
+	case status.Finished():
+		return expire(now, seen)
+	case recorded(at) != "" && (job == nil || job.UID != recorded(at)):
 		return plan{step: stepLost}
-	case job != nil && !metav1.IsControlledBy(job, at):
-		return plan{step: stepConflict}
-	case job != nil:
+	case own && started(job) && status.JobUID != "" && (held(at) || pinned(job)):
+		return plan{step: stepRelease}
+	case own && started(job):
 		return watch(now, seen)
-	case ptr.Deref(spec.Cancel, false):
-		return plan{step: stepCancel}
-	case ptr.Deref(spec.Suspend, false):
-		return plan{step: stepSuspend}
-	case now.Before(due.Time):
-		return await(due.Sub(now), lead(at.UID))
-	case spec.StartingDeadlineSeconds > 0 && now.Sub(due.Time) > seconds(spec.StartingDeadlineSeconds):
+	case seen.refusal != nil && seen.refusal.until.After(now) && !missed(now, at):
+		return refused(now, seen)
+	case job != nil && !own && !missed(now, at):
+		return plan{step: stepConflict}
+	case job != nil && !own:
 		return plan{step: stepMiss}
+	default:
+		return pending(now, seen)
+	}
+}
+
+// missed tells whether it is too late to start.
+func missed(now time.Time, at *cnatv1alpha1.At) bool {
+	limit := at.Spec.StartingDeadlineSeconds
+	return limit > 0 && now.Sub(at.DueTime().Time) > seconds(limit)
+}
+
+// recorded is the UID of the Job that is the run, or that is prepared for it.
+func recorded(at *cnatv1alpha1.At) types.UID {
+	if at.Status.JobUID != "" {
+		return at.Status.JobUID
+	}
+	return at.Status.PreparedJobUID
+}
+
+// pending decides about an At whose Job does not exist, or never started.
+func pending(now time.Time, seen snapshot) plan {
+	at, job := seen.at, seen.job
+	left := at.DueTime().Sub(now)
+	prepared := at.Status.PreparedJobUID != ""
+	if job != nil {
+		generation, live := generationOf(job)
+		switch {
+		case job.DeletionTimestamp != nil && prepared:
+			return plan{step: stepNone} // its end brings the At back here
+		case job.DeletionTimestamp != nil:
+			return plan{step: stepConflict}
+		case !live && prepared:
+			return plan{step: stepForget}
+		case !live:
+			return plan{step: stepCollect}
+		case generation < at.Generation, prepared && missed(now, at):
+			return plan{step: stepRetract}
+		case generation > at.Generation:
+			return plan{step: stepNone, wait: firstRetry} // the cached At is behind
+		}
+	}
+	switch {
+	case ptr.Deref(at.Spec.Cancel, false):
+		return plan{step: stepCancel}
+	case ptr.Deref(at.Spec.Suspend, false):
+		return idle(at, plan{step: stepSuspend})
+	case missed(now, at):
+		return plan{step: stepMiss}
+	case job == nil && left > seen.lead:
+		return idle(at, plan{step: stepWait, wait: await(left, seen.lead)})
+	case !held(at):
+		return plan{step: stepHold}
+	case job == nil:
+		return plan{step: stepPrepare}
+	case !prepared:
+		return plan{step: stepRecord}
+	case left > 0:
+		return plan{step: stepReady, wait: min(left, maxSleep)}
+	case queued(job):
+		return plan{step: stepQueued}
 	default:
 		return plan{step: stepStart}
 	}
 }
 
-// await decides about an At that is due when left has passed, and is to be
-// looked at a lead before that.
-func await(left, lead time.Duration) plan {
-	if left <= lead {
-		return plan{step: stepLook, wait: left}
+// onlyLive tells whether a step is not taken on the cache's word, which may be
+// behind the API server.
+func (p plan) onlyLive(seen *snapshot) bool {
+	switch p.step {
+	case stepPrepare, stepRecord, stepLost, stepMiss, stepCancel, stepStop:
+		return true
+	case stepRelease:
+		return seen.at.DeletionTimestamp != nil
+	default:
+		return false
 	}
-	return plan{step: stepWait, wait: min(left-lead, maxSleep)}
 }
 
-// watch decides about an At whose Job exists.
+// goesOn tells whether there may be another step to take at once.
+func (p plan) goesOn() bool {
+	switch p.step {
+	case stepHold, stepPrepare, stepRecord, stepRetract, stepForget, stepCollect, stepRelease, stepConflict,
+		stepMiss, stepCancel, stepLost:
+		return true
+	default: // what follows on a start, the Job's own event brings about
+		return false
+	}
+}
+
+// reports tells whether a step has something to say in the status.
+func reports(s step) bool {
+	switch s {
+	case stepNone, stepExpire, stepHold, stepPrepare, stepStart, stepRetract, stepCollect, stepRelease, stepConflict:
+		return false
+	default:
+		return true
+	}
+}
+
+// idle is the plan for an At that is not to be prepared, which nothing need hold.
+func idle(at *cnatv1alpha1.At, next plan) plan {
+	if held(at) && at.Status.PreparedJobUID == "" {
+		return plan{step: stepRelease}
+	}
+	return next
+}
+
+// refused decides about an At whose Job was refused, and is not to be tried yet.
+func refused(now time.Time, seen snapshot) plan {
+	wait := seen.refusal.until.Sub(now)
+	if limit := seen.at.Spec.StartingDeadlineSeconds; limit > 0 {
+		wait = min(wait, seen.at.DueTime().Add(seconds(limit)).Sub(now)+1)
+	}
+	return idle(seen.at, plan{step: stepRefused, wait: wait})
+}
+
+// await is how long an At that is due when left has passed is left alone. How
+// many are due with it is known best shortly before.
+func await(left, lead time.Duration) time.Duration {
+	if left > maxLead {
+		return min(left-maxLead, maxSleep)
+	}
+	return left - lead
+}
+
+// leadOf is how long before it is due the Job of an At is created, of so many
+// that are due in the same second. They are spread, each at its own place.
+func leadOf(at *cnatv1alpha1.At, together int) time.Duration {
+	if at.Labels[queueLabel] != "" {
+		return 0 // who starts the Job may do so at once
+	}
+	hash := fnv.New32a()
+	hash.Write([]byte(at.UID)) // a hash's Write never fails
+	spread := min(leadSpread+time.Duration(together)*leadEach, maxLead-minLead)
+	return minLead + time.Duration(float64(spread)*float64(hash.Sum32()>>16)/(1<<16))
+}
+
+// watch decides about an At whose Job has started.
 func watch(now time.Time, seen snapshot) plan {
 	at, job := seen.at, seen.job
 	switch {
 	case finished(job) || job.DeletionTimestamp != nil:
 		return plan{step: stepObserve}
 	case ptr.Deref(at.Spec.Cancel, false):
+		if ptr.Deref(job.Spec.Suspend, false) && at.Status.JobUID != "" {
+			return plan{step: stepCollect} // its deadline does not run; it has no pods
+		}
 		return plan{step: stepStop}
-	case at.Status.StartTime != nil || seen.run.started != nil || at.Spec.PendingDeadlineSeconds == 0:
+	case at.Status.StartTime != nil || seen.run.started != nil || at.Spec.PendingDeadlineSeconds == 0 ||
+		ptr.Deref(job.Spec.Suspend, false):
 		return plan{step: stepObserve}
 	}
-	left := job.CreationTimestamp.Add(seconds(at.Spec.PendingDeadlineSeconds)).Sub(now)
+	left := startedAt(job).Add(seconds(at.Spec.PendingDeadlineSeconds)).Sub(now)
 	if left <= 0 {
 		return plan{step: stepStop}
 	}
@@ -113,9 +274,18 @@ func watch(now time.Time, seen snapshot) plan {
 }
 
 // expire decides about an At that is over.
-func expire(now time.Time, at *cnatv1alpha1.At, job *batchv1.Job) plan {
-	if job != nil && metav1.IsControlledBy(job, at) && job.UID != at.Status.JobUID && !finished(job) {
-		return plan{step: stepStop} // of two leaders, one called the At missed while the other started it
+func expire(now time.Time, seen snapshot) plan {
+	at, job := seen.at, seen.job
+	if job != nil && metav1.IsControlledBy(job, at) && job.DeletionTimestamp == nil {
+		switch {
+		case !started(job) && job.UID != at.Status.JobUID:
+			return plan{step: stepCollect}
+		case job.UID != at.Status.JobUID && !finished(job):
+			return plan{step: stepStop} // version 0.2.0 could start one that it called missed
+		}
+	}
+	if held(at) || job != nil && metav1.IsControlledBy(job, at) && pinned(job) {
+		return plan{step: stepRelease}
 	}
 	if at.Spec.TTLSecondsAfterFinished == nil || at.Status.CompletionTime == nil {
 		return plan{step: stepNone}
@@ -127,13 +297,50 @@ func expire(now time.Time, at *cnatv1alpha1.At, job *batchv1.Job) plan {
 	return plan{step: stepNone, wait: min(left, maxSleep)}
 }
 
-// releasable tells whether the Job's finalizer has served: the Job is recorded
-// in the status of its At (at is that which has the name now, nil: none), or
-// the At will make no other because it is over, gone, or going.
-func releasable(at *cnatv1alpha1.At, job *batchv1.Job) bool {
-	owner := metav1.GetControllerOf(job)
-	return at == nil || owner == nil || at.UID != owner.UID || at.DeletionTimestamp != nil ||
-		at.Status.JobUID == job.UID || at.Status.Finished()
+// deleted decides about an At that is being deleted.
+func deleted(seen snapshot) plan {
+	at, job := seen.at, seen.job
+	own := job != nil && metav1.IsControlledBy(job, at)
+	switch {
+	case held(at) && own && !started(job) && job.DeletionTimestamp == nil:
+		return plan{step: stepCollect}
+	case held(at), own && pinned(job):
+		return plan{step: stepRelease}
+	default:
+		return plan{step: stepNone}
+	}
 }
+
+// started tells whether a Job was ever allowed to run.
+func started(job *batchv1.Job) bool {
+	return !ptr.Deref(job.Spec.Suspend, false) || job.Annotations[startedAtAnnotation] != "" ||
+		job.Status.StartTime != nil || finished(job)
+}
+
+// startedAt is when a Job was allowed to run.
+func startedAt(job *batchv1.Job) time.Time {
+	if at, err := time.Parse(time.RFC3339Nano, job.Annotations[startedAtAnnotation]); err == nil {
+		return at
+	}
+	return job.CreationTimestamp.Time
+}
+
+// queued tells whether somebody else starts the Job: Kueue, or who manages it.
+func queued(job *batchv1.Job) bool {
+	return job.Labels[queueLabel] != "" || job.Spec.ManagedBy != nil
+}
+
+// generationOf is that of the At that a Job was prepared for. A Job without one
+// was retracted.
+func generationOf(job *batchv1.Job) (int64, bool) {
+	generation, err := strconv.ParseInt(job.Annotations[generationAnnotation], 10, 64)
+	return generation, err == nil
+}
+
+// held tells whether the At is deleted only once the operator lets it go.
+func held(at *cnatv1alpha1.At) bool { return controllerutil.ContainsFinalizer(at, preparedFinalizer) }
+
+// pinned tells whether a Job has the finalizer that version 0.2.0 gave it.
+func pinned(job *batchv1.Job) bool { return controllerutil.ContainsFinalizer(job, oldRunFinalizer) }
 
 func seconds(n int64) time.Duration { return time.Duration(n) * time.Second }

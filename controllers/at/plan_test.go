@@ -1,6 +1,7 @@
 package at
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -27,8 +28,8 @@ func newAt(changes ...func(*cnatv1alpha1.At)) *cnatv1alpha1.At {
 	return at
 }
 
-// started makes an At one whose status names the Job with that UID.
-func started(uid types.UID) func(*cnatv1alpha1.At) {
+// startedAs makes an At one whose status names the Job with that UID.
+func startedAs(uid types.UID) func(*cnatv1alpha1.At) {
 	return func(at *cnatv1alpha1.At) {
 		at.Status.Phase = cnatv1alpha1.AtPending
 		at.Status.JobName, at.Status.JobUID = jobName(at), uid
@@ -39,14 +40,39 @@ func inPhase(phase cnatv1alpha1.AtPhase) func(*cnatv1alpha1.At) {
 	return func(at *cnatv1alpha1.At) { at.Status.Phase = phase }
 }
 
-// jobOf is the Job of an At as the API server holds it.
-func jobOf(at *cnatv1alpha1.At, changes ...func(*batchv1.Job)) *batchv1.Job {
-	job := newJob(at, "busybox", due)
-	job.UID, job.CreationTimestamp = "job-uid", metav1.NewTime(due)
+// preparedJob is the Job of an At as the API server holds it before it is started.
+func preparedJob(at *cnatv1alpha1.At, changes ...func(*batchv1.Job)) *batchv1.Job {
+	job := newJob(at, "busybox")
+	job.UID, job.CreationTimestamp = "job-uid", metav1.NewTime(due.Add(-minLead))
 	for _, change := range changes {
 		change(job)
 	}
 	return job
+}
+
+// jobOf is the Job of an At once it was started.
+func jobOf(at *cnatv1alpha1.At, changes ...func(*batchv1.Job)) *batchv1.Job {
+	return preparedJob(at, append([]func(*batchv1.Job){func(job *batchv1.Job) {
+		job.Spec.Suspend, job.Annotations[startedAtAnnotation] = ptr.To(false), due.Format(time.RFC3339Nano)
+	}}, changes...)...)
+}
+
+// prepared makes an At one for which the Job with that UID is prepared.
+func prepared(uid types.UID) func(*cnatv1alpha1.At) {
+	return func(at *cnatv1alpha1.At) {
+		holding(at)
+		at.Status.Phase, at.Status.PreparedJobUID = cnatv1alpha1.AtPending, uid
+	}
+}
+
+func holding(at *cnatv1alpha1.At) { at.Finalizers = append(at.Finalizers, preparedFinalizer) }
+func edited(at *cnatv1alpha1.At)  { at.Generation = 2 }
+
+func retracted(job *batchv1.Job)       { delete(job.Annotations, generationAnnotation) }
+func suspendedByHand(job *batchv1.Job) { job.Spec.Suspend = ptr.To(true) }
+func beingDeleted(job *batchv1.Job)    { job.DeletionTimestamp = &metav1.Time{Time: due} }
+func withOldFinalizer(job *batchv1.Job) {
+	job.Name, job.Finalizers = oldJobName(newAt()), []string{oldRunFinalizer}
 }
 
 func after(d time.Duration) func(*cnatv1alpha1.At) {
@@ -73,7 +99,7 @@ func timeToLive(seconds int32) func(*cnatv1alpha1.At) {
 
 func overSince(moment time.Time) func(*cnatv1alpha1.At) {
 	return func(at *cnatv1alpha1.At) {
-		started("job-uid")(at)
+		startedAs("job-uid")(at)
 		at.Status.Phase, at.Status.CompletionTime = cnatv1alpha1.AtSucceeded, &metav1.Time{Time: moment}
 	}
 }
@@ -83,30 +109,158 @@ func TestDecide(t *testing.T) {
 	foreign := func(job *batchv1.Job) { job.OwnerReferences = nil }
 	ofFormerAt := func(job *batchv1.Job) { job.OwnerReferences[0].UID = "former-at-uid" }
 
+	const lead = 2 * time.Second
 	tests := map[string]struct {
-		now  time.Time
-		at   *cnatv1alpha1.At
-		job  *batchv1.Job
-		pod  *corev1.Pod
-		want plan
+		now time.Time
+		at  *cnatv1alpha1.At
+		job *batchv1.Job
+		pod *corev1.Pod
+		// refused is for how long no other attempt is made, if the Job was refused.
+		refused time.Duration
+		want    plan
 	}{
 		"long before: sleeps no longer than the bound": {
 			now: due.AddDate(-1, 0, 0), at: newAt(), want: plan{stepWait, maxSleep},
 		},
-		"shortly before: sleeps until it is looked at": {
-			now: due.Add(-lead("at-uid") - time.Second), at: newAt(), want: plan{stepWait, time.Second},
+		"shortly before: sleeps until it is prepared": {
+			now: due.Add(-lead - time.Second), at: newAt(), want: plan{stepWait, time.Second},
 		},
-		"in moments: is looked at": {
-			now: due.Add(-lead("at-uid")), at: newAt(), want: plan{stepLook, lead("at-uid")},
+		"before the longest lead: sleeps until it is known how many are due": {
+			now: due.Add(-maxLead - time.Second), at: newAt(), want: plan{stepWait, time.Second},
 		},
-		"a nanosecond before: never early": {
-			now: due.Add(-1), at: newAt(), want: plan{stepLook, 1},
+		"time to prepare: is held": {
+			now: due.Add(-lead), at: newAt(), want: plan{step: stepHold},
+		},
+		"held": {
+			now: due.Add(-lead), at: newAt(holding), want: plan{step: stepPrepare},
+		},
+		"its Job is created": {
+			now: due.Add(-lead), at: newAt(holding), job: preparedJob(newAt()), want: plan{step: stepRecord},
+		},
+		"its Job is recorded, a nanosecond before: never early": {
+			now: due.Add(-1), at: newAt(prepared("job-uid")), job: preparedJob(newAt()), want: plan{stepReady, 1},
+		},
+		"prepared, and the clock was stepped back": {
+			now: due.Add(-time.Minute), at: newAt(prepared("job-uid")), job: preparedJob(newAt()), want: plan{stepReady, time.Minute},
 		},
 		"due": {
-			now: due, at: newAt(), want: plan{step: stepStart},
+			now: due, at: newAt(prepared("job-uid")), job: preparedJob(newAt()), want: plan{step: stepStart},
+		},
+		"due, and not recorded: is not started": {
+			now: due, at: newAt(holding), job: preparedJob(newAt()), want: plan{step: stepRecord},
+		},
+		"due, and another Job is recorded: is not started": {
+			now: due, at: newAt(prepared("other-uid")), job: preparedJob(newAt()), want: plan{step: stepLost},
+		},
+		"the prepared Job is deleted by somebody: it may have run": {
+			now: due, at: newAt(prepared("job-uid")), want: plan{step: stepLost},
+		},
+		"the prepared Job is being deleted by somebody": {
+			now: due, at: newAt(prepared("job-uid")), job: preparedJob(newAt(), beingDeleted), want: plan{step: stepNone},
+		},
+		"a Job that is not recorded is being deleted": {
+			now: due, at: newAt(), job: preparedJob(newAt(), beingDeleted), want: plan{step: stepConflict},
+		},
+		"started, and the status does not know": {
+			now: due, at: newAt(prepared("job-uid")), job: jobOf(newAt()), want: plan{step: stepObserve},
+		},
+		"started and recorded: is let go": {
+			now: due, at: newAt(startedAs("job-uid"), holding), job: jobOf(newAt()), want: plan{step: stepRelease},
+		},
+		"edited when prepared: is retracted": {
+			now: due, at: newAt(prepared("job-uid"), edited), job: preparedJob(newAt()), want: plan{step: stepRetract},
+		},
+		"edited when its Job was created: is retracted": {
+			now: due, at: newAt(holding, edited), job: preparedJob(newAt()), want: plan{step: stepRetract},
+		},
+		"cancelled when prepared: is retracted": {
+			now: due, at: newAt(prepared("job-uid"), edited, cancelled), job: preparedJob(newAt()), want: plan{step: stepRetract},
+		},
+		"edited after the start: no effect": {
+			now: due, at: newAt(prepared("job-uid"), edited), job: jobOf(newAt()), want: plan{step: stepObserve},
+		},
+		"the cached At is older than its Job": {
+			now: due, at: newAt(), job: preparedJob(newAt(edited)), want: plan{stepNone, firstRetry},
+		},
+		"retracted: the record is cleared": {
+			now: due, at: newAt(prepared("job-uid"), edited), job: preparedJob(newAt(), retracted), want: plan{step: stepForget},
+		},
+		"retracted and not recorded: is deleted": {
+			now: due, at: newAt(holding, edited), job: preparedJob(newAt(), retracted), want: plan{step: stepCollect},
+		},
+		"edited to later, and its Job is collected: is let go": {
+			now: due.Add(-time.Hour), at: newAt(holding), want: plan{step: stepRelease},
+		},
+		"suspended, and its Job is collected: is let go": {
+			now: due, at: newAt(holding, suspended), want: plan{step: stepRelease},
+		},
+		"prepared, and too late to start": {
+			now: due.Add(time.Hour), at: newAt(prepared("job-uid"), startingDeadline(60)), job: preparedJob(newAt()),
+			want: plan{step: stepRetract},
+		},
+		"its Job was refused: waits": {
+			now: due, at: newAt(holding), refused: time.Minute, want: plan{step: stepRelease},
+		},
+		"its Job was refused, and it is let go": {
+			now: due, at: newAt(), refused: time.Minute, want: plan{stepRefused, time.Minute},
+		},
+		"its Job was refused, and the deadline comes first": {
+			now: due, at: newAt(startingDeadline(30)), refused: time.Minute, want: plan{stepRefused, 30*time.Second + 1},
+		},
+		"its Job was refused until it is too late": {
+			now: due.Add(time.Hour), at: newAt(startingDeadline(30)), refused: time.Minute, want: plan{step: stepMiss},
+		},
+		"its Job was refused, and it is time to try again": {
+			now: due, at: newAt(), refused: 0, want: plan{step: stepHold},
+		},
+		"its start was refused: stays prepared": {
+			now: due, at: newAt(prepared("job-uid")), job: preparedJob(newAt()), refused: time.Minute,
+			want: plan{stepRefused, time.Minute},
+		},
+		"a queue of Kueue starts its Job": {
+			now: due, at: newAt(prepared("job-uid")), job: preparedJob(newAt(func(at *cnatv1alpha1.At) {
+				at.Labels = map[string]string{queueLabel: "q"}
+			})), want: plan{step: stepQueued},
+		},
+		"another controller manages its Job": {
+			now: due, at: newAt(prepared("job-uid")), job: preparedJob(newAt(), func(job *batchv1.Job) {
+				job.Spec.ManagedBy = ptr.To("kueue.x-k8s.io/multikueue")
+			}), want: plan{step: stepQueued},
+		},
+		"cancelled while somebody has suspended its Job: that is deleted": {
+			now: due, at: newAt(startedAs("job-uid"), cancelled), job: jobOf(newAt(), suspendedByHand), want: plan{step: stepCollect},
+		},
+		"waited for a container while somebody has suspended its Job": {
+			now: due.Add(time.Hour), at: newAt(startedAs("job-uid"), pendingDeadline(60)), job: jobOf(newAt(), suspendedByHand),
+			want: plan{step: stepObserve},
+		},
+		"deleted while prepared: its Job first": {
+			now: due, at: newAt(prepared("job-uid"), deleted), job: preparedJob(newAt()), want: plan{step: stepCollect},
+		},
+		"deleted, and its prepared Job, too": {
+			now: due, at: newAt(prepared("job-uid"), deleted), want: plan{step: stepRelease},
+		},
+		"deleted when it was started": {
+			now: due, at: newAt(prepared("job-uid"), deleted), job: jobOf(newAt()), want: plan{step: stepRelease},
+		},
+		"over, and a Job was created late": {
+			now: due, at: newAt(overSince(due), startedAs("first-uid"), inPhase(cnatv1alpha1.AtSucceeded)), job: preparedJob(newAt()),
+			want: plan{step: stepCollect},
+		},
+		"over, and held": {
+			now: due, at: newAt(inPhase(cnatv1alpha1.AtMissed), holding), want: plan{step: stepRelease},
+		},
+		"from 0.2.0: the status does not know the Job": {
+			now: due, at: newAt(), job: jobOf(newAt(), withOldFinalizer), want: plan{step: stepObserve},
+		},
+		"from 0.2.0: the status knows the Job": {
+			now: due, at: newAt(startedAs("job-uid")), job: jobOf(newAt(), withOldFinalizer), want: plan{step: stepRelease},
+		},
+		"from 0.2.0: being deleted": {
+			now: due, at: newAt(deleted), job: jobOf(newAt(), withOldFinalizer), want: plan{step: stepRelease},
 		},
 		"overdue when first seen": {
-			now: due.AddDate(4, 0, 0), at: newAt(), want: plan{step: stepStart},
+			now: due.AddDate(4, 0, 0), at: newAt(), want: plan{step: stepHold},
 		},
 		"the year 9999": {
 			now: due, at: newAt(func(at *cnatv1alpha1.At) {
@@ -117,19 +271,19 @@ func TestDecide(t *testing.T) {
 			now: due, at: newAt(), job: jobOf(newAt()), want: plan{step: stepObserve},
 		},
 		"the Job exists": {
-			now: due, at: newAt(started("job-uid")), job: jobOf(newAt()), want: plan{step: stepObserve},
+			now: due, at: newAt(startedAs("job-uid")), job: jobOf(newAt()), want: plan{step: stepObserve},
 		},
 		"the Job exists and the At was moved later": {
-			now: due.Add(-time.Hour), at: newAt(started("job-uid")), job: jobOf(newAt()), want: plan{step: stepObserve},
+			now: due.Add(-time.Hour), at: newAt(startedAs("job-uid")), job: jobOf(newAt()), want: plan{step: stepObserve},
 		},
 		"the Job is gone": {
-			now: due, at: newAt(started("job-uid")), want: plan{step: stepLost},
+			now: due, at: newAt(startedAs("job-uid")), want: plan{step: stepLost},
 		},
 		"the Job is gone and the At was moved later: not a second run": {
-			now: due.Add(-time.Hour), at: newAt(started("job-uid")), want: plan{step: stepLost},
+			now: due.Add(-time.Hour), at: newAt(startedAs("job-uid")), want: plan{step: stepLost},
 		},
 		"the Job is gone and another has its name": {
-			now: due, at: newAt(started("job-uid")), job: jobOf(newAt(), func(job *batchv1.Job) { job.UID = "other" }),
+			now: due, at: newAt(startedAs("job-uid")), job: jobOf(newAt(), func(job *batchv1.Job) { job.UID = "other" }),
 			want: plan{step: stepLost},
 		},
 		"a Job without owner has the name": {
@@ -139,10 +293,10 @@ func TestDecide(t *testing.T) {
 			now: due, at: newAt(), job: jobOf(newAt(), ofFormerAt), want: plan{step: stepConflict},
 		},
 		"after its creation: not yet": {
-			now: due, at: newAt(after(time.Minute)), want: plan{stepWait, time.Minute - lead("at-uid")},
+			now: due, at: newAt(after(time.Minute)), want: plan{stepWait, maxLead},
 		},
 		"after its creation: due": {
-			now: due.Add(time.Minute), at: newAt(after(time.Minute)), want: plan{step: stepStart},
+			now: due.Add(time.Minute), at: newAt(after(time.Minute)), want: plan{step: stepHold},
 		},
 		"suspended": {
 			now: due, at: newAt(suspended), want: plan{step: stepSuspend},
@@ -157,14 +311,14 @@ func TestDecide(t *testing.T) {
 			now: due, at: newAt(cancelled, suspended), want: plan{step: stepCancel},
 		},
 		"cancelled while it runs": {
-			now: due, at: newAt(cancelled, started("job-uid")), job: jobOf(newAt()), want: plan{step: stepStop},
+			now: due, at: newAt(cancelled, startedAs("job-uid")), job: jobOf(newAt()), want: plan{step: stepStop},
 		},
 		"cancelled when its Job has finished": {
-			now: due, at: newAt(cancelled, started("job-uid")), job: jobOf(newAt(), with(batchv1.JobComplete, "")),
+			now: due, at: newAt(cancelled, startedAs("job-uid")), job: jobOf(newAt(), with(batchv1.JobComplete, "")),
 			want: plan{step: stepObserve},
 		},
 		"as late as it may start": {
-			now: due.Add(time.Minute), at: newAt(startingDeadline(60)), want: plan{step: stepStart},
+			now: due.Add(time.Minute), at: newAt(startingDeadline(60)), want: plan{step: stepHold},
 		},
 		"too late to start": {
 			now: due.Add(time.Minute + 1), at: newAt(startingDeadline(60)), want: plan{step: stepMiss},
@@ -176,28 +330,28 @@ func TestDecide(t *testing.T) {
 			now: due.Add(time.Hour), at: newAt(startingDeadline(60), suspended), want: plan{step: stepSuspend},
 		},
 		"waits for a container": {
-			now: due.Add(40 * time.Second), at: newAt(started("job-uid"), pendingDeadline(60)), job: jobOf(newAt()),
+			now: due.Add(40 * time.Second), at: newAt(startedAs("job-uid"), pendingDeadline(60)), job: jobOf(newAt()),
 			want: plan{stepObserve, 20 * time.Second},
 		},
 		"waited too long for a container": {
-			now: due.Add(time.Minute), at: newAt(started("job-uid"), pendingDeadline(60)), job: jobOf(newAt()),
+			now: due.Add(time.Minute), at: newAt(startedAs("job-uid"), pendingDeadline(60)), job: jobOf(newAt()),
 			want: plan{step: stepStop},
 		},
 		"waited for a container, which runs now": {
-			now: due.Add(time.Hour), at: newAt(started("job-uid"), pendingDeadline(60), func(at *cnatv1alpha1.At) {
+			now: due.Add(time.Hour), at: newAt(startedAs("job-uid"), pendingDeadline(60), func(at *cnatv1alpha1.At) {
 				at.Status.StartTime = &metav1.Time{Time: due}
 			}), job: jobOf(newAt()), want: plan{step: stepObserve},
 		},
 		"waited for a container, which runs now, as only its pod shows": {
-			now: due.Add(time.Hour), at: newAt(started("job-uid"), pendingDeadline(60)), job: jobOf(newAt()),
+			now: due.Add(time.Hour), at: newAt(startedAs("job-uid"), pendingDeadline(60)), job: jobOf(newAt()),
 			pod: newPod(running()), want: plan{step: stepObserve},
 		},
 		"waited for a container, which has ended": {
-			now: due.Add(time.Hour), at: newAt(started("job-uid"), pendingDeadline(60)), job: jobOf(newAt()),
+			now: due.Add(time.Hour), at: newAt(startedAs("job-uid"), pendingDeadline(60)), job: jobOf(newAt()),
 			pod: newPod(ended(0, "")), want: plan{step: stepObserve},
 		},
 		"waited too long for a container, and its pod still waits": {
-			now: due.Add(time.Hour), at: newAt(started("job-uid"), pendingDeadline(60)), job: jobOf(newAt()),
+			now: due.Add(time.Hour), at: newAt(startedAs("job-uid"), pendingDeadline(60)), job: jobOf(newAt()),
 			pod: newPod(waiting("ErrImagePull", "not found")), want: plan{step: stepStop},
 		},
 		"over, and kept for a while": {
@@ -221,7 +375,10 @@ func TestDecide(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			seen := snapshot{at: test.at, job: test.job}
+			seen := snapshot{at: test.at, job: test.job, lead: lead}
+			if test.refused > 0 {
+				seen.refusal = &refusal{until: test.now.Add(test.refused)}
+			}
 			if test.pod != nil {
 				seen.run = observeRun([]corev1.Pod{*test.pod})
 			}
@@ -232,25 +389,27 @@ func TestDecide(t *testing.T) {
 	}
 }
 
-func TestReleasable(t *testing.T) {
-	job := jobOf(newAt())
-	tests := map[string]struct {
-		at   *cnatv1alpha1.At
-		want bool
-	}{
-		"not recorded":     {newAt(), false},
-		"another recorded": {newAt(started("other-uid")), false},
-		"recorded":         {newAt(started("job-uid")), true},
-		"the At is over":   {newAt(inPhase(cnatv1alpha1.AtMissed)), true},
-		"the At is gone":   {nil, true},
-		"the At is going":  {newAt(func(at *cnatv1alpha1.At) { at.DeletionTimestamp = &metav1.Time{Time: due} }), true},
-		"of a former At":   {newAt(func(at *cnatv1alpha1.At) { at.UID = "made-again" }), true},
-	}
-	for name, test := range tests {
-		t.Run(name, func(t *testing.T) {
-			if got := releasable(test.at, job); got != test.want {
-				t.Errorf("got %t", got)
+// All are prepared before they are due, each at its own place, and the earlier
+// the more are due together.
+func TestLead(t *testing.T) {
+	for together, longest := range map[int]time.Duration{0: minLead + leadSpread, 1000: minLead + leadSpread + 10*time.Second, 1000000: maxLead} {
+		const n = 1000
+		var early int
+		for i := range n {
+			got := leadOf(newAt(func(at *cnatv1alpha1.At) { at.UID = types.UID(fmt.Sprintf("b6f0-%d", i)) }), together)
+			if got < minLead || got >= longest {
+				t.Errorf("with %d others: %s", together, got)
 			}
-		})
+			if got > (minLead+longest)/2 {
+				early++
+			}
+		}
+		if early < n*4/10 || early > n*6/10 {
+			t.Errorf("with %d others, %d of %d are in the first half", together, early, n)
+		}
+	}
+	queued := newAt(func(at *cnatv1alpha1.At) { at.Labels = map[string]string{queueLabel: "q"} })
+	if got := leadOf(queued, 1000); got != 0 {
+		t.Errorf("a Job that Kueue may start at once is created %s early", got)
 	}
 }

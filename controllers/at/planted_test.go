@@ -3,85 +3,176 @@
 package at
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
-	batchv1 "k8s.io/api/batch/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
 )
 
-// noFinalizer makes Jobs that nothing holds.
-type noFinalizer struct{ client.Client }
-
-func (c noFinalizer) Create(ctx context.Context, object client.Object, options ...client.CreateOption) error {
-	job := object.DeepCopyObject().(*batchv1.Job)
-	job.Finalizers = nil
-	return c.Client.Create(ctx, job, options...)
+// buggy is a client that writes otherwise than it is told.
+type buggy struct {
+	client.Client
+	job, at, status func(*patched) // what becomes of a patch; nil: nothing
+	anyVersion      bool           // deletes whatever has the name
 }
 
-// noAge lets an operator believe that every look was taken just now.
-func noAge(o *operator) {
-	o.before = func() {
-		o.looks.byName.Range(func(name, last any) bool {
-			o.looks.byName.Store(name, look{last.(look).resourceVersion, o.Now()})
-			return true
+// patched is a patch, decoded.
+type patched struct {
+	operations []operation    // a JSON patch's
+	merge      map[string]any // a merge patch's
+}
+
+func (c buggy) Patch(ctx context.Context, object client.Object, patch client.Patch, options ...client.PatchOption) error {
+	bug := c.job
+	if _, ok := object.(*cnatv1alpha1.At); ok {
+		bug = c.at
+	}
+	return c.Client.Patch(ctx, object, changed(object, patch, bug), options...)
+}
+
+func (c buggy) Delete(ctx context.Context, object client.Object, options ...client.DeleteOption) error {
+	if c.anyVersion {
+		options = append(options, client.Preconditions{ResourceVersion: new(string)})
+	}
+	return c.Client.Delete(ctx, object, options...)
+}
+
+func (c buggy) Status() client.SubResourceWriter { return buggyStatus{c.Client.Status(), c.status} }
+
+type buggyStatus struct {
+	client.SubResourceWriter
+	bug func(*patched)
+}
+
+func (s buggyStatus) Patch(ctx context.Context, object client.Object, patch client.Patch, options ...client.SubResourcePatchOption) error {
+	return s.SubResourceWriter.Patch(ctx, object, changed(object, patch, s.bug), options...)
+}
+
+func changed(object client.Object, patch client.Patch, bug func(*patched)) client.Patch {
+	if bug == nil {
+		return patch
+	}
+	data, err := patch.Data(object)
+	var c patched
+	into := any(&c.merge)
+	if patch.Type() == types.JSONPatchType {
+		into = &c.operations
+	}
+	if err == nil {
+		err = json.NewDecoder(bytes.NewReader(data)).Decode(into)
+	}
+	bug(&c)
+	if err == nil {
+		data, err = json.Marshal(into)
+	}
+	if err != nil {
+		panic(err)
+	}
+	return client.RawPatch(patch.Type(), data)
+}
+
+// unlocked takes the resourceVersion out of a merge patch.
+func unlocked(c *patched) {
+	if metadata, ok := c.merge["metadata"].(map[string]any); ok {
+		delete(metadata, "resourceVersion")
+	}
+}
+
+// unlockedRecord does so where a Job is recorded.
+func unlockedRecord(c *patched) {
+	if status, ok := c.merge["status"].(map[string]any); ok && status["preparedJobUID"] != nil {
+		unlocked(c)
+	}
+}
+
+// without takes the tests of paths like that out of a JSON patch.
+func without(path string) func(*patched) {
+	return func(c *patched) {
+		c.operations = slices.DeleteFunc(c.operations, func(o operation) bool {
+			return o.Op == "test" && strings.Contains(o.Path, path)
 		})
 	}
 }
 
-// noVersion lets an operator believe that every look was at what the cache has now.
-func noVersion(o *operator) {
-	o.before = func() {
-		o.looks.byName.Range(func(name, last any) bool {
-			if at := get[*cnatv1alpha1.At](o.cache, key{kindAt, "cnrex"}); at != nil {
-				o.looks.byName.Store(name, look{at.ResourceVersion, last.(look).taken})
-			}
-			return true
-		})
+// noFinalizer takes the finalizers out of a merge patch.
+func noFinalizer(c *patched) {
+	if metadata, ok := c.merge["metadata"].(map[string]any); ok {
+		delete(metadata, "finalizers")
 	}
+}
+
+// plant puts a bug into an operator's client.
+func plant(bug buggy) func(*operator) {
+	return func(o *operator) { bug.Client = o.Client; o.Client = bug }
 }
 
 // The model finds the bugs that it is there to find: one is planted, and the
 // lives that FuzzAt begins with show it.
 func TestPlantedBugs(t *testing.T) {
+	noLiveRead := func(o *operator) { o.APIReader = o.Client }
 	tests := map[string]struct {
 		plant func(*operator)
 		want  string // what is said to be wrong
 	}{
-		"the finalizer is left out": {
-			func(o *operator) { o.Client = noFinalizer{o.Client} }, "a second Job",
-		},
-		"the live read is left out": {
-			func(o *operator) { o.APIReader = o.Client }, "a second Job",
-		},
-		"the live read is left out, and the At is moved": {
-			func(o *operator) { o.APIReader = o.Client }, "before its time",
-		},
-		"the live read is left out, and the At is suspended": {
-			func(o *operator) { o.APIReader = o.Client }, "is suspended",
-		},
-		"the live read is left out, and a container has started": {
-			func(o *operator) { o.APIReader = o.Client }, "which has started",
-		},
-		"a look is never too old": {
-			noAge, "is suspended",
-		},
-		"a look is at any version": {
-			noVersion, "Job of",
-		},
+		"the test of the generation is left out":             {plant(buggy{job: without("/annotations")}), "has changed since"},
+		"the compare-and-swap of the retraction is left out": {plant(buggy{job: unlocked}), "the foreign Job"},
+		"a Job is deleted whatever became of it":             {plant(buggy{anyVersion: true}), "is deleted, which has started"},
+		"an At is not held":                                  {plant(buggy{at: noFinalizer}), "runs, which is deleted"},
+		"the live read is left out":                          {noLiveRead, "which nobody deleted"},
+		"the live read is left out, and a container started": {noLiveRead, "is stopped, which has started"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
+			found := map[string]int{}
 			for seed := range uint64(seeds) {
-				if wrong := strings.Join(live(randomInput(seed), test.plant), "\n"); strings.Contains(wrong, test.want) {
+				wrong := strings.Join(liveOrPanic(seed, test.plant), "\n")
+				if strings.Contains(wrong, test.want) {
 					t.Logf("found by seed %d: %s", seed, wrong)
 					return
 				}
+				if wrong != "" {
+					found[wrong[:min(len(wrong), 100)]]++
+				}
 			}
-			t.Errorf("not found: %q", test.want)
+			t.Errorf("not found: %q; found: %v", test.want, found)
+		})
+	}
+}
+
+// liveOrPanic lets the life of a seed be lived by an operator that may be so
+// buggy that it panics.
+func liveOrPanic(seed uint64, plant func(*operator)) (wrong []string) {
+	defer func() {
+		if reason := recover(); reason != nil {
+			wrong = append(wrong, fmt.Sprint(reason))
+		}
+	}()
+	return live(randomInput(seed), plant)
+}
+
+// Two bugs need more to happen than the first random lives have in them.
+func TestPlantedBugsOfTwoLeaders(t *testing.T) {
+	tests := map[string]struct {
+		live  func(*testing.T, func(*operator)) []string
+		plant func(*operator)
+		want  string
+	}{
+		"the UID test is left out":                       {lateCreateAndStart, plant(buggy{job: without("/uid")}), "a second Job"},
+		"the compare-and-swap of the record is left out": {lateRecord, plant(buggy{status: unlockedRecord}), "prepared after"},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			if wrong := strings.Join(test.live(t, test.plant), "\n"); !strings.Contains(wrong, test.want) {
+				t.Errorf("not found: %q, but %q", test.want, wrong)
+			}
 		})
 	}
 }

@@ -69,19 +69,31 @@ func isStalled(reason string) func(*cnatv1alpha1.AtStatus) bool {
 	}
 }
 
-// awaitJob waits for the At's Job.
+// awaitJob waits until the At's Job is started.
 func awaitJob(t *testing.T, at *cnatv1alpha1.At) *batchv1.Job {
 	t.Helper()
-	job := &batchv1.Job{ObjectMeta: metav1.ObjectMeta{Name: jobName(at), Namespace: at.Namespace}}
+	return awaitJobThat(t, at, started)
+}
+
+// awaitPrepared waits until the At's Job exists, and has not started.
+func awaitPrepared(t *testing.T, at *cnatv1alpha1.At) *batchv1.Job {
+	t.Helper()
+	return awaitJobThat(t, at, func(job *batchv1.Job) bool { return !started(job) })
+}
+
+func awaitJobThat(t *testing.T, at *cnatv1alpha1.At, is func(*batchv1.Job) bool) *batchv1.Job {
+	t.Helper()
+	var job *batchv1.Job
 	eventually(t, "the Job", func() (bool, error) {
-		err := api.Get(t.Context(), client.ObjectKeyFromObject(job), job)
-		return err == nil, err
+		job = &batchv1.Job{}
+		err := api.Get(t.Context(), client.ObjectKey{Namespace: at.Namespace, Name: jobName(at)}, job)
+		return err == nil && is(job), err
 	})
 	return job
 }
 
 // playPod creates the pod of a Job as the Job controller would, with a container in that state.
-func playPod(t *testing.T, job *batchv1.Job, state corev1.ContainerState) *corev1.Pod {
+func playPod(t *testing.T, job *batchv1.Job, state corev1.ContainerState) {
 	t.Helper()
 	pod := &corev1.Pod{
 		ObjectMeta: *job.Spec.Template.ObjectMeta.DeepCopy(),
@@ -94,17 +106,6 @@ func playPod(t *testing.T, job *batchv1.Job, state corev1.ContainerState) *corev
 	playStatus(t, pod, func() {
 		pod.Status.ContainerStatuses = []corev1.ContainerStatus{{Name: "command", State: state}}
 	})
-	return pod
-}
-
-// awaitStop waits until the operator has stopped a Job, and reads it.
-func awaitStop(t *testing.T, job *batchv1.Job) *batchv1.Job {
-	t.Helper()
-	eventually(t, "the Job to be stopped", func() (bool, error) {
-		err := api.Get(t.Context(), client.ObjectKeyFromObject(job), job)
-		return err == nil && ptr.Deref(job.Spec.ActiveDeadlineSeconds, 0) == 1, err
-	})
-	return job
 }
 
 // playEnd gives a Job its final condition as the Job controller would.
@@ -145,6 +146,7 @@ func playStatus(t *testing.T, object client.Object, edit func()) {
 	}
 }
 
+// awaitEvents waits for the events of an At, and fails if there are others.
 func awaitEvents(t *testing.T, at *cnatv1alpha1.At, want ...string) {
 	t.Helper()
 	var got []string

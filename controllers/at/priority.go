@@ -18,11 +18,11 @@ import (
 )
 
 const (
-	// duePriority is that of an At's start: it goes before all that only tells
-	// of what has happened, however much of that there is.
+	// duePriority is that of an At's start: it goes before all that only reports
+	// what has happened, however much of that there is.
 	duePriority = 100
-	// lookPriority is that of the look ahead of it.
-	lookPriority = 50
+	// preparePriority is that of the preparation ahead of it.
+	preparePriority = 50
 )
 
 // priorityOf is the place in the queue of an At that is new or has changed.
@@ -43,8 +43,8 @@ func priorityOf(now time.Time, at *cnatv1alpha1.At, initial bool) int {
 func (p plan) priority() *int {
 	switch p.step {
 	case stepWait:
-		return ptr.To(lookPriority)
-	case stepLook:
+		return ptr.To(preparePriority)
+	case stepReady:
 		return ptr.To(duePriority)
 	default:
 		return nil
@@ -65,7 +65,22 @@ func (h *atHandler) Create(_ context.Context, e event.CreateEvent, q queue) {
 
 // Update implements handler.EventHandler.
 func (h *atHandler) Update(_ context.Context, e event.UpdateEvent, q queue) {
+	if before, ok := e.ObjectOld.(*cnatv1alpha1.At); ok {
+		if after, ok := e.ObjectNew.(*cnatv1alpha1.At); ok && !calls(before, after) {
+			return
+		}
+	}
 	h.add(e.ObjectNew, false, q)
+}
+
+// calls tells whether a change of an At is for a reconcile. The operator's own
+// words in the status are not: a refusal that is worded anew each time would
+// bring about the next attempt at once.
+func calls(before, after *cnatv1alpha1.At) bool {
+	return before.UID != after.UID || before.Generation != after.Generation ||
+		(before.DeletionTimestamp == nil) != (after.DeletionTimestamp == nil) ||
+		before.Status.Phase != after.Status.Phase || recorded(before) != recorded(after) ||
+		before.Status.JobUID != after.Status.JobUID || held(before) && !held(after)
 }
 
 // Delete implements handler.EventHandler.

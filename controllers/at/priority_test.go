@@ -20,7 +20,7 @@ func TestPriorityOf(t *testing.T) {
 		"due when the operator began": {due, newAt(), true, duePriority},
 		"not due":                     {due.Add(-1), newAt(), false, 0},
 		"not due, there already":      {due.Add(-1), newAt(), true, handler.LowPriority},
-		"started":                     {due, newAt(started("job-uid")), false, 0},
+		"started":                     {due, newAt(startedAs("job-uid")), false, 0},
 		"over":                        {due, newAt(inPhase(cnatv1alpha1.AtMissed)), true, handler.LowPriority},
 	}
 	for name, test := range tests {

@@ -3,14 +3,12 @@ package at
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
-	eventsv1 "k8s.io/api/events/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/events"
@@ -30,9 +28,11 @@ import (
 
 const (
 	// What fails is tried again after 100 ms, then after twice the time each
-	// time, up to a minute: what a person mends is noticed soon.
+	// time, up to a minute: what a user fixes is noticed soon.
 	firstRetry = 100 * time.Millisecond
 	lastRetry  = time.Minute
+	// maxSteps bounds what is done about an At before others get their turn.
+	maxSteps = 12
 )
 
 // Reconciler runs each At once. All fields but Workers are required.
@@ -50,13 +50,14 @@ type Reconciler struct {
 	// Workers is the number of Ats that are reconciled side by side. Default: 1.
 	Workers int
 
-	looks looks // at the Ats that are due in moments
+	census   *census  // of the Ats in the cache; nil: there is none
+	refusals refusals // of Jobs
 }
 
-// +kubebuilder:rbac:groups=cnat.programming-kubernetes.info,resources=ats,verbs=get;list;watch;delete
-// +kubebuilder:rbac:groups=cnat.programming-kubernetes.info,resources=ats/status,verbs=update
+// +kubebuilder:rbac:groups=cnat.programming-kubernetes.info,resources=ats,verbs=get;list;watch;patch;delete
+// +kubebuilder:rbac:groups=cnat.programming-kubernetes.info,resources=ats/status,verbs=patch
 // +kubebuilder:rbac:groups=cnat.programming-kubernetes.info,resources=ats/finalizers,verbs=update
-// +kubebuilder:rbac:groups=batch,resources=jobs,verbs=get;list;watch;create;patch
+// +kubebuilder:rbac:groups=batch,resources=jobs,verbs=get;list;watch;create;patch;delete
 // +kubebuilder:rbac:groups="",resources=pods,verbs=list;watch
 // +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
 
@@ -69,22 +70,25 @@ func CachedObjects() map[client.Object]cache.ByObject {
 	}
 	pods := own
 	pods.Transform = cached.Pod
-	all := cachedEvents()
-	all[&batchv1.Job{}], all[&corev1.Pod{}] = own, pods
-	return all
+	return map[client.Object]cache.ByObject{
+		&batchv1.Job{}:     {Label: own.Label, Transform: cached.Job},
+		&corev1.Pod{}:      pods,
+		&cnatv1alpha1.At{}: {Transform: cached.At},
+	}
 }
 
 // SetupWithManager registers the Reconciler: an At is looked at when it, its
 // Job or its pod changes, when it is due, and when the wall clock was stepped.
 func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
-	if err := mgr.GetFieldIndexer().IndexField(context.Background(), &batchv1.Job{}, jobsOfAt, atOfJob); err != nil {
-		return fmt.Errorf("indexing Jobs by At: %w", err)
-	}
-	if err := indexEvents(context.Background(), mgr); err != nil {
+	r.census = newCensus(&r.refusals)
+	if err := r.census.watch(mgr.GetCache()); err != nil {
 		return err
 	}
-	if err := RegisterMetrics(mgr.GetClient()); err != nil {
+	if err := RegisterMetrics(r.census); err != nil {
 		return err
+	}
+	if err := mgr.Add(&upgrade{mgr.GetClient(), mgr.GetAPIReader(), r.Clock}); err != nil {
+		return fmt.Errorf("adding the upgrade from 0.2.0: %w", err)
 	}
 	steps := newClockWatch(r.Clock, mgr.GetClient())
 	if err := mgr.Add(steps); err != nil {
@@ -95,25 +99,12 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 		Watches(&cnatv1alpha1.At{}, &atHandler{r.Clock}).
 		Watches(&batchv1.Job{}, handler.EnqueueRequestForOwner(mgr.GetScheme(), mgr.GetRESTMapper(), &cnatv1alpha1.At{}, handler.OnlyControllerOwner())).
 		Watches(&corev1.Pod{}, handler.EnqueueRequestsFromMapFunc(atOfPod)).
-		Watches(&corev1.Event{}, handler.EnqueueRequestsFromMapFunc(r.atOfEvent)).
-		Watches(&eventsv1.Event{}, handler.EnqueueRequestsFromMapFunc(r.atOfEvent)).
 		WatchesRawSource(source.Channel(steps.stepped, &atHandler{r.Clock})).
 		WithOptions(controller.Options{
 			MaxConcurrentReconciles: r.Workers,
 			RateLimiter:             workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](firstRetry, lastRetry),
 		}).
 		Complete(r)
-}
-
-// jobsOfAt indexes Jobs by the name of the At that owns them.
-const jobsOfAt = "at"
-
-func atOfJob(job client.Object) []string {
-	owner := metav1.GetControllerOf(job)
-	if owner == nil || owner.Kind != "At" {
-		return nil
-	}
-	return []string{owner.Name}
 }
 
 func atOfPod(_ context.Context, pod client.Object) []reconcile.Request {
@@ -124,76 +115,37 @@ func atOfPod(_ context.Context, pod client.Object) []reconcile.Request {
 	return []reconcile.Request{{NamespacedName: types.NamespacedName{Namespace: pod.GetNamespace(), Name: name}}}
 }
 
-// Reconcile brings one At one step further: read, decide, act, and report last.
+// Reconcile brings one At on as far as it can be now. In each round it reads,
+// decides, acts by one write at most, and reports last.
 func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
 	now := r.Clock.Now()
-	last := r.looks.take(req.NamespacedName)
-	at := &cnatv1alpha1.At{}
-	err := r.Client.Get(ctx, req.NamespacedName, at)
-	if apierrors.IsNotFound(err) {
-		return ctrl.Result{}, r.release(ctx, req.NamespacedName, nil)
+	seen, err := r.read(ctx, r.Client, req.NamespacedName)
+	for range maxSteps {
+		if err != nil || seen == nil {
+			break
+		}
+		next := decide(now, *seen)
+		if next.onlyLive(seen) && !seen.live {
+			seen, err = r.read(ctx, r.APIReader, req.NamespacedName)
+			continue
+		}
+		if err = r.act(ctx, next, seen); err == nil {
+			err = r.report(ctx, now, next, seen)
+		}
+		if err == nil && !next.goesOn() {
+			return r.after(now, next), nil
+		}
 	}
-	if err != nil {
-		return ctrl.Result{}, fmt.Errorf("reading the At: %w", err)
+	if errors.Is(err, errStale) || err == nil && seen != nil {
+		return ctrl.Result{RequeueAfter: firstRetry}, nil // the cache will have caught up
 	}
-	seen := snapshot{at: at}
-	next, err := r.plan(ctx, now, &seen, last)
-	if err != nil {
-		return ctrl.Result{}, err
-	}
-	refused, err := r.act(ctx, now, &next, &seen)
-	if err != nil {
-		return ctrl.Result{}, err
-	}
-	observed := observation{now: now, step: next.step, job: seen.job, run: seen.run, refused: refused}
-	if err := r.report(ctx, at, observed); err != nil {
-		return ctrl.Result{}, err
-	}
-	if err := r.release(ctx, req.NamespacedName, at); err != nil {
-		return ctrl.Result{}, err
-	}
-	if next.wait > 0 { // no later for the time that all this took
-		next.wait = max(next.wait-r.Clock.Since(now), 1)
-	}
-	return ctrl.Result{RequeueAfter: next.wait, Priority: next.priority()}, observed.problem(next)
+	return ctrl.Result{}, err
 }
 
-// plan reads the rest of the snapshot and decides. The cache may be behind the
-// API server: no Job is created or stopped, none called lost, and no At given
-// up, on its word alone. What is read live instead is left in the snapshot.
-//
-// last is the last look at the At.
-func (r *Reconciler) plan(ctx context.Context, now time.Time, seen *snapshot, last look) (next plan, err error) {
-	if err = r.readJob(ctx, r.Client, seen); err != nil {
-		return plan{}, err
+// after is when the At is looked at again: no later for the time that all took.
+func (r *Reconciler) after(now time.Time, next plan) ctrl.Result {
+	if next.wait > 0 {
+		next.wait = max(next.wait-r.Clock.Since(now), 1)
 	}
-	next = decide(now, *seen)
-	if next.step == stepLook || next.step == stepStart {
-		last, err = r.look(ctx, seen.at, now, last)
-		if apierrors.IsNotFound(err) {
-			return plan{step: stepNone}, nil
-		}
-		if err != nil {
-			return plan{}, err
-		}
-		if next = decide(now, *seen); next.step == stepLook {
-			r.looks.keep(client.ObjectKeyFromObject(seen.at), last)
-		}
-	}
-	switch next.step {
-	case stepStop:
-		if _, err = r.look(ctx, seen.at, now, look{}); err != nil {
-			if apierrors.IsNotFound(err) {
-				return plan{step: stepNone}, nil
-			}
-			return plan{}, err
-		}
-		fallthrough
-	case stepLost, stepMiss, stepCancel:
-		if err = r.readJob(ctx, r.APIReader, seen); err != nil {
-			return plan{}, err
-		}
-		next = decide(now, *seen)
-	}
-	return next, nil
+	return ctrl.Result{RequeueAfter: next.wait, Priority: next.priority()}
 }

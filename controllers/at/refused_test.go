@@ -17,9 +17,9 @@ import (
 	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
 )
 
-// refusals make the API server refuse each Job of a namespace. Deleting the
+// waysToRefuse make the API server refuse each Job of a namespace. Deleting the
 // object that is returned clears the refusal.
-var refusals = map[string]struct {
+var waysToRefuse = map[string]struct {
 	refuse func(t *testing.T, namespace string) client.Object
 	words  string // of the API server
 }{
@@ -111,7 +111,7 @@ func create(t *testing.T, object client.Object) {
 func awaitRefusal(t *testing.T, at *cnatv1alpha1.At, words string) {
 	t.Helper()
 	eventually(t, "the API server to refuse Jobs", func() (bool, error) {
-		err := api.Create(t.Context(), newJob(at, "busybox", time.Now()), client.DryRunAll)
+		err := api.Create(t.Context(), newJob(at, "busybox"), client.DryRunAll)
 		if err == nil {
 			return false, errors.New("a Job is accepted")
 		}
@@ -125,7 +125,7 @@ func awaitRefusal(t *testing.T, at *cnatv1alpha1.At, words string) {
 // What stands in the way of a Job is told in the API server's words, and once
 // it is gone, the Job is made.
 func TestRefusedJobIsMadeWhenItMay(t *testing.T) {
-	for name, test := range refusals {
+	for name, test := range waysToRefuse {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			namespace := newNamespace(t)
@@ -153,7 +153,7 @@ func TestRefusedJobIsMadeWhenItMay(t *testing.T) {
 
 // Too late is never, also if it was refused until then; and the reason is told.
 func TestRefusedUntilTooLateIsMissed(t *testing.T) {
-	for name, test := range refusals {
+	for name, test := range waysToRefuse {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			namespace := newNamespace(t)

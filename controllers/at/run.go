@@ -6,7 +6,6 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/ptr"
 
 	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
@@ -14,8 +13,7 @@ import (
 
 // run is what the pods of a Job report.
 type run struct {
-	pod      string // the pod that the rest is about: the newest; empty: there is none
-	podUID   types.UID
+	pod      string       // the pod that the rest is about: the newest; empty: there is none
 	over     bool         // all containers of that pod have ended
 	started  *metav1.Time // of the first container of any pod; nil: none has. A sidecar does not count
 	unknown  bool         // Kubernetes does not know whether a container started
@@ -48,7 +46,7 @@ func observeRun(pods []corev1.Pod) run {
 			}
 		}
 	}
-	observed.pod, observed.podUID = pod.Name, pod.UID
+	observed.pod = pod.Name
 	observeContainers(pod, &observed)
 	observed.failure = podFailure(pod)
 	observed.trouble = sidecarFailure(pod)

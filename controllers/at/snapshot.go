@@ -3,6 +3,7 @@ package at
 import (
 	"context"
 	"fmt"
+	"time"
 
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -17,32 +18,58 @@ import (
 // snapshot is everything about an At that a decision and its status are
 // computed from.
 type snapshot struct {
-	at   *cnatv1alpha1.At
-	job  *batchv1.Job // the object with the name of the At's Job; nil: there is none
-	pods []corev1.Pod // of the At's own Job
-	run  run          // what they report
+	at      *cnatv1alpha1.At
+	job     *batchv1.Job  // the object with the name of the At's Job; nil: there is none
+	pods    []corev1.Pod  // of the At's own Job
+	run     run           // what they report
+	live    bool          // it is what the API server said, not the cache; else the At lacks what is to run
+	lead    time.Duration // how long before it is due its Job is created
+	refusal *refusal      // of its Job in its generation; nil: there was none
 }
 
-// readJob reads the Job and its pods, from the cache or the API server.
-func (r *Reconciler) readJob(ctx context.Context, from client.Reader, seen *snapshot) error {
-	seen.job, seen.pods, seen.run = nil, nil, run{}
-	job := &batchv1.Job{}
-	key := types.NamespacedName{Namespace: seen.at.Namespace, Name: jobName(seen.at)}
-	err := from.Get(ctx, key, job)
+// read reads an At and what belongs to it, from the cache or the API server.
+// Without an At, it is nil.
+func (r *Reconciler) read(ctx context.Context, from client.Reader, name types.NamespacedName) (*snapshot, error) {
+	at := &cnatv1alpha1.At{}
+	err := from.Get(ctx, name, at)
 	if apierrors.IsNotFound(err) {
-		return r.readPods(ctx, from, seen, seen.at.Status.JobUID) // --cascade=orphan leaves them behind
+		return nil, nil
 	}
 	if err != nil {
-		return fmt.Errorf("reading Job %s: %w", key.Name, err)
+		return nil, fmt.Errorf("reading the At: %w", err)
 	}
-	seen.job = job
-	if !metav1.IsControlledBy(job, seen.at) || seen.at.Status.Finished() {
+	seen := &snapshot{
+		at: at, live: from == r.APIReader, refusal: r.refusals.of(at),
+		lead: leadOf(at, r.census.dueWith(at)),
+	}
+	return seen, r.readJob(ctx, from, seen)
+}
+
+// readJob reads the Job and its pods.
+func (r *Reconciler) readJob(ctx context.Context, from client.Reader, seen *snapshot) error {
+	seen.job, seen.pods, seen.run = nil, nil, run{}
+	for _, name := range []string{jobName(seen.at), oldJobName(seen.at)} {
+		job := &batchv1.Job{}
+		err := from.Get(ctx, types.NamespacedName{Namespace: seen.at.Namespace, Name: name}, job)
+		switch {
+		case apierrors.IsNotFound(err):
+		case err != nil:
+			return fmt.Errorf("reading Job %s: %w", name, err)
+		case seen.job == nil || metav1.IsControlledBy(job, seen.at): // another's Job hides none of its own
+			seen.job = job
+		}
+	}
+	job := seen.job
+	if job == nil {
+		return r.readPods(ctx, from, seen, recorded(seen.at)) // --cascade=orphan leaves them behind
+	}
+	if !metav1.IsControlledBy(job, seen.at) || seen.at.Status.Finished() || !started(job) {
 		return nil
 	}
 	if err := r.readPods(ctx, from, seen, job.UID); err != nil {
 		return err
 	}
-	if from != r.APIReader && finished(job) && !agrees(seen.run, job) {
+	if !seen.live && finished(job) && !agrees(seen.run, job) {
 		// The Job is over, and its status final: the cached pods may be behind.
 		return r.readPods(ctx, r.APIReader, seen, job.UID)
 	}
@@ -65,5 +92,5 @@ func (r *Reconciler) readPods(ctx context.Context, from client.Reader, seen *sna
 		return fmt.Errorf("listing the pods of the Job: %w", err)
 	}
 	seen.pods, seen.run = pods.Items, observeRun(pods.Items)
-	return r.hear(ctx, seen)
+	return nil
 }

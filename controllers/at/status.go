@@ -8,6 +8,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
 
 	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
 )
@@ -18,7 +19,7 @@ type observation struct {
 	step    step
 	job     *batchv1.Job
 	run     run
-	refused error // the API server's refusal of the Job
+	refusal *refusal // of the Job
 }
 
 // nextStatus computes an At's status. What it reports of a run never goes back: a
@@ -29,9 +30,10 @@ func nextStatus(at *cnatv1alpha1.At, seen observation) cnatv1alpha1.AtStatus {
 		follow(&next, at.Generation)
 		return next
 	}
-	if seen.step == stepNone || seen.step == stepExpire {
+	if !reports(seen.step) {
 		return next
 	}
+	next.EligibleTime = eligible(at, seen)
 	next.ObservedGeneration = at.Generation
 	if next.Phase == "" {
 		next.Phase = cnatv1alpha1.AtPending
@@ -42,17 +44,20 @@ func nextStatus(at *cnatv1alpha1.At, seen observation) cnatv1alpha1.AtStatus {
 	}
 
 	switch seen.step {
-	case stepWait, stepLook:
+	case stepWait, stepReady:
 		proceed(&next, seen, cnatv1alpha1.ReasonScheduled, nil)
+	case stepRecord:
+		next.PreparedJobUID = seen.job.UID
+		proceed(&next, seen, cnatv1alpha1.ReasonScheduled, nil)
+	case stepForget:
+		next.PreparedJobUID = ""
 	case stepSuspend:
 		proceed(&next, seen, cnatv1alpha1.ReasonSuspended, nil)
-	case stepStart: // it did not come to the start
-		proceed(&next, seen, cnatv1alpha1.ReasonScheduled, &stall{cnatv1alpha1.ReasonJobRefused, seen.refused.Error()})
-	case stepConflict:
-		proceed(&next, seen, cnatv1alpha1.ReasonScheduled, &stall{
-			cnatv1alpha1.ReasonNameConflict,
-			fmt.Sprintf("a Job %q exists that this At does not own: delete that Job, or create the At under another name", seen.job.Name),
-		})
+	case stepQueued:
+		proceed(&next, seen, cnatv1alpha1.ReasonSuspended, nil)
+		next.Message = fmt.Sprintf("Job %s is queued: who manages its queue starts it", seen.job.Name)
+	case stepRefused:
+		proceed(&next, seen, cnatv1alpha1.ReasonScheduled, &stall{seen.refusal.reason, seen.refusal.message})
 	case stepCancel:
 		finish(&next, seen, cnatv1alpha1.AtCancelled, cnatv1alpha1.ReasonCancelled, "cancelled before it started")
 	case stepMiss:
@@ -63,6 +68,13 @@ func nextStatus(at *cnatv1alpha1.At, seen observation) cnatv1alpha1.AtStatus {
 		}
 		finish(&next, seen, cnatv1alpha1.AtMissed, cnatv1alpha1.ReasonStartingDeadlineExceeded, message)
 	case stepLost:
+		if next.JobName == "" { // it was not seen to start, and may have
+			next.JobName, next.JobUID = jobName(at), recorded(at)
+		}
+		if ptr.Deref(at.Spec.Cancel, false) {
+			finish(&next, seen, cnatv1alpha1.AtCancelled, cnatv1alpha1.ReasonCancelled, "cancelled while its Job was suspended")
+			break
+		}
 		lose(&next, seen)
 	case stepObserve, stepStop:
 		observe(&next, at, seen)
@@ -77,26 +89,6 @@ func follow(status *cnatv1alpha1.AtStatus, generation int64) {
 	for i := range status.Conditions {
 		status.Conditions[i].ObservedGeneration = generation
 	}
-}
-
-// startLatency is how late a Job was made. It is nil if the Job does not say
-// when that was.
-func startLatency(at *cnatv1alpha1.At, job *batchv1.Job) *metav1.Duration {
-	made, err := time.Parse(time.RFC3339Nano, job.Annotations[startedAtAnnotation])
-	if err != nil {
-		return nil
-	}
-	return &metav1.Duration{Duration: lateness(at, made)}
-}
-
-// lateness is how long a moment is after the time that the At was due, or after
-// the At was there if that was later.
-func lateness(at *cnatv1alpha1.At, moment time.Time) time.Duration {
-	due := at.DueTime()
-	if due.Before(&at.CreationTimestamp) {
-		due = at.CreationTimestamp
-	}
-	return max(0, moment.Sub(due.Time))
 }
 
 // proceed reports that the At is not over: reason is what it waits for, and
@@ -120,6 +112,7 @@ func proceed(next *cnatv1alpha1.AtStatus, seen observation, reason string, stall
 
 // finish reports that the At is over.
 func finish(next *cnatv1alpha1.AtStatus, seen observation, phase cnatv1alpha1.AtPhase, reason, message string) {
+	next.PreparedJobUID = ""
 	next.Phase, next.Reason, next.Message = phase, reason, bounded(message, maxMessage)
 	next.CompletionTime = seen.run.ended
 	if next.CompletionTime == nil {

@@ -1,7 +1,6 @@
 package at
 
 import (
-	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -117,12 +116,12 @@ func TestNextStatus(t *testing.T) {
 			phase: cnatv1alpha1.AtPending, reason: cnatv1alpha1.ReasonScheduled, events: "Scheduled",
 		},
 		"refused": {
-			at: newAt(inPhase(cnatv1alpha1.AtPending)), seen: observation{step: stepStart, refused: errors.New("exceeded quota")},
+			at: newAt(inPhase(cnatv1alpha1.AtPending)), seen: observation{step: stepRefused, refusal: &refusal{reason: cnatv1alpha1.ReasonJobRefused, message: "exceeded quota"}},
 			phase: cnatv1alpha1.AtPending, holds: cnatv1alpha1.ConditionStalled, reason: cnatv1alpha1.ReasonJobRefused,
 			message: "exceeded quota", events: "JobRefused",
 		},
 		"conflict": {
-			at: newAt(inPhase(cnatv1alpha1.AtPending)), seen: observation{step: stepConflict, job: jobOf(newAt())},
+			at: newAt(inPhase(cnatv1alpha1.AtPending)), seen: observation{step: stepRefused, refusal: &refusal{reason: cnatv1alpha1.ReasonNameConflict, message: "does not own"}},
 			phase: cnatv1alpha1.AtPending, holds: cnatv1alpha1.ConditionStalled, reason: cnatv1alpha1.ReasonNameConflict,
 			message: "does not own", events: "NameConflict",
 		},
@@ -131,22 +130,22 @@ func TestNextStatus(t *testing.T) {
 			phase: cnatv1alpha1.AtPending, reason: cnatv1alpha1.ReasonRunning, events: "Scheduled",
 		},
 		"container creating": {
-			at: newAt(started("job-uid")), seen: observation{step: stepObserve, job: jobOf(newAt())},
+			at: newAt(startedAs("job-uid")), seen: observation{step: stepObserve, job: jobOf(newAt())},
 			pod:   newPod(waiting("ContainerCreating", "")),
 			phase: cnatv1alpha1.AtPending, reason: cnatv1alpha1.ReasonRunning,
 		},
 		"image can't be pulled": {
-			at: newAt(started("job-uid")), seen: observation{step: stepObserve, job: jobOf(newAt())},
+			at: newAt(startedAs("job-uid")), seen: observation{step: stepObserve, job: jobOf(newAt())},
 			pod:   newPod(waiting("ErrImagePull", "not found")),
 			phase: cnatv1alpha1.AtPending, holds: cnatv1alpha1.ConditionStalled, reason: cnatv1alpha1.ReasonPodNotStarting,
 			message: "container command: ErrImagePull: not found", events: "PodNotStarting",
 		},
 		"running": {
-			at: newAt(started("job-uid")), seen: observation{step: stepObserve, job: jobOf(newAt())}, pod: newPod(running()),
+			at: newAt(startedAs("job-uid")), seen: observation{step: stepObserve, job: jobOf(newAt())}, pod: newPod(running()),
 			phase: cnatv1alpha1.AtRunning, reason: cnatv1alpha1.ReasonRunning, started: true, events: "Started",
 		},
 		"ended, the Job not yet": {
-			at: newAt(started("job-uid")), seen: observation{step: stepObserve, job: jobOf(newAt())}, pod: newPod(ended(0, "")),
+			at: newAt(startedAs("job-uid")), seen: observation{step: stepObserve, job: jobOf(newAt())}, pod: newPod(ended(0, "")),
 			phase: cnatv1alpha1.AtRunning, reason: cnatv1alpha1.ReasonRunning, started: true, exitCode: ptr.To[int32](0), events: "Started",
 		},
 		"succeeded, all seen at once": {
@@ -155,14 +154,14 @@ func TestNextStatus(t *testing.T) {
 			message: "fine", started: true, completed: true, exitCode: ptr.To[int32](0), events: "Scheduled Started Succeeded",
 		},
 		"failed": {
-			at: newAt(started("job-uid")), seen: observation{step: stepObserve, job: jobOf(newAt(), with(batchv1.JobFailed, "backoff"))},
+			at: newAt(startedAs("job-uid")), seen: observation{step: stepObserve, job: jobOf(newAt(), with(batchv1.JobFailed, "backoff"))},
 			pod:   newPod(ended(3, "no such file")),
 			phase: cnatv1alpha1.AtFailed, holds: cnatv1alpha1.ConditionFailed, reason: cnatv1alpha1.ReasonContainerFailed,
 			message: "container command failed with exit code 3: no such file",
 			started: true, completed: true, exitCode: ptr.To[int32](3), events: "Started Failed",
 		},
 		"failed, its pod deleted": {
-			at: newAt(started("job-uid")), seen: observation{step: stepObserve, job: jobOf(newAt(), with(batchv1.JobFailed, "backoff"))},
+			at: newAt(startedAs("job-uid")), seen: observation{step: stepObserve, job: jobOf(newAt(), with(batchv1.JobFailed, "backoff"))},
 			phase: cnatv1alpha1.AtFailed, holds: cnatv1alpha1.ConditionFailed, reason: cnatv1alpha1.ReasonJobFailed,
 			message: "backoff: its pod was deleted", completed: true, events: "Failed",
 		},
@@ -177,14 +176,14 @@ func TestNextStatus(t *testing.T) {
 			message: "before it started", completed: true, events: "Cancelled",
 		},
 		"cancelled while it ran": {
-			at:    newAt(started("job-uid"), cancelled),
+			at:    newAt(startedAs("job-uid"), cancelled),
 			seen:  observation{step: stepObserve, job: jobOf(newAt(), stoppedByDeadline)},
 			pod:   newPod(ended(143, "terminated")),
 			phase: cnatv1alpha1.AtCancelled, holds: cnatv1alpha1.ConditionFailed, reason: cnatv1alpha1.ReasonCancelled,
 			message: "while it ran", started: true, completed: true, exitCode: ptr.To[int32](143), events: "Started Cancelled",
 		},
 		"cancelled too late: it had failed by itself": {
-			at:    newAt(started("job-uid"), cancelled),
+			at:    newAt(startedAs("job-uid"), cancelled),
 			seen:  observation{step: stepObserve, job: jobOf(newAt(), with(batchv1.JobFailed, "backoff"))},
 			pod:   newPod(ended(3, "no such file")),
 			phase: cnatv1alpha1.AtFailed, holds: cnatv1alpha1.ConditionFailed, reason: cnatv1alpha1.ReasonContainerFailed,
@@ -196,58 +195,58 @@ func TestNextStatus(t *testing.T) {
 			message: "not started within startingDeadlineSeconds (60 s) of 2027-07-03T02:00:00Z", completed: true, events: "Missed",
 		},
 		"ran too long": {
-			at:    newAt(started("job-uid"), activeDeadline(90)),
+			at:    newAt(startedAs("job-uid"), activeDeadline(90)),
 			seen:  observation{step: stepObserve, job: jobOf(newAt(activeDeadline(90)), endedByDeadline)},
 			pod:   newPod(ended(143, "")),
 			phase: cnatv1alpha1.AtFailed, holds: cnatv1alpha1.ConditionFailed, reason: cnatv1alpha1.ReasonDeadlineExceeded,
 			message: "ran longer than activeDeadlineSeconds (90 s): container command failed with exit code 143 (SIGTERM)", started: true, completed: true, exitCode: ptr.To[int32](143), events: "Started Failed",
 		},
 		"being stopped: what held it up stays told": {
-			at: newAt(started("job-uid"), pendingDeadline(60), heldUp), seen: observation{step: stepStop, job: jobOf(newAt())},
+			at: newAt(startedAs("job-uid"), pendingDeadline(60), heldUp), seen: observation{step: stepStop, job: jobOf(newAt())},
 			phase: cnatv1alpha1.AtPending, holds: cnatv1alpha1.ConditionStalled, reason: cnatv1alpha1.ReasonPodNotStarting,
 			message: "ErrImagePull: not found",
 		},
 		"waited too long for its image": {
-			at:    newAt(started("job-uid"), pendingDeadline(60), heldUp),
+			at:    newAt(startedAs("job-uid"), pendingDeadline(60), heldUp),
 			seen:  observation{step: stepObserve, job: jobOf(newAt(), stoppedByDeadline)},
 			phase: cnatv1alpha1.AtFailed, holds: cnatv1alpha1.ConditionFailed, reason: cnatv1alpha1.ReasonPendingDeadlineExceeded,
 			message: "no container started within pendingDeadlineSeconds (60 s): ErrImagePull: not found", completed: true, events: "Failed",
 		},
 		"cancelled before its image was pulled": {
-			at:    newAt(started("job-uid"), cancelled, heldUp),
+			at:    newAt(startedAs("job-uid"), cancelled, heldUp),
 			seen:  observation{step: stepObserve, job: jobOf(newAt(), stoppedByDeadline)},
 			pod:   newPod(lostByKubelet("")),
 			phase: cnatv1alpha1.AtCancelled, holds: cnatv1alpha1.ConditionFailed, reason: cnatv1alpha1.ReasonCancelled,
 			message: "cancelled before a container started: ErrImagePull: not found", completed: true, events: "Cancelled",
 		},
 		"cancelled, and the kubelet lost sight of its container": {
-			at:    newAt(started("job-uid"), cancelled),
+			at:    newAt(startedAs("job-uid"), cancelled),
 			seen:  observation{step: stepObserve, job: jobOf(newAt(), stoppedByDeadline)},
 			pod:   newPod(lostByKubelet("containerd://1")),
 			phase: cnatv1alpha1.AtCancelled, holds: cnatv1alpha1.ConditionFailed, reason: cnatv1alpha1.ReasonCancelled,
 			message: "whether a container started is not known", completed: true, events: "Cancelled",
 		},
 		"activeDeadlineSeconds passed first, with pendingDeadlineSeconds set": {
-			at:    newAt(started("job-uid"), pendingDeadline(600), activeDeadline(15), heldUp),
+			at:    newAt(startedAs("job-uid"), pendingDeadline(600), activeDeadline(15), heldUp),
 			seen:  observation{step: stepObserve, job: jobOf(newAt(activeDeadline(15)), endedByDeadline)},
 			phase: cnatv1alpha1.AtFailed, holds: cnatv1alpha1.ConditionFailed, reason: cnatv1alpha1.ReasonDeadlineExceeded,
 			message: "no container started within activeDeadlineSeconds (15 s): ErrImagePull: not found", completed: true, events: "Failed",
 		},
 		"deadline passed before the cancel": {
-			at:    newAt(started("job-uid"), cancelled, activeDeadline(15)),
+			at:    newAt(startedAs("job-uid"), cancelled, activeDeadline(15)),
 			seen:  observation{step: stepObserve, job: jobOf(newAt(activeDeadline(15)), endedByDeadline)},
 			pod:   newPod(ended(143, "")),
 			phase: cnatv1alpha1.AtFailed, holds: cnatv1alpha1.ConditionFailed, reason: cnatv1alpha1.ReasonDeadlineExceeded,
 			message: "ran longer than activeDeadlineSeconds (15 s)", started: true, completed: true, exitCode: ptr.To[int32](143), events: "Started Failed",
 		},
 		"one of two failed": {
-			at: newAt(started("job-uid")), seen: observation{step: stepObserve, job: jobOf(newAt())},
+			at: newAt(startedAs("job-uid")), seen: observation{step: stepObserve, job: jobOf(newAt())},
 			pod:   newPod(ended(4, "disk full"), running()),
 			phase: cnatv1alpha1.AtRunning, reason: cnatv1alpha1.ReasonRunning, started: true, exitCode: ptr.To[int32](4),
 			message: "container command failed with exit code 4, second still runs: disk full", events: "Started ContainerFailed",
 		},
 		"one of two failed, then the deadline passed": {
-			at: newAt(started("job-uid"), activeDeadline(90), hasRun, func(at *cnatv1alpha1.At) {
+			at: newAt(startedAs("job-uid"), activeDeadline(90), hasRun, func(at *cnatv1alpha1.At) {
 				at.Status.ExitCode = ptr.To[int32](4)
 				note(&at.Status, observation{now: due}, &stall{cnatv1alpha1.ReasonContainerFailed, "container command failed with exit code 4: disk full"})
 			}),
@@ -257,13 +256,13 @@ func TestNextStatus(t *testing.T) {
 			started: true, completed: true, exitCode: ptr.To[int32](4), events: "Failed",
 		},
 		"an attempt failed, another follows": {
-			at: newAt(started("job-uid"), hasRun), seen: observation{step: stepObserve, job: jobOf(newAt(), retries(2))},
+			at: newAt(startedAs("job-uid"), hasRun), seen: observation{step: stepObserve, job: jobOf(newAt(), retries(2))},
 			pod:   newPod(ended(1, "no route")),
 			phase: cnatv1alpha1.AtRunning, reason: cnatv1alpha1.ReasonRunning, started: true,
 			message: "it is tried again: container command failed with exit code 1: no route", events: "Retrying",
 		},
 		"the next attempt runs": {
-			at: newAt(started("job-uid"), hasRun, func(at *cnatv1alpha1.At) { at.Status.ExitCode = ptr.To[int32](1) }),
+			at: newAt(startedAs("job-uid"), hasRun, func(at *cnatv1alpha1.At) { at.Status.ExitCode = ptr.To[int32](1) }),
 			seen: observation{step: stepObserve, job: jobOf(newAt(), retries(2), func(job *batchv1.Job) {
 				job.Status.Failed, job.Status.Active = 1, 1
 			})},
@@ -271,7 +270,7 @@ func TestNextStatus(t *testing.T) {
 			phase: cnatv1alpha1.AtRunning, reason: cnatv1alpha1.ReasonRunning, started: true, retries: 1,
 		},
 		"succeeded, and only a failed attempt's pod is left": {
-			at: newAt(started("job-uid"), hasRun), seen: observation{step: stepObserve, job: jobOf(newAt(), retries(2), with(batchv1.JobComplete, ""), func(job *batchv1.Job) {
+			at: newAt(startedAs("job-uid"), hasRun), seen: observation{step: stepObserve, job: jobOf(newAt(), retries(2), with(batchv1.JobComplete, ""), func(job *batchv1.Job) {
 				job.Status.Failed, job.Status.Succeeded = 1, 1
 			})},
 			pod:   newPod(ended(1, "no route")),
@@ -279,7 +278,7 @@ func TestNextStatus(t *testing.T) {
 			started: true, completed: true, exitCode: ptr.To[int32](0), retries: 1, events: "Succeeded",
 		},
 		"gated": {
-			at: newAt(started("job-uid")), seen: observation{step: stepObserve, job: jobOf(newAt())},
+			at: newAt(startedAs("job-uid")), seen: observation{step: stepObserve, job: jobOf(newAt())},
 			pod: &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: "pod"}, Status: corev1.PodStatus{Conditions: []corev1.PodCondition{{
 				Type: corev1.PodScheduled, Status: corev1.ConditionFalse, Reason: corev1.PodReasonSchedulingGated, Message: "non-empty scheduling gates",
 			}}}},
@@ -287,17 +286,17 @@ func TestNextStatus(t *testing.T) {
 			message: "non-empty scheduling gates", events: "SchedulingGated",
 		},
 		"lost, and its pod left behind": {
-			at: newAt(started("job-uid"), hasRun), seen: observation{step: stepLost}, pod: newPod(running()),
+			at: newAt(startedAs("job-uid"), hasRun), seen: observation{step: stepLost}, pod: newPod(running()),
 			phase: cnatv1alpha1.AtFailed, holds: cnatv1alpha1.ConditionFailed, reason: cnatv1alpha1.ReasonJobDeleted,
 			message: "its pod pod was left behind, and may run on", started: true, completed: true, events: "Failed",
 		},
 		"lost, after its start was seen": {
-			at: newAt(started("job-uid"), hasRun), seen: observation{step: stepLost},
+			at: newAt(startedAs("job-uid"), hasRun), seen: observation{step: stepLost},
 			phase: cnatv1alpha1.AtFailed, holds: cnatv1alpha1.ConditionFailed, reason: cnatv1alpha1.ReasonJobDeleted,
 			message: "before its end was seen, and an At does not run twice: it had started, and may have run to its end", started: true, completed: true, events: "Failed",
 		},
 		"lost": {
-			at: newAt(started("job-uid")), seen: observation{step: stepLost},
+			at: newAt(startedAs("job-uid")), seen: observation{step: stepLost},
 			phase: cnatv1alpha1.AtFailed, holds: cnatv1alpha1.ConditionFailed, reason: cnatv1alpha1.ReasonJobDeleted,
 			message: "does not run twice: no container was seen to start", completed: true, events: "Failed",
 		},
@@ -356,7 +355,7 @@ func reasonsOf(events []notice) string {
 // A generation that is observed after the end is seen by kubectl wait, which
 // believes no condition of an older one.
 func TestStatusOfWhatIsOverFollowsTheSpec(t *testing.T) {
-	at := newAt(started("job-uid"))
+	at := newAt(startedAs("job-uid"))
 	at.Status = nextStatus(at, observation{now: due, step: stepObserve, job: jobOf(at, with(batchv1.JobComplete, ""))})
 	at.Generation = 7
 	for _, step := range []step{stepNone, stepExpire, stepStop} {
@@ -368,7 +367,7 @@ func TestStatusOfWhatIsOverFollowsTheSpec(t *testing.T) {
 }
 
 func TestStatusNeverGoesBack(t *testing.T) {
-	at := newAt(started("job-uid"))
+	at := newAt(startedAs("job-uid"))
 	at.Status = nextStatus(at, observation{
 		now: due, step: stepObserve, job: jobOf(at),
 		run: observeRun([]corev1.Pod{*newPod(running())}),

@@ -147,7 +147,7 @@ func TestAPIServerRefusesChangeOfStartedRun(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			started("job-uid")(at)
+			startedAs("job-uid")(at)
 			if err := api.Status().Update(t.Context(), at); err != nil {
 				t.Fatal(err)
 			}

@@ -19,7 +19,7 @@ type witness struct {
 	sync.Mutex
 	schedule time.Time
 	status   cnatv1alpha1.AtStatus
-	jobs     []types.UID // all that ever were
+	jobs     []types.UID // all that ever were let run
 	wrong    []string
 }
 
@@ -56,13 +56,13 @@ func (w *witness) see(event apiwatch.Event) {
 		}
 		w.status = object.Status
 	case *batchv1.Job:
-		if slices.Contains(w.jobs, object.UID) {
+		if slices.Contains(w.jobs, object.UID) || !started(object) {
 			return
 		}
 		w.jobs = append(w.jobs, object.UID)
 		made, err := time.Parse(time.RFC3339Nano, object.Annotations[startedAtAnnotation])
 		if err != nil || made.Before(w.schedule) {
-			w.wrong = append(w.wrong, "a Job was made at "+made.String()+", and due at "+w.schedule.String())
+			w.wrong = append(w.wrong, "a Job was started at "+made.String()+", and due at "+w.schedule.String())
 		}
 	}
 }

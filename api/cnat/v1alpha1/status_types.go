@@ -31,6 +31,7 @@ const (
 // AtStatus is what the operator has seen of an At's run.
 //
 // +kubebuilder:validation:MinProperties=1
+// +kubebuilder:validation:XValidation:rule="!has(oldSelf.jobUID) || has(self.jobUID) && self.jobUID == oldSelf.jobUID",message="jobUID can't be changed: an At runs once"
 type AtStatus struct {
 	// conditions are Complete, Failed, Suspended and Stalled. At most one of
 	// Complete and Failed is ever True, and then the At is over.
@@ -66,9 +67,25 @@ type AtStatus struct {
 	JobName string `json:"jobName,omitempty"`
 
 	// jobUID is the UID of that Job: another one of the same name is not the run.
+	// It is set once the Job was started, and never changes then.
 	// +optional
 	// +operator-sdk:csv:customresourcedefinitions:type=status,displayName="Job UID",xDescriptors={"urn:alm:descriptor:com.tectonic.ui:text","urn:alm:descriptor:com.tectonic.ui:advanced"}
 	JobUID types.UID `json:"jobUID,omitempty"` //nolint:kubeapilinter // the marker for a least length takes no external type
+
+	// preparedJobUID is, while the run is about to start, the UID of the Job that
+	// is prepared for it: suspended, and the only one that can be started. It is
+	// cleared when the run starts, or once that Job can't be started any more.
+	// +optional
+	// +operator-sdk:csv:customresourcedefinitions:type=status,displayName="Prepared Job UID",xDescriptors={"urn:alm:descriptor:com.tectonic.ui:text","urn:alm:descriptor:com.tectonic.ui:advanced"}
+	PreparedJobUID types.UID `json:"preparedJobUID,omitempty"` //nolint:kubeapilinter // the marker for a least length takes no external type
+
+	// eligibleTime is since when only its time keeps the run from starting, where
+	// that is later than the At's creation: when it was last edited or resumed, or
+	// was no longer refused. startLatency counts from it if it is later than the
+	// scheduled time.
+	// +optional
+	// +operator-sdk:csv:customresourcedefinitions:type=status,displayName="Eligible Time",xDescriptors={"urn:alm:descriptor:com.tectonic.ui:text","urn:alm:descriptor:com.tectonic.ui:advanced"}
+	EligibleTime *metav1.MicroTime `json:"eligibleTime,omitempty"`
 
 	// startTime is when the first container started, init containers included.
 	// Sidecars do not count.
@@ -77,7 +94,8 @@ type AtStatus struct {
 	StartTime *metav1.Time `json:"startTime,omitempty"`
 
 	// startLatency is how late the run was started: from the time that it was
-	// due, or from the At's creation if that was later, to the creation of its Job.
+	// due, created, last edited, resumed or no longer refused, whichever was
+	// last, to the moment when its Job was allowed to run.
 	// +optional
 	// +operator-sdk:csv:customresourcedefinitions:type=status,displayName="Start Latency",xDescriptors={"urn:alm:descriptor:com.tectonic.ui:text"}
 	StartLatency *metav1.Duration `json:"startLatency,omitempty"`

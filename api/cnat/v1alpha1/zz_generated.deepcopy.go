@@ -142,6 +142,10 @@ func (in *AtStatus) DeepCopyInto(out *AtStatus) {
 		in, out := &in.ScheduledTime, &out.ScheduledTime
 		*out = (*in).DeepCopy()
 	}
+	if in.EligibleTime != nil {
+		in, out := &in.EligibleTime, &out.EligibleTime
+		*out = (*in).DeepCopy()
+	}
 	if in.StartTime != nil {
 		in, out := &in.StartTime, &out.StartTime
 		*out = (*in).DeepCopy()

@@ -1,0 +1,49 @@
+package at
+
+import (
+	"time"
+
+	batchv1 "k8s.io/api/batch/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
+)
+
+// eligible is since when nothing but the time keeps the run from starting, if
+// that is later than the At's creation: it was edited, resumed, or is no longer
+// refused.
+func eligible(at *cnatv1alpha1.At, seen observation) *metav1.MicroTime {
+	status := &at.Status
+	edited := status.ObservedGeneration != 0 && status.ObservedGeneration != at.Generation
+	stalled := meta.IsStatusConditionTrue(status.Conditions, cnatv1alpha1.ConditionStalled) && seen.step != stepRefused
+	if status.JobUID != "" || !edited && !stalled {
+		return status.EligibleTime
+	}
+	if seen.job != nil && seen.job.Annotations[startedAtAnnotation] != "" {
+		return &metav1.MicroTime{Time: startedAt(seen.job)} // it was started as soon as it was eligible
+	}
+	return &metav1.MicroTime{Time: seen.now}
+}
+
+// startLatency is how late a Job was started. It is nil if the Job does not say
+// when that was.
+func startLatency(at *cnatv1alpha1.At, job *batchv1.Job) *metav1.Duration {
+	if job.Annotations[startedAtAnnotation] == "" {
+		return nil
+	}
+	return &metav1.Duration{Duration: lateness(at, startedAt(job))}
+}
+
+// lateness is how long a moment is after the first at which the At could start:
+// when it was due, created, or eligible, whichever was last.
+func lateness(at *cnatv1alpha1.At, moment time.Time) time.Duration {
+	first := at.DueTime().Time
+	if at.CreationTimestamp.After(first) {
+		first = at.CreationTimestamp.Time
+	}
+	if eligible := at.Status.EligibleTime; eligible != nil && eligible.After(first) {
+		first = eligible.Time
+	}
+	return max(0, moment.Sub(first))
+}

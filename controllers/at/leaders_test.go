@@ -1,0 +1,108 @@
+package at
+
+import (
+	"testing"
+	"time"
+
+	batchv1 "k8s.io/api/batch/v1"
+)
+
+// catchUpAll lets the operator's cache see all that has happened.
+func (o *operator) catchUpAll() {
+	for _, kind := range kinds {
+		o.catchUp(kind, len(o.model.history))
+	}
+}
+
+// A leader that stands still while another one runs the At, and the time to
+// live deletes it with its Job, creates a second Job in the end, which never runs.
+func TestPausedLeaderStartsNoSecondJob(t *testing.T) {
+	for call := range 4 { // at which it stands still: hold, create, record, start
+		m := newModel()
+		paused, other := newOperator(m, nil), newOperator(m, nil)
+		m.makeAt(0) // overdue
+		edit(m, key{kindAt, "cnrex"}, timeToLive(0))
+		paused.catchUpAll()
+		var ended bool
+		paused.reconcile("cnrex", fault{kind: pause, call: call, meanwhile: func() {
+			for range 30 {
+				other.catchUpAll()
+				other.awake()
+				other.reconcile("cnrex", fault{})
+				for _, job := range list[*batchv1.Job](m.objects) {
+					m.play(job, false, false)
+				}
+				m.collectGarbage()
+				m.now = m.now.Add(2 * time.Second)
+			}
+			ended = len(m.objects) == 0 && len(m.started) == 1
+		}})
+		if m.wrong != nil || !ended {
+			t.Errorf("standing still at call %d: the other has ended it: %t; %v", call, ended, m.wrong)
+		}
+	}
+}
+
+// lateCreateAndStart is the life of an At whose Job has run and was deleted by
+// hand. Then the create of one leader arrives late, and after it the start by
+// another one of what was the Job.
+func lateCreateAndStart(t *testing.T, plant func(*operator)) []string {
+	t.Helper()
+	m := newModel()
+	creator, starter, leader := newOperator(m, plant), newOperator(m, plant), newOperator(m, plant)
+	m.makeAt(0) // overdue
+	edit(m, key{kindAt, "cnrex"}, holding)
+	creator.catchUpAll()
+	const create, start = 3, 5 // the calls of a reconcile that finds no Job
+	creator.reconcile("cnrex", fault{kind: pause, call: create, meanwhile: func() {
+		leader.catchUpAll()
+		leader.reconcile("cnrex", fault{kind: crashBefore, call: start})
+		starter.catchUpAll()
+		starter.reconcile("cnrex", fault{kind: late, call: 0})
+		leader.catchUpAll()
+		leader.reconcile("cnrex", fault{})
+		for _, job := range list[*batchv1.Job](m.objects) {
+			m.removeByHand(job)
+		}
+	}})
+	jobs := list[*batchv1.Job](m.objects)
+	if len(m.started) != 1 || len(jobs) != 1 || started(jobs[0]) || len(m.late) != 1 {
+		t.Errorf("the life is not as told: %v, %+v", m.started, jobs)
+	}
+	m.land()
+	return m.wrong
+}
+
+func TestLateCreateAndStart(t *testing.T) {
+	if wrong := lateCreateAndStart(t, nil); wrong != nil {
+		t.Error(wrong)
+	}
+}
+
+// lateRecord is the life of an At that is edited when its Job was created and
+// recorded by one leader, while another still wants to record that Job.
+func lateRecord(t *testing.T, plant func(*operator)) []string {
+	t.Helper()
+	m := newModel()
+	late, leader := newOperator(m, plant), newOperator(m, plant)
+	m.makeAt(0) // overdue
+	late.catchUpAll()
+	const record = 2 // the call, after the finalizer and the Job
+	late.reconcile("cnrex", fault{kind: pause, call: record, meanwhile: func() {
+		leader.catchUpAll()
+		leader.reconcile("cnrex", fault{kind: crashBefore, call: 4}) // at its start
+		m.editAt(0, 1)
+		leader.catchUpAll()
+		leader.reconcile("cnrex", fault{})
+	}})
+	if jobs := list[*batchv1.Job](m.objects); len(jobs) != 1 || !started(jobs[0]) || jobs[0].UID == "Job-2" {
+		t.Errorf("the life is not as told: %+v", jobs)
+	}
+	return m.wrong
+}
+
+func TestLateRecord(t *testing.T) {
+	if wrong := lateRecord(t, nil); wrong != nil {
+		t.Error(wrong)
+	}
+}

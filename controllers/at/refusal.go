@@ -1,0 +1,62 @@
+package at
+
+import (
+	"sync"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/types"
+
+	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
+)
+
+// lastRefusal bounds the time between two attempts to create a Job that is
+// refused, which begins at firstRetry and doubles.
+const lastRefusal = 15 * time.Minute
+
+// refusal is why the Job of an At could not be created or started.
+type refusal struct {
+	generation int64 // of the At
+	reason     string
+	message    string
+	delay      time.Duration
+	until      time.Time // no attempt is made before
+}
+
+// refusals are the last refusals by the UIDs of Ats: all that the process
+// remembers. After a restart, each At is tried once more.
+type refusals struct{ byUID sync.Map }
+
+// of is the refusal of the At in its generation, or nil.
+func (r *refusals) of(at *cnatv1alpha1.At) *refusal {
+	if last, ok := r.byUID.Load(at.UID); ok {
+		if last := last.(*refusal); last.generation == at.Generation {
+			return last
+		}
+	}
+	return nil
+}
+
+// note remembers that the At was refused once more.
+func (r *refusals) note(at *cnatv1alpha1.At, reason, message string, now time.Time) *refusal {
+	next := &refusal{generation: at.Generation, reason: reason, message: message, delay: firstRetry}
+	if last := r.of(at); last != nil {
+		next.delay = min(2*last.delay, lastRefusal)
+	}
+	next.until = now.Add(next.delay)
+	r.byUID.Store(at.UID, next)
+	return next
+}
+
+// forget is for an At that was started, or is over or deleted.
+func (r *refusals) forget(uid types.UID) { r.byUID.Delete(uid) }
+
+// isRefusal tells whether the API server said no to what was asked, as a quota,
+// a policy, a webhook or a namespace that is being deleted make it do; not that
+// it was too busy or could not be reached. An internal error is what it gives
+// when a webhook that must be asked can't be.
+func isRefusal(err error) bool {
+	return apierrors.IsInvalid(err) || apierrors.IsForbidden(err) || apierrors.IsBadRequest(err) ||
+		apierrors.IsNotFound(err) || apierrors.IsRequestEntityTooLargeError(err) || apierrors.IsNotAcceptable(err) ||
+		apierrors.IsInternalError(err)
+}

@@ -47,7 +47,13 @@ func (r *Reconciler) ensureBackups(
 	if err := r.Client.List(ctx, pods, options...); err != nil {
 		return nil, fmt.Errorf("list backup pods: %w", err)
 	}
-	seen := backupsFor(db, jobs.Items, pods.Items, claim, r.Clock.Now())
+	asked := questionForJobs(jobs.Items, pods.Items, r.Clock.Now())
+	explanation, err := r.explain(ctx, asked)
+	if err != nil {
+		return nil, err
+	}
+	seen := backupsFor(db, jobs.Items, pods.Items, claim, explanation, r.Clock.Now())
+	seen.recheck = sooner(seen.recheck, asked.after)
 	request := requestOf(db)
 	if request == "" || request == db.Status.Backup.LastRequest || !ready || cronJob == nil {
 		return seen, nil

@@ -50,11 +50,11 @@ type backupRun struct {
 // backupsFor computes what to tell of the backups from the Jobs and pods that are there. The status remembers what those
 // that are gone told.
 func backupsFor(
-	db *v1.Database, jobs []batchv1.Job, pods []corev1.Pod, claim *corev1.PersistentVolumeClaim, now time.Time,
+	db *v1.Database, jobs []batchv1.Job, pods []corev1.Pod, claim *corev1.PersistentVolumeClaim, explanation string, now time.Time,
 ) *backups {
 	var runs []backupRun
 	for i := range jobs {
-		runs = append(runs, runOf(&jobs[i], pods, now))
+		runs = append(runs, runOf(&jobs[i], pods, explanation, now))
 	}
 	slices.SortFunc(runs, func(a, b backupRun) int {
 		return cmp.Or(a.ended.Compare(b.ended.Time), cmp.Compare(a.job, b.job))
@@ -125,7 +125,7 @@ func withoutLostDumps(before v1.BackupStatus, claim *corev1.PersistentVolumeClai
 }
 
 // runOf reads one Job with its pods.
-func runOf(job *batchv1.Job, pods []corev1.Pod, now time.Time) backupRun {
+func runOf(job *batchv1.Job, pods []corev1.Pod, explanation string, now time.Time) backupRun {
 	run := backupRun{job: job.Name, began: job.CreationTimestamp}
 	if job.Status.StartTime != nil {
 		run.began = *job.Status.StartTime
@@ -154,14 +154,14 @@ func runOf(job *batchv1.Job, pods []corev1.Pod, now time.Time) backupRun {
 		}
 	}
 	if run.ended.IsZero() {
-		state := tryState(job, newest, now)
+		state := tryState(job, newest, explanation, now)
 		run.problem, run.recheck = state.problem, state.recheck
 	}
 	return run
 }
 
 // tryState says why the Job's last try, if there is one, does not go on.
-func tryState(job *batchv1.Job, newest *corev1.Pod, now time.Time) serverState {
+func tryState(job *batchv1.Job, newest *corev1.Pod, explanation string, now time.Time) serverState {
 	if newest != nil {
 		// It is never started again: the next try is a pod of its own.
 		for i := range newest.Status.ContainerStatuses {
@@ -174,11 +174,10 @@ func tryState(job *batchv1.Job, newest *corev1.Pod, now time.Time) serverState {
 		}
 		return podState(newest, "", now)
 	}
-	if wait := podGrace - now.Sub(job.CreationTimestamp.Time); wait > 0 {
-		return serverState{recheck: min(wait, podGrace)}
+	if explanation == "" {
+		return serverState{recheck: explainRecheck}
 	}
-	return serverState{problem: newProblem(v1.ReasonPodMissing, "Job %s makes no pod: the API server may refuse it, as for a quota or "+
-		"a priority class that is not there. Its events say why: kubectl --namespace=%s describe job %s", job.Name, job.Namespace, job.Name)}
+	return serverState{recheck: explainRecheck, problem: newProblem(v1.ReasonPodMissing, "Job %s can't create its pod: %s", job.Name, explanation)}
 }
 
 // newestPod is the Job's last try, or nil.

@@ -105,13 +105,15 @@ func TestBackupsFromJobs(t *testing.T) {
 		// condition is its status and reason, words what is in its message, events their reasons.
 		condition, words, events string
 		recheck                  time.Duration
+		// explanation is what an event says.
+		explanation string
 	}{
 		{name: "none yet", condition: "Unknown NoBackup", words: "no backup"},
 		{name: "one runs", jobs: []batchv1.Job{backupJob("j", "", 0, "")}, pods: []corev1.Pod{tryOf("j", 0, running)}, condition: "Unknown BackupRunning", words: "under way since 2026-11-22T12:00:00Z"},
-		{name: "one has no pod yet", jobs: []batchv1.Job{backupJob("j", "", 10*time.Second, "")}, condition: "Unknown BackupRunning", recheck: 20 * time.Second},
+		{name: "one has no pod yet", jobs: []batchv1.Job{backupJob("j", "", 10*time.Second, "")}, condition: "Unknown BackupRunning", recheck: 10 * time.Second},
 		{
-			name: "one gets no pod", before: known, after: known, condition: "False PodMissing", words: "describe job j",
-			jobs: []batchv1.Job{backupJob("j", "", time.Minute, "")},
+			name: "one gets no pod", before: known, after: known, condition: "False PodMissing", words: "Job j can't create its pod: exceeded quota",
+			jobs: []batchv1.Job{backupJob("j", "", 5*time.Second, "")}, explanation: "exceeded quota", recheck: 10 * time.Second,
 		},
 		{
 			name: "nothing new", before: known, after: known, condition: "True BackupSucceeded", words: "a.dump, 10 bytes",
@@ -200,7 +202,7 @@ func TestBackupsFromJobs(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			db := newDatabase("ns", "blog").build()
 			db.Status.Backup = test.before
-			seen := backupsFor(db, test.jobs, test.pods, nil, noon)
+			seen := backupsFor(db, test.jobs, test.pods, nil, test.explanation, noon)
 			if got, want := encoded(t, seen.status), encoded(t, test.after); got != want {
 				t.Errorf("status is %s, want %s", got, want)
 			}
@@ -252,7 +254,7 @@ func TestLostDumps(t *testing.T) {
 			db := newDatabase("ns", "blog").build()
 			db.Status.Backup = test.before
 			jobs := []batchv1.Job{backupJob("j", batchv1.JobComplete, test.ended, "")}
-			seen := backupsFor(db, jobs, nil, test.claim, noon)
+			seen := backupsFor(db, jobs, nil, test.claim, "", noon)
 			var event string
 			if len(seen.events) > 0 {
 				event = seen.events[0].reason

@@ -3,10 +3,12 @@ package database
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
+	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
@@ -72,6 +74,20 @@ func questionFor(statefulSet *appsv1.StatefulSet, pods []corev1.Pod, changed, no
 	return ask(pod, loginReasons, since, startGrace, now)
 }
 
+// questionForJobs decides which events could explain why a Job has no pod.
+func questionForJobs(jobs []batchv1.Job, pods []corev1.Pod, now time.Time) question {
+	for i := range jobs {
+		job := &jobs[i]
+		ended := slices.ContainsFunc(job.Status.Conditions, func(c batchv1.JobCondition) bool {
+			return c.Status == corev1.ConditionTrue && (c.Type == batchv1.JobComplete || c.Type == batchv1.JobFailed)
+		})
+		if !ended && newestPod(job, pods) == nil {
+			return ask(job, createReasons, job.CreationTimestamp.Time, createGrace, now)
+		}
+	}
+	return question{}
+}
+
 // ask is a question, or when to ask it. A time that is ahead of the clock is one of now.
 func ask(about client.Object, reasons []string, since time.Time, grace time.Duration, now time.Time) question {
 	if wait := min(grace-now.Sub(since), grace); wait > 0 {
@@ -99,7 +115,7 @@ func explained(events []corev1.Event, asked question) string {
 	var newest *corev1.Event
 	for i := range events {
 		found := &events[i]
-		if seenAt(found).Before(asked.since.Truncate(time.Second)) || !hasReason(asked.reasons, found.Reason) {
+		if seenAt(found).Before(asked.since.Truncate(time.Second)) || !slices.Contains(asked.reasons, found.Reason) {
 			continue
 		}
 		if newest == nil || seenAt(newest).Before(seenAt(found)) {
@@ -110,15 +126,6 @@ func explained(events []corev1.Event, asked question) string {
 		return ""
 	}
 	return strings.TrimSpace(newest.Message)
-}
-
-func hasReason(reasons []string, reason string) bool {
-	for _, each := range reasons {
-		if each == reason {
-			return true
-		}
-	}
-	return false
 }
 
 // seenAt is when an event was last seen.

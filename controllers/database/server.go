@@ -15,8 +15,7 @@ const (
 	// a while.
 	unschedulableGrace = 30 * time.Second
 
-	// podGrace is how long it may take until a Job's pod is created, and until a pod is deleted whose own time to stop is
-	// over.
+	// podGrace is how long it may take until a pod is deleted whose own time to stop is over.
 	podGrace = 30 * time.Second
 )
 

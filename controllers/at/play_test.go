@@ -93,7 +93,7 @@ func awaitJobThat(t *testing.T, at *cnatv1alpha1.At, is func(*batchv1.Job) bool)
 }
 
 // playPod creates the pod of a Job as the Job controller would, with a container in that state.
-func playPod(t *testing.T, job *batchv1.Job, state corev1.ContainerState) {
+func playPod(t *testing.T, job *batchv1.Job, state corev1.ContainerState) *corev1.Pod {
 	t.Helper()
 	pod := &corev1.Pod{
 		ObjectMeta: *job.Spec.Template.ObjectMeta.DeepCopy(),
@@ -106,6 +106,17 @@ func playPod(t *testing.T, job *batchv1.Job, state corev1.ContainerState) {
 	playStatus(t, pod, func() {
 		pod.Status.ContainerStatuses = []corev1.ContainerStatus{{Name: "command", State: state}}
 	})
+	return pod
+}
+
+// awaitStop waits until the operator has stopped a Job, and reads it.
+func awaitStop(t *testing.T, job *batchv1.Job) *batchv1.Job {
+	t.Helper()
+	eventually(t, "the Job to be stopped", func() (bool, error) {
+		err := api.Get(t.Context(), client.ObjectKeyFromObject(job), job)
+		return err == nil && ptr.Deref(job.Spec.ActiveDeadlineSeconds, 0) == 1, err
+	})
+	return job
 }
 
 // playEnd gives a Job its final condition as the Job controller would.

@@ -9,6 +9,7 @@ import (
 
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
+	eventsv1 "k8s.io/api/events/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/events"
@@ -70,11 +71,10 @@ func CachedObjects() map[client.Object]cache.ByObject {
 	}
 	pods := own
 	pods.Transform = cached.Pod
-	return map[client.Object]cache.ByObject{
-		&batchv1.Job{}:     {Label: own.Label, Transform: cached.Job},
-		&corev1.Pod{}:      pods,
-		&cnatv1alpha1.At{}: {Transform: cached.At},
-	}
+	all := cachedEvents()
+	all[&batchv1.Job{}], all[&corev1.Pod{}] = cache.ByObject{Label: own.Label, Transform: cached.Job}, pods
+	all[&cnatv1alpha1.At{}] = cache.ByObject{Transform: cached.At}
+	return all
 }
 
 // SetupWithManager registers the Reconciler: an At is looked at when it, its
@@ -82,6 +82,9 @@ func CachedObjects() map[client.Object]cache.ByObject {
 func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 	r.census = newCensus(&r.refusals)
 	if err := r.census.watch(mgr.GetCache()); err != nil {
+		return err
+	}
+	if err := indexEvents(context.Background(), mgr); err != nil {
 		return err
 	}
 	if err := RegisterMetrics(r.census); err != nil {
@@ -99,6 +102,8 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 		Watches(&cnatv1alpha1.At{}, &atHandler{r.Clock}).
 		Watches(&batchv1.Job{}, handler.EnqueueRequestForOwner(mgr.GetScheme(), mgr.GetRESTMapper(), &cnatv1alpha1.At{}, handler.OnlyControllerOwner())).
 		Watches(&corev1.Pod{}, handler.EnqueueRequestsFromMapFunc(atOfPod)).
+		Watches(&corev1.Event{}, handler.EnqueueRequestsFromMapFunc(r.atOfEvent)).
+		Watches(&eventsv1.Event{}, handler.EnqueueRequestsFromMapFunc(r.atOfEvent)).
 		WatchesRawSource(source.Channel(steps.stepped, &atHandler{r.Clock})).
 		WithOptions(controller.Options{
 			MaxConcurrentReconciles: r.Workers,

@@ -6,6 +6,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/ptr"
 
 	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
@@ -13,7 +14,8 @@ import (
 
 // run is what the pods of a Job report.
 type run struct {
-	pod      string       // the pod that the rest is about: the newest; empty: there is none
+	pod      string // the pod that the rest is about: the newest; empty: there is none
+	podUID   types.UID
 	over     bool         // all containers of that pod have ended
 	started  *metav1.Time // of the first container of any pod; nil: none has. A sidecar does not count
 	unknown  bool         // Kubernetes does not know whether a container started
@@ -46,7 +48,7 @@ func observeRun(pods []corev1.Pod) run {
 			}
 		}
 	}
-	observed.pod = pod.Name
+	observed.pod, observed.podUID = pod.Name, pod.UID
 	observeContainers(pod, &observed)
 	observed.failure = podFailure(pod)
 	observed.trouble = sidecarFailure(pod)

@@ -92,5 +92,5 @@ func (r *Reconciler) readPods(ctx context.Context, from client.Reader, seen *sna
 		return fmt.Errorf("listing the pods of the Job: %w", err)
 	}
 	seen.pods, seen.run = pods.Items, observeRun(pods.Items)
-	return nil
+	return r.hear(ctx, seen)
 }

@@ -27,6 +27,7 @@ func CachedObjects() map[client.Object]cache.ByObject {
 		}
 		objects[kind] = own
 	}
+	objects[&corev1.Event{}] = cachedCrashes()
 	return objects
 }
 

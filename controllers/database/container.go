@@ -198,6 +198,9 @@ func restartEvents(before v1.RestartStatus, after *v1.RestartStatus) []event {
 	if before.LastTime != nil && before.LastReason == after.LastReason && after.LastTime.Sub(before.LastTime.Time) < goodRun {
 		return nil
 	}
+	if after.LastReason == reasonCrashed {
+		return []event{warning("ServerCrashed", "Recover", "In the server "+after.LastMessage)}
+	}
 	return []event{warning("ServerRestarted", "Restart", fmt.Sprintf("The server ended by itself (%s; %d times in this pod): %s",
 		after.LastReason, max(after.Count, 1), after.LastMessage))}
 }

@@ -16,8 +16,6 @@ import (
 // Why a pod can't be created, can't mount its volumes, or takes no login, is only in events. They are read live, and only
 // while something is wrong for longer than it usually takes.
 
-// +kubebuilder:rbac:groups="",resources=events,verbs=list
-
 const (
 	// explainRecheck is how often events are read while they may tell something.
 	explainRecheck = 10 * time.Second

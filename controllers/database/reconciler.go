@@ -237,6 +237,11 @@ func (r *Reconciler) server(ctx context.Context, db *v1.Database, found owned) (
 	state := serverStateOf(found.statefulSet, pods.Items, explanation, now)
 	state.version = serverVersion(pods.Items)
 	state.recheck = sooner(state.recheck, asked.after)
+	crashes, err := r.crashEvents(ctx, db.Namespace)
+	if err != nil {
+		return serverState{}, err
+	}
+	state.restarts = withCrashes(db.Status.Restarts, state.restarts, pods.Items, crashes)
 	state.events = restartEvents(db.Status.Restarts, state.restarts)
 	return state, nil
 }

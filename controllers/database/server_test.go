@@ -1,6 +1,7 @@
 package database
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -340,5 +341,51 @@ func TestEssence(t *testing.T) {
 	full := terminationMessage(theBackup, terminated(1, "write failed: No space left on device").Terminated)
 	if !strings.Contains(full, "raise spec.backup.storage.size") {
 		t.Error(full)
+	}
+}
+
+// A crash that the server recovered from by itself reaches the Database through the kubelet's event, and stays known when
+// that has expired.
+func TestCrashOfAReadyServer(t *testing.T) {
+	t.Parallel()
+	namespace := newNamespace(t)
+	startOperator(t, namespace, operatorOptions{})
+	db := newDatabase(namespace, "shop").create(t)
+	becomeReady(t, db)
+	pod := podOf(db)
+	if err := api.Create(t.Context(), pod); err != nil {
+		t.Fatal(err)
+	}
+	unhealthy := func(name, message string, at time.Time) *corev1.Event {
+		return &corev1.Event{
+			ObjectMeta:     metav1.ObjectMeta{Namespace: namespace, Name: name},
+			InvolvedObject: corev1.ObjectReference{Kind: "Pod", Namespace: namespace, Name: pod.Name, UID: pod.UID},
+			Type:           corev1.EventTypeWarning, Reason: "Unhealthy", Message: message, LastTimestamp: metav1.NewTime(at),
+		}
+	}
+	now := time.Now()
+	for _, event := range []*corev1.Event{
+		unhealthy("other", "Readiness probe failed: NotAccepting: starting", now),
+		unhealthy("first", crashed+"a process of the server was killed (2 times since its container started): its log says which", now),
+	} {
+		if err := api.Create(t.Context(), event); err != nil {
+			t.Fatal(err)
+		}
+	}
+	eventually(t, "the crash to be counted", func() error {
+		if err := get(t, db); err != nil || db.Status.Restarts.Crashes != 2 || db.Status.Restarts.LastReason != reasonCrashed {
+			return fmt.Errorf("%+v: %w", db.Status.Restarts, err)
+		}
+		return nil
+	})
+	if note := waitEvent(t, db, "ServerCrashed"); !strings.Contains(note, "a process of the server was killed (2 times") {
+		t.Error(note)
+	}
+	if err := isServingWith(db, v1.ReasonNotStalled); err != nil {
+		t.Error(err)
+	}
+	kept := withCrashes(db.Status.Restarts, &v1.RestartStatus{}, []corev1.Pod{*pod}, nil)
+	if kept.Crashes != 2 || kept.LastReason != reasonCrashed {
+		t.Errorf("after the event expired: %+v", kept)
 	}
 }

@@ -72,6 +72,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 	for _, kind := range ownedKinds() {
 		build = build.Watches(kind, handler.EnqueueRequestsFromMapFunc(databaseOf))
 	}
+	build = build.Watches(&corev1.Event{}, handler.EnqueueRequestsFromMapFunc(crashedDatabase))
 	if err := build.Complete(r); err != nil {
 		return fmt.Errorf("set up the Database controller: %w", err)
 	}

@@ -92,13 +92,13 @@ func describe(namespace string) {
 	AddReportEntry("the operator's log", operatorLog())
 }
 
-// operatorLog is the log of all replicas.
 // kubectl runs kubectl in a namespace, and gives what it says.
 func kubectl(ctx SpecContext, namespace string, args ...string) (string, error) {
 	output, err := exec.CommandContext(ctx, "kubectl", append([]string{"--namespace=" + namespace}, args...)...).CombinedOutput()
 	return strings.TrimSpace(string(output)), err
 }
 
+// operatorLog is the log of all replicas.
 func operatorLog() string {
 	output, err := exec.Command("kubectl", "--namespace="+operatorNamespace, "logs", "--selector=app.kubernetes.io/name=cnat-operator", "--tail=-1", "--prefix").CombinedOutput()
 	Expect(err).NotTo(HaveOccurred(), string(output))

@@ -55,10 +55,14 @@ const (
 	ReasonSuspended = "Suspended"
 	// ReasonJobRefused: the API server refused the Job; the message has its words.
 	ReasonJobRefused = "JobRefused"
+	// ReasonPodRefused: the API server refuses the Job's pod, as by a quota, a
+	// LimitRange, Pod Security, a policy, or for a ServiceAccount or PriorityClass
+	// that does not exist; the message has its words.
+	ReasonPodRefused = "PodRefused"
 	// ReasonNameConflict: an object that is not the At's has the Job's name.
 	ReasonNameConflict = "NameConflict"
 	// ReasonPodNotStarting: the kubelet can't start a container, as when its
-	// image can't be pulled; the message has its words.
+	// image can't be pulled or a volume not be mounted; the message has its words.
 	ReasonPodNotStarting = "PodNotStarting"
 	// ReasonPodUnschedulable: no node takes the pod; the message says why.
 	ReasonPodUnschedulable = "PodUnschedulable"

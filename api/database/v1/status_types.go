@@ -127,12 +127,19 @@ type RestartStatus struct {
 	// +operator-sdk:csv:customresourcedefinitions:type=status,displayName="Count",xDescriptors={"urn:alm:descriptor:com.tectonic.ui:number"}
 	Count int32 `json:"count,omitempty"`
 
-	// lastTime is when it last ended.
+	// crashes is how often the server recovered by itself, within its container, after one of its processes was killed or
+	// failed, which ends all sessions. It counts from when the container started.
+	// +kubebuilder:validation:Minimum=1
+	// +optional
+	// +operator-sdk:csv:customresourcedefinitions:type=status,displayName="Crashes",xDescriptors={"urn:alm:descriptor:com.tectonic.ui:number"}
+	Crashes int32 `json:"crashes,omitempty"`
+
+	// lastTime is when it last ended or crashed.
 	// +optional
 	// +operator-sdk:csv:customresourcedefinitions:type=status,displayName="Last time",xDescriptors={"urn:alm:descriptor:com.tectonic.ui:text"}
 	LastTime *metav1.Time `json:"lastTime,omitempty"`
 
-	// lastReason is the kubelet's word for why it ended, for example OOMKilled or Error.
+	// lastReason is the kubelet's word for why it ended, for example OOMKilled or Error; or Crashed.
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=64
 	// +optional

@@ -24,13 +24,13 @@ func TestBackupsAreKeptAndPruned(t *testing.T) {
 		t.Fatal(words)
 	}
 	// Three are kept: one of a clock that was ahead among them, and never is the new one removed for it.
-	want := []string{done.Name, done.Name + ".sha256", old[1], old[2], mine[0], mine[1], mine[2]}
+	want := []string{done.Name, done.Name + ".properties", done.Name + ".sha256", old[1], old[2], mine[0], mine[1], mine[2]}
 	slices.Sort(want)
 	if got := s.files(t); !slices.Equal(got, want) {
 		t.Errorf("there are %v, want %v", got, want)
 	}
 	only, _ := s.backup(t, "DATABASE_BACKUP_RETAIN=1")
-	want = []string{only.Name, only.Name + ".sha256", mine[0], mine[1], mine[2]}
+	want = []string{only.Name, only.Name + ".properties", only.Name + ".sha256", mine[0], mine[1], mine[2]}
 	slices.Sort(want)
 	if got := s.files(t); !slices.Equal(got, want) {
 		t.Errorf("there are %v, want %v", got, want)
@@ -66,9 +66,13 @@ func TestBackupFails(t *testing.T) {
 			[]string{s.fake(t, "pg_dump", filepath.Join(s.programs, "pg_dump")+` "$@"
 for last; do :; done; file=${last#--file=}; head -c 20000 "$file" >"$file.cut"; mv "$file.cut" "$file"`)},
 			nil,
-			"can't be read back: pg_restore: error:",
+			"can't be restored, and is not kept: pg_restore: error:",
 		},
 		{"a table that the user may not read", nil, func() { s.superuser(t, "CREATE TABLE hidden (a int)") }, "permission denied for table hidden"},
+		{
+			"a table that stays locked", []string{"DATABASE_LOCK_WAIT=1000"},
+			func() { s.superuser(t, "DROP TABLE hidden"); s.lock(t) }, "locked by another session for 1 s",
+		},
 	} {
 		if test.do != nil {
 			test.do()
@@ -81,17 +85,30 @@ for last; do :; done; file=${last#--file=}; head -c 20000 "$file" >"$file.cut"; 
 			t.Errorf("%s: there are %v, want %v", test.name, got, before)
 		}
 	}
-	s.superuser(t, "DROP TABLE hidden")
+	s.superuser(t, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'locker'")
 	if done, words := s.backup(t); done.Name == "" {
 		t.Error(words)
 	}
+}
+
+// lock holds an exclusive lock on a table until its session is ended.
+func (s *server) lock(t *testing.T) {
+	t.Helper()
+	command := s.command(t.Context(), filepath.Join(s.programs, "psql"), "-Xqw", "-h", filepath.Join(s.dir, "run"), "-p", s.port,
+		"-U", "postgres", "-d", s.database, "-c", "BEGIN; LOCK TABLE notes; SELECT pg_sleep(600)")
+	command.Env = append(command.Env, "PGAPPNAME=locker")
+	if err := command.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = command.Wait() })
+	s.wait(t, "SELECT count(*) FROM pg_locks WHERE relation = 'notes'::regclass AND mode = 'AccessExclusiveLock'", "1")
 }
 
 // Two backups at once, one of them killed in the middle of its work: the other one waits, and succeeds.
 func TestBackupsDoNotMeet(t *testing.T) {
 	s := source(t, "UTF8")
 	first := s.script(t.Context(), "backup.sh")
-	first.Env = append(first.Env, "DATABASE_BACKUP_NAME=blog", "DATABASE_BACKUP_RETAIN=3", "DATABASE_BACKUP_DIR="+s.dumps(t),
+	first.Env = append(first.Env, "DATABASE_SCRATCH_DIR="+filepath.Join(s.dir, "tmp"), "DATABASE_BACKUP_NAME=blog", "DATABASE_BACKUP_RETAIN=3", "DATABASE_BACKUP_DIR="+s.dumps(t),
 		s.fake(t, "pg_dump", `for last; do :; done; echo half >"${last#--file=}"; exec sleep 60`))
 	if err := first.Start(); err != nil {
 		t.Fatal(err)
@@ -117,7 +134,7 @@ func TestBackupsDoNotMeet(t *testing.T) {
 	_ = syscall.Kill(-first.Process.Pid, syscall.SIGKILL)
 	_ = first.Wait()
 	name := <-finished
-	if got := s.files(t); !slices.Equal(got, []string{name, name + ".sha256"}) {
+	if got := s.files(t); !slices.Equal(got, []string{name, name + ".properties", name + ".sha256"}) {
 		t.Errorf("there are %v, want %s", got, name)
 	}
 }

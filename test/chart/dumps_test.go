@@ -49,9 +49,12 @@ func (s *server) another(t *testing.T, name string, edit func(*server)) *server 
 
 // outcome is what a backup leaves in the pod's status.
 type outcome struct {
-	Name    string
-	Bytes   int64
-	Seconds int64
+	Name     string
+	Bytes    int64
+	Seconds  int64
+	Restored bool
+	Tables   int64
+	Rows     int64
 }
 
 // backup runs a backup of the server to the end, as a Job's pod does.
@@ -59,7 +62,7 @@ func (s *server) backup(t *testing.T, environment ...string) (outcome, string) {
 	t.Helper()
 	command := s.script(t.Context(), "backup.sh")
 	command.Env = append(command.Env, "DATABASE_HOST=127.0.0.1", "DATABASE_BACKUP_NAME=blog", "DATABASE_BACKUP_RETAIN=3",
-		"DATABASE_BACKUP_DIR="+s.dumps(t), "DATABASE_LOGIN_TRIES=1")
+		"DATABASE_BACKUP_DIR="+s.dumps(t), "DATABASE_LOGIN_TRIES=1", "DATABASE_SCRATCH_DIR="+filepath.Join(s.dir, "tmp"))
 	command.Env = append(command.Env, environment...)
 	var done outcome
 	output, err := command.CombinedOutput()

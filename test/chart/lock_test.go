@@ -125,14 +125,7 @@ func TestServerOfWhichProcessesAreLeft(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = syscall.Kill(-backend.Process.Pid, syscall.SIGKILL); _ = backend.Wait() }()
-	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(50 * time.Millisecond) {
-		if got, _ := s.query(t, "secret", "SELECT count(*) FROM pg_stat_activity WHERE usename = 'postgres' AND datname = 'wordpress'"); got == "1" {
-			break
-		}
-		if time.Now().After(deadline) {
-			t.Fatal("no session")
-		}
-	}
+	s.wait(t, "SELECT count(*) FROM pg_stat_activity WHERE usename = 'postgres' AND datname = 'wordpress'", "1")
 	_ = s.process.Process.Kill()
 	_ = s.process.Wait()
 	// The first server's own file would stop the second here, where both see the same processes.

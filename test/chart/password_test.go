@@ -21,7 +21,7 @@ func TestPasswordsAndEncodings(t *testing.T) {
 			s.start(t)
 			s.waitReady(t)
 			s.want(t, first, "SHOW server_encoding", encoding)
-			s.want(t, first, "SELECT rolsuper OR rolcreatedb OR rolcreaterole FROM pg_roles WHERE rolname = current_user", "f")
+			s.want(t, first, "SELECT rolsuper OR rolcreaterole OR rolreplication OR rolbypassrls FROM pg_roles WHERE rolname = current_user", "f")
 			s.want(t, first, "CREATE TABLE rows AS SELECT generate_series(1, 1000); SELECT count(*) FROM rows", "SELECT 1000\n1000")
 			before := first
 			for _, password := range passwords {

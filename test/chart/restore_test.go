@@ -5,12 +5,16 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 )
 
 func TestBackupAndRestore(t *testing.T) {
 	s := source(t, "UTF8")
 	done, words := s.backup(t)
+	if !done.Restored || done.Tables != 1 || done.Rows != 5000 {
+		t.Errorf("%+v: %s", done, words)
+	}
 	path := filepath.Join(s.dumps(t), done.Name)
 	if info, err := os.Stat(path); err != nil || info.Size() != done.Bytes || done.Bytes < 5000 {
 		t.Fatalf("%+v: %v: %s", done, err, words)
@@ -128,4 +132,99 @@ func TestRestoreFails(t *testing.T) {
 	other.start(t)
 	other.waitReady(t)
 	other.want(t, "other", "SELECT count(*) FROM notes", "5000")
+}
+
+// What is not in a dump of pg_dump comes along too, and extensions that only a superuser may create.
+func TestRestoreIsWhole(t *testing.T) {
+	s := source(t, "UTF8")
+	if refused := s.restartWith(t, "shared_preload_libraries = 'pg_stat_statements'"); refused != "" {
+		t.Fatal(refused)
+	}
+	s.superuser(t, "CREATE SCHEMA ext AUTHORIZATION wp; CREATE EXTENSION pg_stat_statements SCHEMA ext; CREATE EXTENSION \"uuid-ossp\"")
+	for _, sql := range []string{
+		"CREATE EXTENSION hstore", // trusted: the user's own
+		"COMMENT ON EXTENSION hstore IS 'mine'",
+		`ALTER DATABASE wordpress SET search_path = ext, "$user", public`,
+		"ALTER ROLE wp SET statement_timeout = '91s'",
+		"ALTER ROLE wp IN DATABASE wordpress SET work_mem = '7MB'",
+		`ALTER DATABASE wordpress SET application_name = 'a ''b'' \ c'`,
+		"COMMENT ON DATABASE wordpress IS 'it''s'",
+		"GRANT TEMPORARY ON DATABASE wordpress TO PUBLIC",
+		"ALTER DATABASE wordpress CONNECTION LIMIT 17",
+	} {
+		if output, err := s.query(t, "secret", sql); err != nil {
+			t.Fatalf("%s: %s", sql, output)
+		}
+	}
+	done, words := s.backup(t)
+	if !done.Restored {
+		t.Fatal(words)
+	}
+	other := s.another(t, "other", func(o *server) { o.user, o.database = "shop", "store" })
+	if said := other.restoreFrom(t, s.dumps(t), "latest"); said != "" {
+		t.Fatal(said)
+	}
+	other.start(t)
+	other.waitReady(t)
+	for sql, want := range map[string]string{
+		"SHOW search_path":       `ext, "$user", public`,
+		"SHOW statement_timeout": "91s",
+		"SHOW work_mem":          "7MB",
+		`SELECT substr(c, 18) FROM pg_db_role_setting, unnest(setconfig) c WHERE c LIKE 'application_name=%'`:                                                             `a 'b' \ c`,
+		"SELECT shobj_description(oid, 'pg_database'), datconnlimit FROM pg_database WHERE datname = current_database()":                                                  "it's|17",
+		"SELECT has_database_privilege('public', current_database(), 'TEMP'), has_database_privilege('public', current_database(), 'CONNECT')":                            "t|f",
+		"SELECT string_agg(extname || ' ' || extnamespace::regnamespace || ' ' || extowner::regrole, ', ' ORDER BY extname) FROM pg_extension WHERE extname <> 'plpgsql'": "hstore public shop, pg_stat_statements ext postgres, uuid-ossp public shop",
+		"SELECT obj_description(oid, 'pg_extension') FROM pg_extension WHERE extname = 'hstore'":                                                                          "mine",
+	} {
+		other.want(t, "other", sql, want)
+	}
+
+	// Properties that are no JSON are not taken for none.
+	if err := os.WriteFile(filepath.Join(s.dumps(t), done.Name+".properties"), []byte("{"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	third := s.another(t, "third", func(*server) {})
+	if said := third.restoreFrom(t, s.dumps(t), "latest"); !strings.Contains(said, "json") {
+		t.Errorf("last words: %q", said)
+	}
+}
+
+// What can't be restored is no backup, whatever pg_dump says of it; without the proof it is.
+func TestBackupIsProved(t *testing.T) {
+	s := source(t, "UTF8")
+	// A function that only a superuser may create.
+	s.superuser(t, "CREATE FUNCTION own() RETURNS int LANGUAGE internal AS 'pg_backend_pid'; ALTER FUNCTION own() OWNER TO wp")
+	if done, words := s.backup(t); done.Name != "" || !strings.Contains(words, "can't be restored") || !strings.Contains(words, "language internal") {
+		t.Errorf("%+v, %s", done, words)
+	}
+	if files := s.files(t); len(files) > 0 {
+		t.Errorf("there are %v", files)
+	}
+	if done, words := s.backup(t, "DATABASE_BACKUP_VERIFICATION=Read"); done.Name == "" || done.Restored {
+		t.Errorf("%+v, %s", done, words)
+	}
+}
+
+// A dump that a restore reads is not pruned, and the next backup prunes it.
+func TestDumpInUseIsKept(t *testing.T) {
+	s := source(t, "UTF8")
+	first, words := s.backup(t)
+	if first.Name == "" {
+		t.Fatal(words)
+	}
+	reader, err := os.Open(filepath.Join(s.dumps(t), first.Name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Flock(int(reader.Fd()), syscall.LOCK_SH); err != nil { //nolint:gosec // A descriptor is an int.
+		t.Fatal(err)
+	}
+	read := []string{"DATABASE_BACKUP_VERIFICATION=Read", "DATABASE_BACKUP_RETAIN=1"}
+	if done, words := s.backup(t, read...); done.Name == "" || !slices.Contains(s.files(t), first.Name) {
+		t.Errorf("%s, and there are %v", words, s.files(t))
+	}
+	_ = reader.Close()
+	if done, words := s.backup(t, read...); done.Name == "" || slices.Contains(s.files(t), first.Name) {
+		t.Errorf("%s, and there are %v", words, s.files(t))
+	}
 }

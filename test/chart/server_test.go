@@ -11,6 +11,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 )
 
 // nobody runs the server where the tests run as root, under whom PostgreSQL does not start.
@@ -154,4 +155,16 @@ func (s *server) want(t *testing.T, password, sql, want string) {
 	if got, err := s.query(t, password, sql); err != nil || got != want {
 		t.Errorf("%s: %q, %v; want %q", sql, got, err, want)
 	}
+}
+
+// wait waits until a query has this answer.
+func (s *server) wait(t *testing.T, sql, want string) {
+	t.Helper()
+	var got string
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
+		if got, _ = s.query(t, "secret", sql); got == want {
+			return
+		}
+	}
+	t.Fatalf("%s: %q, want %q", sql, got, want)
 }

@@ -44,7 +44,8 @@ read_password() {
 
 # as_superuser DIRECTORY runs psql over the socket in DIRECTORY. The maintenance database is SQL_ASCII, in which the
 # server takes any bytes as they are; in the user's own encoding it would refuse or change some passwords. All logging
-# of statements is off, whatever the Database's settings say, since the password would be in the log with them.
+# of statements is off, whatever the Database's settings say, since the password would be in the log with them. No name
+# is looked up where a user could have put something else of that name.
 as_superuser() {
   as_superuser_dir=$1
   shift
@@ -55,12 +56,23 @@ as_superuser() {
 
 unlogged='-c log_statement=none -c log_min_error_statement=panic -c log_min_duration_statement=-1
   -c log_min_duration_sample=-1 -c log_transaction_sample_rate=0 -c debug_print_parse=off -c debug_print_rewritten=off
-  -c debug_print_plan=off -c pg_stat_statements.track=none -c pgaudit.log=none -c default_transaction_read_only=off'
+  -c debug_print_plan=off -c pg_stat_statements.track=none -c pgaudit.log=none -c default_transaction_read_only=off
+  -c statement_timeout=0 -c search_path=pg_catalog'
 
-# login makes the connection that a client would make, and prints the server's encoding.
+# login makes the connection that a client would make.
 login() {
   PGPASSWORD=$DATABASE_PASSWORD PGOPTIONS='' \
-    psql -X -q -w -A -t -h "$host" -p "$port" -U "$DATABASE_USER" -d "$DATABASE_NAME" -c 'SHOW server_encoding'
+    psql -X -q -w -A -t -h "$host" -p "$port" -U "$DATABASE_USER" -d "$DATABASE_NAME" -c 'SELECT'
+}
+
+# text_encoding is the encoding in which a client takes the texts of catalogs: one encoding has no way to UTF8.
+text_encoding() {
+  case $DATABASE_ENCODING in MULE_INTERNAL) echo MULE_INTERNAL ;; *) echo UTF8 ;; esac
+}
+
+# progress writes a line to the log.
+progress() {
+  printf 'database: %s %s\n' "$(date -u +%Y-%m-%dT%H:%M:%SZ)" "$1" >&2
 }
 
 # dumps DIRECTORY NAME lists the complete dumps of the Database NAME in DIRECTORY. By name is by age.

@@ -13,30 +13,25 @@ new=$PGDATA.new
 log=${TMPDIR:-/tmp}/bootstrap.log
 identity="user=$DATABASE_USER database=$DATABASE_NAME encoding=$DATABASE_ENCODING"
 restore=${1:-}
+. "$config_dir/create.sh"
 [ -z "$restore" ] || . "$config_dir/restore.sh"
 
 initialise() {
   read_password || fail "the password in the Secret is empty, has a NUL byte, or can't be read"
   [ -z "$restore" ] || find_dump
-  rm -rf "$new"
-  initdb -D "$new" -U postgres --encoding="$DATABASE_ENCODING" --locale=C --auth=trust --data-checksums >"$log" 2>&1 ||
-    fail "initdb failed: $(tail -n 3 "$log")"
-  # Nobody but this script reaches the server before it is complete: it listens on no address, and on a socket apart.
-  sockets=$new/bootstrap
-  mkdir "$sockets"
-  pg_ctl -D "$new" -s -w -t 300 start -l "$log" \
-    -o "-c listen_addresses= -c port=$port -c unix_socket_directories=$sockets -c unix_socket_permissions=0700 -c max_wal_size=256MB" ||
-    fail "the server did not start for the first time: $(tail -n 3 "$log")"
-  psql -X -q -w -v ON_ERROR_STOP=1 -h "$sockets" -p "$port" -U postgres -d postgres \
-    -v user="$DATABASE_USER" -v name="$DATABASE_NAME" -v encoding="$DATABASE_ENCODING" \
-    -f "$config_dir/bootstrap.sql" 2>"$log.psql" || fail "the database could not be made: $(tail -n 3 "$log.psql")"
+  create_data "$new"
   as_superuser "$sockets" -d database_operator -v user="$DATABASE_USER" -f "$config_dir/password.sql" 2>"$log.psql" ||
     fail "the password could not be set: $(tail -n 3 "$log.psql")"
-  [ -z "$restore" ] || restore_dump
+  if [ -n "$restore" ]; then
+    progress "restoring $dump"
+    why=$(restore_dump) || fail "the dump $dump could not be restored: $why"
+    printf '%s\n' "$restored" >"$new/database.restored"
+    progress "restored $dump"
+  fi
   pg_ctl -D "$new" -s -w -t 300 -m fast stop || fail "the server did not stop after its first start"
   rm -rf "$sockets"
   printf '%s\n' "$identity" >"$new/database.identity"
-  # The data must be on the disk before their new name is.
+  # The data must be on the disk before its new name is.
   sync
   mv "$new" "$PGDATA"
 }
@@ -91,4 +86,4 @@ fi >"$socket_dir/postgresql.conf"
 
 # exec: the server gets the pod's signals, and its exit is the container's.
 exec postgres -D "$PGDATA" -c config_file="$socket_dir/postgresql.conf" -c hba_file="$socket_dir/pg_hba.conf" \
-  -c port="$port" -c unix_socket_directories="$socket_dir"
+  -c port="$port" -c unix_socket_directories="$socket_dir" -c lc_messages=C

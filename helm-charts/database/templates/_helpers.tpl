@@ -85,7 +85,7 @@ capabilities:
 
 {{/* The scripts and settings that the server reads only when it starts, so that a change of them restarts it. */}}
 {{- define "database.config" -}}
-{{- range $path := list "settings.sh" "start.sh" "restore.sh" "bootstrap.sql" "lib.sh" "alive.sh" "ready.sh" "stop.sh" "password.sql" "exporter.sql" "postgresql.conf" "pg_hba.conf" }}
+{{- range $path := list "settings.sh" "start.sh" "create.sh" "restore.sh" "bootstrap.sql" "extension.sql" "set-properties.sql" "lib.sh" "alive.sh" "ready.sh" "ready.sql" "role.sql" "stop.sh" "password.sql" "exporter.sql" "postgresql.conf" "pg_hba.conf" }}
 {{ $path }}: |
 {{ $.Files.Get (printf "files/%s" $path) | trim | indent 2 }}
 {{- end }}

@@ -120,7 +120,7 @@ func (r *Reconciler) backupStorageFor(ctx context.Context, db *v1.Database) (sto
 func backupValues(db *v1.Database, claim storage) (map[string]any, error) {
 	values := map[string]any{}
 	if spec := db.Spec.Backup; spec != nil {
-		resources, err := resourceValues(spec.Resources, defaultBackupResources)
+		resources, err := resourceValues(spec.Resources, backupResources(db))
 		if err != nil {
 			return nil, fmt.Errorf("spec.backup.resources: %w", err)
 		}
@@ -128,7 +128,7 @@ func backupValues(db *v1.Database, claim storage) (map[string]any, error) {
 		if claim.class != "" {
 			storage["storageClassName"] = claim.class
 		}
-		values["backup"] = map[string]any{
+		backup := map[string]any{
 			"name":      db.Name,
 			"schedule":  spec.Schedule,
 			"timeZone":  spec.TimeZone,
@@ -137,6 +137,10 @@ func backupValues(db *v1.Database, claim storage) (map[string]any, error) {
 			"resources": resources,
 			"storage":   storage,
 		}
+		if spec.Verification == v1.VerificationRead {
+			backup["verification"] = string(spec.Verification)
+		}
+		values["backup"] = backup
 	}
 	if from := restoreSource(db); from.Database != "" {
 		values["restore"] = map[string]any{"from": from.Database, "dump": from.Dump}

@@ -19,7 +19,7 @@ import (
 
 func TestBackupValues(t *testing.T) {
 	claim := storage{size: *quantity("2Gi")}
-	usual := map[string]any{"requests": map[string]any{"cpu": "50m", "memory": "64Mi"}}
+	usual := map[string]any{"requests": map[string]any{"cpu": "50m", "memory": "128Mi"}}
 	for _, test := range []struct {
 		name string
 		edit func(*v1.Database)
@@ -34,12 +34,12 @@ func TestBackupValues(t *testing.T) {
 		}},
 		{"all given", func(db *v1.Database) {
 			db.Spec.Backup = &v1.DatabaseBackup{
-				Schedule: "@daily", TimeZone: "Europe/Berlin", Suspend: ptr.To(true), Retain: 2,
+				Schedule: "@daily", TimeZone: "Europe/Berlin", Suspend: ptr.To(true), Retain: 2, Verification: v1.VerificationRead,
 				Storage:   v1.BackupStorage{StorageClassName: "slow"},
 				Resources: &corev1.ResourceRequirements{Limits: corev1.ResourceList{"memory": *quantity("1Gi")}},
 			}
 		}, map[string]any{"backup": map[string]any{
-			"name": "blog", "schedule": "@daily", "timeZone": "Europe/Berlin", "suspend": true, "retain": int64(2),
+			"name": "blog", "schedule": "@daily", "timeZone": "Europe/Berlin", "suspend": true, "retain": int64(2), "verification": "Read",
 			"resources": map[string]any{"limits": map[string]any{"memory": "1Gi"}}, "storage": map[string]any{"size": "2Gi", "storageClassName": "slow"},
 		}}},
 		{"to restore", func(db *v1.Database) {

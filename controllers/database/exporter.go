@@ -19,13 +19,20 @@ import (
 const exporterRole = "database_exporter"
 
 // addExporter puts into the chart's values what the exporter needs, where there is one.
-func addExporter(values map[string]any, db *v1.Database, image string) {
-	if db.Spec.Monitoring != nil {
-		values["exporter"] = map[string]any{
-			"image":      cmp.Or(db.Spec.Monitoring.Image, image),
-			"secretName": exporterName(db),
-		}
+func addExporter(values map[string]any, db *v1.Database, image string) error {
+	if db.Spec.Monitoring == nil {
+		return nil
 	}
+	resources, err := resourceValues(db.Spec.Monitoring.Resources, limitedAs(db.Spec.Resources, defaultExporterResources, exporterLimits))
+	if err != nil {
+		return fmt.Errorf("spec.monitoring.resources: %w", err)
+	}
+	values["exporter"] = map[string]any{
+		"image":      cmp.Or(db.Spec.Monitoring.Image, image),
+		"secretName": exporterName(db),
+		"resources":  resources,
+	}
+	return nil
 }
 
 // newExporterSecret makes the Secret with the password of the exporter's role. Pods take an immutable Secret as it is when

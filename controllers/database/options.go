@@ -10,16 +10,20 @@ import (
 
 // addServerOptions puts into the chart's values what the user asks of the server. What is not asked for is left out.
 func addServerOptions(values map[string]any, options *v1.ServerOptions) error {
-	if len(options.Parameters) > 0 {
-		parameters := map[string]any{}
-		for name, value := range options.Parameters {
-			parameters[name] = string(value)
-		}
-		values["parameters"] = parameters
-	}
+	addTexts(values, "parameters", options.Parameters)
 	if options.TLS.SecretName != "" {
 		values["tls"] = map[string]any{"secretName": options.TLS.SecretName, "required": options.TLS.Mode != v1.TLSOptional}
 	}
+	service := map[string]any{}
+	if options.Service.Type != "" && options.Service.Type != v1.ServiceClusterIP {
+		service["type"] = string(options.Service.Type)
+	}
+	addTexts(service, "annotations", options.Service.Annotations)
+	if len(service) > 0 {
+		values["service"] = service
+	}
+	addTexts(values, "podLabels", options.PodLabels)
+	addTexts(values, "podAnnotations", options.PodAnnotations)
 	if options.Evictions == v1.EvictionsRefused {
 		values["refuseEvictions"] = true
 	}
@@ -39,4 +43,16 @@ func addServerOptions(values map[string]any, options *v1.ServerOptions) error {
 		values["pod"] = pod
 	}
 	return nil
+}
+
+// addTexts puts a map of texts into values, unless it is empty.
+func addTexts[Text ~string](values map[string]any, name string, texts map[string]Text) {
+	if len(texts) == 0 {
+		return
+	}
+	added := map[string]any{}
+	for key, text := range texts {
+		added[key] = string(text)
+	}
+	values[name] = added
 }

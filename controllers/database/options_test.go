@@ -16,7 +16,8 @@ import (
 const podOptions = `nodeSelector: {disk: fast}, priorityClassName: high, ` +
 	`tolerations: [{key: dedicated, operator: Exists, effect: NoExecute, tolerationSeconds: 60}], ` +
 	`affinity: {nodeAffinity: {requiredDuringSchedulingIgnoredDuringExecution: {nodeSelectorTerms: [{matchExpressions: [{key: zone, operator: In, values: [a]}]}]}}}, ` +
-	`topologySpreadConstraints: [{maxSkew: 1, topologyKey: zone, whenUnsatisfiable: ScheduleAnyway, labelSelector: {matchLabels: {app.kubernetes.io/component: database}}}]`
+	`topologySpreadConstraints: [{maxSkew: 1, topologyKey: zone, whenUnsatisfiable: ScheduleAnyway, labelSelector: {matchLabels: {app.kubernetes.io/component: database}}}], ` +
+	`imagePullSecrets: [{name: registry}]`
 
 // What is asked for goes into the chart, and the chart takes it; what is not asked for is left out.
 func TestServerOptions(t *testing.T) {
@@ -36,6 +37,15 @@ func TestServerOptions(t *testing.T) {
 			`allowFrom: [{namespaceSelector: {matchLabels: {a: b}}, podSelector: {}}, {ipBlock: {cidr: 10.0.0.0/8}}]`,
 		},
 		{"the pod's fields", podOptions, "pod: {" + podOptions + "}"},
+		{
+			"a Service for those outside", `service: {type: LoadBalancer, annotations: {service.beta.kubernetes.io/internal: "true"}}`,
+			`service: {type: LoadBalancer, annotations: {service.beta.kubernetes.io/internal: "true"}}`,
+		},
+		{"a Service as by default", `service: {type: ClusterIP}`, ``},
+		{
+			"labels and annotations", `podLabels: {team: blog, acme.com/cost: "7"}, podAnnotations: {sidecar.istio.io/inject: "false"}`,
+			`podLabels: {team: blog, acme.com/cost: "7"}, podAnnotations: {sidecar.istio.io/inject: "false"}`,
+		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			db := newDatabase("ns", "x").build()
@@ -85,6 +95,34 @@ func TestRefusedOptions(t *testing.T) {
 		{"archiving", `parameters: {archive_mode: "on"}`, []string{"spec.parameters.archive_mode is", "remove it"}},
 		{"recovery", `parameters: {recovery_target: immediate}`, []string{"spec.parameters.recovery_target is", "remove it"}},
 		{"TLS by hand", `parameters: {ssl: "on"}`, []string{"spec.parameters.ssl is", "remove it"}},
+		{"a standby that there is not", `parameters: {synchronous_standby_names: "*"}`, []string{"spec.parameters.synchronous_standby_names", "remove it"}},
+		{"slots of standbys", `parameters: {synchronized_standby_slots: a}`, []string{"spec.parameters.synchronized_standby_slots", "remove it"}},
+		{"a primary", `parameters: {primary_conninfo: host=x}`, []string{"spec.parameters.primary_conninfo", "remove it"}},
+		{"nothing to write to", `parameters: {default_transaction_read_only: "on"}`, []string{"spec.parameters.default_transaction_read_only", "remove it"}},
+		{"logins that wait", `parameters: {post_auth_delay: "60"}`, []string{"spec.parameters.post_auth_delay", "remove it"}},
+		{"messages in another language", `parameters: {lc_messages: de_DE}`, []string{"spec.parameters.lc_messages is", "remove it"}},
+		{"another library for logins", `parameters: {oauth_validator_libraries: x}`, []string{"spec.parameters.oauth_validator_libraries is", "remove it"}},
+		{"a library by its path", `parameters: {shared_preload_libraries: "pg_cron, /tmp/x.so"}`, []string{"spec.parameters.shared_preload_libraries", "a path"}},
+		{"a library by a way round", `parameters: {shared_preload_libraries: "$libdir/../x"}`, []string{"spec.parameters.shared_preload_libraries", "a path"}},
+		{"libraries", `parameters: {shared_preload_libraries: "$libdir/pg_cron, pg_stat_statements"}`, nil},
+		{"labels and annotations", `podLabels: {team: blog, acme.com/cost: ""}, podAnnotations: {sidecar.istio.io/inject: "false", linkerd.io/inject: ""}`, nil},
+		{"the operator's label", `podLabels: {example.com/database: other}`, []string{"spec.podLabels", "your own"}},
+		{"a label that Services select by", `podLabels: {app.kubernetes.io/name: postgresql}`, []string{"spec.podLabels", "your own"}},
+		{"a label of Kubernetes", `podLabels: {kubernetes.io/x: a}`, []string{"spec.podLabels", "your own"}},
+		{"a label that is none", `podLabels: {"a b": c}`, []string{"spec.podLabels", "invalid key"}},
+		{"a label's value that is none", `podLabels: {team: "a b"}`, []string{"spec.podLabels.team"}},
+		{"an annotation that loosens what confines the pod", `podAnnotations: {container.apparmor.security.beta.kubernetes.io/postgres: unconfined}`, []string{"spec.podAnnotations", "your own"}},
+		{"the chart's annotation", `podAnnotations: {checksum/config: a}`, []string{"spec.podAnnotations", "your own"}},
+		{"an annotation that is none", `podAnnotations: {"a/b/c": d}`, []string{"spec.podAnnotations", "invalid key"}},
+		{"a Service for those outside", `service: {type: NodePort, annotations: {service.beta.kubernetes.io/internal: "true", metallb.io/pool: a}}`, nil},
+		{"a Service of no type", `service: {type: ExternalName}`, []string{"spec.service.type", `"ClusterIP"`}},
+		{"Helm's annotation", `service: {annotations: {meta.helm.sh/release-name: other}}`, []string{"spec.service.annotations", "remove it"}},
+		{"kubectl's annotation", `service: {annotations: {kubectl.kubernetes.io/last-applied-configuration: "{}"}}`, []string{"spec.service.annotations", "remove it"}},
+		{"the operator's annotation", `service: {annotations: {example.com/owner: other}}`, []string{"spec.service.annotations", "remove it"}},
+		{"a Secret for images without a name", `imagePullSecrets: [{}]`, []string{"spec.imagePullSecrets", "name"}},
+		{"monitoring, with resources", `monitoring: {resources: {limits: {memory: 64Mi}}}`, nil},
+		{"backups that are only read", `backup: {verification: Read}`, nil},
+		{"backups that are verified in another way", `backup: {verification: None}`, []string{"spec.backup.verification", `"Restore"`, `"Read"`}},
 		{"a value too long", `parameters: {work_mem: ` + strings.Repeat("1", 1025) + "}", []string{"spec.parameters.work_mem", "1024"}},
 		{"TLS", `tls: {secretName: pair}`, nil},
 		{"TLS without a Secret", `tls: {mode: Required}`, []string{"spec.tls.secretName", "Required"}},

@@ -137,7 +137,9 @@ func (r *Reconciler) ensure(ctx context.Context, db *v1.Database) (*observation,
 		return seen, err
 	}
 	maps.Copy(values, backup)
-	addExporter(values, db, r.ExporterImage)
+	if err := addExporter(values, db, r.ExporterImage); err != nil {
+		return seen, err
+	}
 	return seen, r.ensureObjects(ctx, db, seen, values)
 }
 

@@ -14,8 +14,44 @@ var (
 	defaultSize = resource.MustParse("1Gi")
 
 	defaultResources       = requests("50m", "128Mi")
-	defaultBackupResources = requests("50m", "64Mi")
+	defaultBackupResources = requests("50m", "128Mi")
+
+	defaultExporterResources = requests("10m", "32Mi")
+	exporterLimits           = corev1.ResourceList{
+		corev1.ResourceCPU:              resource.MustParse("200m"),
+		corev1.ResourceMemory:           resource.MustParse("128Mi"),
+		corev1.ResourceEphemeralStorage: resource.MustParse("64Mi"),
+	}
 )
+
+// limitedAs adds limits of what the server's container is limited in: a quota may ask them of every container.
+func limitedAs(server *corev1.ResourceRequirements, own corev1.ResourceRequirements, limits corev1.ResourceList) corev1.ResourceRequirements {
+	if server == nil {
+		return own
+	}
+	own.Limits = corev1.ResourceList{}
+	for name := range server.Limits {
+		if limit, ok := limits[name]; ok {
+			own.Limits[name] = limit
+		}
+	}
+	return own
+}
+
+// backupResources are those of a backup where the spec names none: the scratch server of its proof may need as much as the
+// server. No request is above its limit.
+func backupResources(db *v1.Database) corev1.ResourceRequirements {
+	if db.Spec.Resources == nil {
+		return defaultBackupResources
+	}
+	own := limitedAs(db.Spec.Resources, *defaultBackupResources.DeepCopy(), db.Spec.Resources.Limits)
+	for name, request := range own.Requests {
+		if limit, ok := own.Limits[name]; ok && limit.Cmp(request) < 0 {
+			own.Requests[name] = limit
+		}
+	}
+	return own
+}
 
 func requests(cpu, memory string) corev1.ResourceRequirements {
 	return corev1.ResourceRequirements{Requests: corev1.ResourceList{

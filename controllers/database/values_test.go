@@ -6,7 +6,9 @@ import (
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
+	apiequality "k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/api/resource"
+	"k8s.io/utils/ptr"
 
 	v1 "example.com/cnat-operator/api/database/v1"
 )
@@ -147,23 +149,72 @@ func TestValuesHoldNoPassword(t *testing.T) {
 	}
 }
 
+// A quota that lets the server in lets in what runs beside it.
 func TestExporterValues(t *testing.T) {
+	resources := func(text string) map[string]any {
+		return map[string]any{"requests": map[string]any{"cpu": "10m", "memory": text}}
+	}
+	limited := resources("32Mi")
+	limited["limits"] = map[string]any{"cpu": "200m", "memory": "128Mi"}
 	for _, test := range []struct {
-		name       string
-		monitoring *v1.DatabaseMonitoring
-		want       any
+		name string
+		spec v1.DatabaseSpec
+		want any
 	}{
-		{"none", nil, nil},
-		{"the operator's image", &v1.DatabaseMonitoring{}, map[string]any{"image": "default", "secretName": "x-database-exporter"}},
-		{"its own image", &v1.DatabaseMonitoring{Image: "own"}, map[string]any{"image": "own", "secretName": "x-database-exporter"}},
+		{"none", v1.DatabaseSpec{}, nil},
+		{
+			"the operator's image", v1.DatabaseSpec{ServerOptions: v1.ServerOptions{Monitoring: &v1.DatabaseMonitoring{}}},
+			map[string]any{"image": "default", "secretName": "x-database-exporter", "resources": resources("32Mi")},
+		},
+		{
+			"its own image and resources", v1.DatabaseSpec{ServerOptions: v1.ServerOptions{Monitoring: &v1.DatabaseMonitoring{
+				Image: "own", Resources: ptr.To(requests("10m", "48Mi")),
+			}}},
+			map[string]any{"image": "own", "secretName": "x-database-exporter", "resources": resources("48Mi")},
+		},
+		{
+			"beside a server with limits", v1.DatabaseSpec{
+				Resources: &corev1.ResourceRequirements{Limits: corev1.ResourceList{
+					"cpu": resource.MustParse("4"), "memory": resource.MustParse("8Gi"), "example.com/gpu": resource.MustParse("1"),
+				}},
+				ServerOptions: v1.ServerOptions{Monitoring: &v1.DatabaseMonitoring{}},
+			},
+			map[string]any{"image": "default", "secretName": "x-database-exporter", "resources": limited},
+		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			db := newDatabase("ns", "x").spec(func(spec *v1.DatabaseSpec) { spec.Monitoring = test.monitoring }).build()
+			db := newDatabase("ns", "x").spec(func(spec *v1.DatabaseSpec) { *spec = test.spec }).build()
 			values := map[string]any{}
-			addExporter(values, db, "default")
+			if err := addExporter(values, db, "default"); err != nil {
+				t.Fatal(err)
+			}
 			if got := values["exporter"]; !reflect.DeepEqual(got, test.want) {
 				t.Errorf("got %v, want %v", got, test.want)
 			}
 		})
+	}
+}
+
+func TestBackupResources(t *testing.T) {
+	list := func(cpu, memory string) corev1.ResourceList {
+		return corev1.ResourceList{"cpu": resource.MustParse(cpu), "memory": resource.MustParse(memory)}
+	}
+	for _, test := range []struct {
+		name   string
+		server *corev1.ResourceRequirements
+		want   corev1.ResourceRequirements
+	}{
+		{"a server by default", nil, defaultBackupResources},
+		{"a server with limits", &corev1.ResourceRequirements{Limits: list("2", "4Gi")}, corev1.ResourceRequirements{
+			Requests: list("50m", "128Mi"), Limits: list("2", "4Gi"),
+		}},
+		{"a small server", &corev1.ResourceRequirements{Limits: list("20m", "64Mi")}, corev1.ResourceRequirements{
+			Requests: list("20m", "64Mi"), Limits: list("20m", "64Mi"),
+		}},
+	} {
+		db := newDatabase("ns", "x").spec(func(spec *v1.DatabaseSpec) { spec.Resources = test.server }).build()
+		if got := backupResources(db); !apiequality.Semantic.DeepEqual(got, test.want) {
+			t.Errorf("%s: got %v, want %v", test.name, got, test.want)
+		}
 	}
 }

@@ -53,9 +53,16 @@ type DatabaseBackup struct {
 	// +operator-sdk:csv:customresourcedefinitions:type=spec,displayName="Dumps to keep",xDescriptors={"urn:alm:descriptor:com.tectonic.ui:number"}
 	Retain int32 `json:"retain,omitempty"`
 
+	// verification is how each dump is verified before it is kept. With Restore, the default, it is restored into a scratch
+	// server in the backup's pod, which needs as much room on the node's disk as the database has; what can't be restored
+	// is no backup. With Read it is only read. It can be changed.
+	// +default="Restore"
+	// +optional
+	// +operator-sdk:csv:customresourcedefinitions:type=spec,displayName="Verification of dumps",xDescriptors={"urn:alm:descriptor:com.tectonic.ui:select:Restore","urn:alm:descriptor:com.tectonic.ui:select:Read","urn:alm:descriptor:com.tectonic.ui:advanced"}
+	Verification BackupVerification `json:"verification,omitempty"`
+
 	// resources are the CPU and memory requests and limits of the container that dumps. The default is a request of
-	// 50 millicores and 64 MiB without limits, whatever spec.resources says: a dump needs little, however large the server
-	// is. They can be changed, without a restart of the server, and are those of the backups from then on. Requests that no
+	// 50 millicores and 128 MiB, with the limits that spec.resources has for the server. They can be changed, without a restart of the server, and are those of the backups from then on. Requests that no
 	// node can meet make the condition BackupHealthy False with the scheduler's message.
 	// +optional
 	// +operator-sdk:csv:customresourcedefinitions:type=spec,displayName="Resources of backups",xDescriptors={"urn:alm:descriptor:com.tectonic.ui:resourceRequirements","urn:alm:descriptor:com.tectonic.ui:advanced"}
@@ -68,6 +75,18 @@ type DatabaseBackup struct {
 	// +operator-sdk:csv:customresourcedefinitions:type=spec,displayName="Storage of the dumps",xDescriptors={"urn:alm:descriptor:com.tectonic.ui:fieldGroup:backup.storage"}
 	Storage BackupStorage `json:"storage,omitzero"`
 }
+
+// BackupVerification is how a dump is verified.
+//
+// +kubebuilder:validation:Enum=Restore;Read
+type BackupVerification string
+
+const (
+	// VerificationRestore restores each dump into a scratch server.
+	VerificationRestore BackupVerification = "Restore"
+	// VerificationRead only reads it.
+	VerificationRead BackupVerification = "Read"
+)
 
 // DatabaseRestore names the dump that a new Database begins with.
 type DatabaseRestore struct {

@@ -1,6 +1,10 @@
 package v1
 
-// DatabaseMonitoring says how the server's metrics are had.
+import (
+	corev1 "k8s.io/api/core/v1"
+)
+
+// DatabaseMonitoring configures the metrics of the server.
 type DatabaseMonitoring struct {
 	// image is the container image of the exporter: postgres_exporter of the Prometheus community, or another that takes
 	// the same environment variables and serves /metrics on port 9187. The default is the operator's own setting. It can
@@ -19,4 +23,11 @@ type DatabaseMonitoring struct {
 	// +optional
 	// +operator-sdk:csv:customresourcedefinitions:type=spec,displayName="Interval Seconds",xDescriptors={"urn:alm:descriptor:com.tectonic.ui:number"}
 	IntervalSeconds int32 `json:"intervalSeconds,omitempty"`
+
+	// resources are the CPU and memory requests and limits of the exporter's container. The default is a request of 10
+	// millicores and 32 MiB, with limits (200 millicores, 128 MiB) of what spec.resources limits for the server: so a quota
+	// that lets the server in lets the exporter in. They can be changed, which restarts the server.
+	// +optional
+	// +operator-sdk:csv:customresourcedefinitions:type=spec,displayName="Exporter Resources",xDescriptors={"urn:alm:descriptor:com.tectonic.ui:resourceRequirements","urn:alm:descriptor:com.tectonic.ui:advanced"}
+	Resources *corev1.ResourceRequirements `json:"resources,omitempty"`
 }

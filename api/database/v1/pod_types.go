@@ -9,8 +9,8 @@ import (
 // runs goes on; what it refuses only in the pod itself, as for a quota, with a message of where to look; and a pod that no
 // node takes with the scheduler's.
 //
-// The pods that make backups run on the same nodes: they have nodeSelector, tolerations, priorityClassName, and of the
-// affinity that to nodes. What is said of other pods is about the server's neighbours, not about theirs.
+// The pods that make backups run on the same nodes: they have nodeSelector, tolerations, priorityClassName,
+// imagePullSecrets, and of the affinity that to nodes. What is said of other pods is about the server's neighbours, not about theirs.
 type PodOptions struct {
 	// nodeSelector are labels that the node must have, of the server's pod and of those of backups. Without it any node will
 	// do. At most 64.
@@ -50,6 +50,16 @@ type PodOptions struct {
 	// +optional
 	// +operator-sdk:csv:customresourcedefinitions:type=spec,displayName="Priority Class Name",xDescriptors={"urn:alm:descriptor:io.kubernetes:PriorityClass","urn:alm:descriptor:com.tectonic.ui:advanced"}
 	PriorityClassName string `json:"priorityClassName,omitempty"`
+
+	// imagePullSecrets name Secrets in the Database's namespace with which the kubelet pulls the images, of the exporter and of
+	// backups too. Without them it pulls as the node does. Where none of them is right, the Database is Stalled with the
+	// kubelet's message. At most 8.
+	// +kubebuilder:validation:XValidation:rule="self.all(s, has(s.name) && s.name != '')",message="spec.imagePullSecrets has an entry without a name: write - name: my-registry"
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=8
+	// +optional
+	// +operator-sdk:csv:customresourcedefinitions:type=spec,displayName="Image Pull Secrets",xDescriptors={"urn:alm:descriptor:com.tectonic.ui:text","urn:alm:descriptor:com.tectonic.ui:advanced"}
+	ImagePullSecrets []corev1.LocalObjectReference `json:"imagePullSecrets,omitempty"`
 }
 
 // EvictionPolicy says whether the server's pod may be evicted, as when a node is drained.

@@ -14,6 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
+	"example.com/cnat-operator/test/controlplane"
 )
 
 // onNode is a pod with one container that has the folder on the node as /out.
@@ -34,22 +35,19 @@ func (c *chaos) onNode(script string) corev1.PodSpec {
 // createAts creates the Ats: some due one after the other over the span, and many at one instant in it. A third of them
 // is deleted as soon as they are over.
 func (c *chaos) createAts(ctx context.Context) error {
-	c.begin = time.Now().Add(30 * time.Second).Truncate(time.Second)
-	for i := range spread {
+	c.begin = time.Now().Add(time.Minute).Truncate(time.Second)
+	err := controlplane.InParallel(spread+burst, func(i int) error {
+		if i < burst {
+			return c.createAt(ctx, fmt.Sprintf("burst-%d", i), c.begin.Add(burstAfter), i%3 == 0, ":")
+		}
+		i -= burst
 		due := c.begin.Add(span * time.Duration(i) / spread).Truncate(time.Second)
-		if err := c.createAt(ctx, fmt.Sprintf("at-%d", i), due, i%3 == 0, "sleep 3"); err != nil {
-			return err
-		}
+		return c.createAt(ctx, fmt.Sprintf("at-%d", i), due, i%3 == 0, "sleep 3")
+	})
+	if err == nil && time.Now().After(c.begin) {
+		err = errors.New("the Ats were not created before the first was due")
 	}
-	for i := range burst {
-		if err := c.createAt(ctx, fmt.Sprintf("burst-%d", i), c.begin.Add(burstAfter), i%3 == 0, ":"); err != nil {
-			return err
-		}
-	}
-	if time.Now().After(c.begin) {
-		return errors.New("the Ats were not created before the first was due")
-	}
-	return nil
+	return err
 }
 
 func (c *chaos) createAt(ctx context.Context, name string, due time.Time, expires bool, script string) error {

@@ -17,7 +17,7 @@ type history struct {
 
 	allowed map[types.UID]time.Time // its Jobs, by when they were first seen to be allowed to run
 	pods    map[types.UID]time.Time // its pods, by when they were created, in whole seconds
-	limited bool                    // one of its Jobs got a deadline, which no At has
+	limited bool                    // one of its Jobs that might run got a deadline, which no At has, or was suspended
 	started []time.Time             // what its containers wrote
 	ended   int
 }

@@ -61,10 +61,12 @@ func (c *chaos) note(object any) {
 			return
 		}
 		at := c.ats[owner.Name]
-		if !ptr.Deref(object.Spec.Suspend, false) {
+		suspended := ptr.Deref(object.Spec.Suspend, false)
+		if !suspended {
 			noteFirst(&at.allowed, object.UID, now)
 		}
-		at.limited = at.limited || object.Spec.ActiveDeadlineSeconds != nil
+		_, allowed := at.allowed[object.UID]
+		at.limited = at.limited || allowed && (suspended || object.Spec.ActiveDeadlineSeconds != nil)
 	case *corev1.Pod:
 		if at := c.ats[object.Annotations[atAnnotation]]; at != nil {
 			noteFirst(&at.pods, object.UID, object.CreationTimestamp.Time)

@@ -3,7 +3,7 @@
 //
 //	make e2e-chaos
 //
-// 200 Ats are due over two minutes, and 500 more at one instant in them. Each appends its name and the time to a file on
+// 200 Ats are due over four minutes, and 500 more at one instant in them. Each appends its name and the time to a file on
 // the node when it starts and when it ends. A third of them is deleted as soon as they are over. Of two operators the
 // leader stands still for longer than its lease, in the middle of the burst and once more, and goes on when another leads;
 // then leaders are killed every 5 s, and the API server once. Runs are stopped by deleting their pod or Job and by
@@ -46,7 +46,7 @@ import (
 
 const (
 	spread     = 200
-	span       = 2 * time.Minute // over which they are due
+	span       = 4 * time.Minute // over which they are due
 	burst      = 500             // which are due at one instant, so long after the first of the others
 	burstAfter = 10 * time.Second
 	stopFor    = leaseDuration + 5*time.Second

@@ -71,27 +71,26 @@ func (c *chaos) createAt(ctx context.Context, name string, due time.Time, expire
 	return nil
 }
 
-// awaitAll waits until every At is over.
+// awaitAll waits until every At is over. Those that expired are deleted; the file tells of them. The API server may be
+// starting.
 func (c *chaos) awaitAll(ctx context.Context) error {
 	deadline := time.Now().Add(recovery)
-	for {
+	for ; ; sleep(ctx, time.Second) {
 		list := &cnatv1alpha1.AtList{}
-		if err := c.client.List(ctx, list, client.InNamespace(c.namespace)); err != nil {
-			return fmt.Errorf("listing Ats: %w", err)
-		}
+		err := c.client.List(ctx, list, client.InNamespace(c.namespace))
 		var open []string
 		for i := range list.Items {
 			if !list.Items[i].Status.Finished() {
 				open = append(open, list.Items[i].Name)
 			}
 		}
-		if len(open) == 0 { // those that expired are deleted; the file tells of them
+		if err == nil && len(open) == 0 {
 			return nil
 		}
 		if time.Now().After(deadline) || ctx.Err() != nil {
-			return fmt.Errorf("waited %s for all to be over; %d of %d are not: %s", recovery, len(open), len(list.Items), strings.Join(open, " "))
+			err = errors.Join(err, context.Cause(ctx))
+			return fmt.Errorf("waited %s for all to be over; %d are not: %s %w", recovery, len(open), strings.Join(open, " "), err)
 		}
-		sleep(ctx, time.Second)
 	}
 }
 

@@ -17,9 +17,13 @@ var newRules = map[string]string{
 	"ats.cnat.programming-kubernetes.info v1alpha1 ^.spec":            "the rule is the old one, and its message says create, not make",
 	"ats.cnat.programming-kubernetes.info v1alpha1 ^.spec.containers": "a container that is to run again is refused; an At that has one stays as it is",
 	"ats.cnat.programming-kubernetes.info v1alpha1 ^.spec.template":   "likewise, and metadata other than labels and annotations, which were pruned before",
+	"ats.cnat.programming-kubernetes.info v1alpha1 ^.status":          "what the operator wrote as the run stays: it never wrote another",
 	"databases.example.com v1 ^":                                      "the rules for sizes and classes of volumes are here now, since they read the status; they refuse less",
 	"databases.example.com v1 ^.spec.storage":                         "the rules are those of the whole object now",
 	"databases.example.com v1 ^.spec.backup.storage":                  "the rules are those of the whole object now",
+	"databases.example.com v1 ^.spec.passwordSecretRef.name":          "a name that no Secret can have is refused",
+	"databases.example.com v1 ^.status.credentials.name":              "likewise; the operator wrote only names of Secrets",
+	"databases.example.com v1 ^.spec.tls.secretName":                  "a name that no Secret can have is refused",
 }
 
 // OLM v1 asks crdify whether an upgrade of a CRD is safe, with these settings.

@@ -21,6 +21,7 @@ var newRules = map[string]string{
 	"databases.example.com v1 ^":                                      "the rules for sizes and classes of volumes are here now, since they read the status; they refuse less",
 	"databases.example.com v1 ^.spec.storage":                         "the rules are those of the whole object now",
 	"databases.example.com v1 ^.spec.backup.storage":                  "the rules are those of the whole object now",
+	"databases.example.com v1 ^.spec.parameters":                      "a setting that one server alone can't run with is refused; a Database that has one keeps it",
 	"databases.example.com v1 ^.spec.passwordSecretRef.name":          "a name that no Secret can have is refused",
 	"databases.example.com v1 ^.status.credentials.name":              "likewise; the operator wrote only names of Secrets",
 	"databases.example.com v1 ^.spec.tls.secretName":                  "a name that no Secret can have is refused",

@@ -27,6 +27,8 @@ var errStale = errors.New("the object has changed since it was read")
 // the API server answered.
 func (r *Reconciler) act(ctx context.Context, next plan, seen *snapshot) error {
 	switch next.step {
+	case stepTry:
+		return r.try(ctx, seen)
 	case stepHold:
 		return r.hold(ctx, seen)
 	case stepPrepare:

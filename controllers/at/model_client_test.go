@@ -118,10 +118,14 @@ func (c *cachedClient) List(_ context.Context, into client.ObjectList, options .
 }
 
 // Create implements client.Writer.
-func (c *cachedClient) Create(_ context.Context, object client.Object, _ ...client.CreateOption) error {
+func (c *cachedClient) Create(_ context.Context, object client.Object, options ...client.CreateOption) error {
+	dryRun := len((&client.CreateOptions{}).ApplyOptions(options).DryRun) > 0
 	return c.operator.call(func() error {
 		if c.operator.model.quota {
 			return errRefused
+		}
+		if dryRun {
+			return nil
 		}
 		job := object.DeepCopyObject().(*batchv1.Job)
 		if err := c.operator.model.create(job); err != nil {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	batchv1 "k8s.io/api/batch/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/ptr"
@@ -38,6 +39,9 @@ const (
 	stepNone step = "None"
 	// stepWait: it is not time to create its Job; look again after the plan's wait.
 	stepWait step = "Wait"
+	// stepTry: its spec is new, and its time far: ask the API server whether it
+	// would take its Job.
+	stepTry step = "Try"
 	// stepSuspend: it must not start until somebody says so.
 	stepSuspend step = "Suspend"
 	// stepRefused: its Job was refused; try again after the plan's wait.
@@ -162,6 +166,8 @@ func pending(now time.Time, seen snapshot) plan {
 		return idle(at, plan{step: stepSuspend})
 	case missed(now, at):
 		return plan{step: stepMiss}
+	case job == nil && left > seen.lead && untried(seen):
+		return idle(at, plan{step: stepTry})
 	case job == nil && left > seen.lead:
 		return idle(at, plan{step: stepWait, wait: await(left, seen.lead)})
 	case !held(at):
@@ -179,11 +185,18 @@ func pending(now time.Time, seen snapshot) plan {
 	}
 }
 
+// untried tells whether the API server was not asked yet about the Job of an At
+// as it is now, or is to be asked again since it said no.
+func untried(seen snapshot) bool {
+	return !seen.tried && (seen.refusal != nil || seen.at.Status.ObservedGeneration != seen.at.Generation ||
+		meta.IsStatusConditionTrue(seen.at.Status.Conditions, cnatv1alpha1.ConditionStalled))
+}
+
 // onlyLive tells whether a step is not taken on the cache's word, which may be
 // behind the API server.
 func (p plan) onlyLive(seen *snapshot) bool {
 	switch p.step {
-	case stepPrepare, stepRecord, stepLost, stepMiss, stepCancel, stepStop:
+	case stepTry, stepPrepare, stepRecord, stepLost, stepMiss, stepCancel, stepStop:
 		return true
 	case stepRelease:
 		return seen.at.DeletionTimestamp != nil
@@ -195,7 +208,7 @@ func (p plan) onlyLive(seen *snapshot) bool {
 // goesOn tells whether there may be another step to take at once.
 func (p plan) goesOn() bool {
 	switch p.step {
-	case stepHold, stepPrepare, stepRecord, stepRetract, stepForget, stepCollect, stepRelease, stepConflict,
+	case stepTry, stepHold, stepPrepare, stepRecord, stepRetract, stepForget, stepCollect, stepRelease, stepConflict,
 		stepMiss, stepCancel, stepLost:
 		return true
 	default: // what follows on a start, the Job's own event brings about
@@ -206,7 +219,7 @@ func (p plan) goesOn() bool {
 // reports tells whether a step has something to say in the status.
 func reports(s step) bool {
 	switch s {
-	case stepNone, stepExpire, stepHold, stepPrepare, stepStart, stepRetract, stepCollect, stepRelease, stepConflict:
+	case stepNone, stepExpire, stepTry, stepHold, stepPrepare, stepStart, stepRetract, stepCollect, stepRelease, stepConflict:
 		return false
 	default:
 		return true

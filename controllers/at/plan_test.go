@@ -82,6 +82,7 @@ func after(d time.Duration) func(*cnatv1alpha1.At) {
 	}
 }
 
+func observed(at *cnatv1alpha1.At)  { at.Status.ObservedGeneration = at.Generation }
 func suspended(at *cnatv1alpha1.At) { at.Spec.Suspend = ptr.To(true) }
 func cancelled(at *cnatv1alpha1.At) { at.Spec.Cancel = ptr.To(true) }
 
@@ -117,10 +118,26 @@ func TestDecide(t *testing.T) {
 		pod *corev1.Pod
 		// refused is for how long no other attempt is made, if the Job was refused.
 		refused time.Duration
+		// untried: the API server was not asked about its Job in this reconcile.
+		untried bool
 		want    plan
 	}{
 		"long before: sleeps no longer than the bound": {
 			now: due.AddDate(-1, 0, 0), at: newAt(), want: plan{stepWait, maxSleep},
+		},
+		"new: its Job is tried": {
+			now: due.AddDate(-1, 0, 0), at: newAt(), untried: true, want: plan{step: stepTry},
+		},
+		"new, and time to prepare: that tells as well": {
+			now: due.Add(-lead), at: newAt(), untried: true, want: plan{step: stepHold},
+		},
+		"tried in an earlier reconcile": {
+			now: due.AddDate(-1, 0, 0), at: newAt(observed), untried: true, want: plan{stepWait, maxSleep},
+		},
+		"stalled since before this process: its Job is tried again": {
+			now: due.AddDate(-1, 0, 0), at: newAt(observed, func(at *cnatv1alpha1.At) {
+				proceed(&at.Status, observation{now: due}, cnatv1alpha1.ReasonScheduled, &stall{cnatv1alpha1.ReasonJobRefused, "no"})
+			}), untried: true, want: plan{step: stepTry},
 		},
 		"shortly before: sleeps until it is prepared": {
 			now: due.Add(-lead - time.Second), at: newAt(), want: plan{stepWait, time.Second},
@@ -375,7 +392,7 @@ func TestDecide(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			seen := snapshot{at: test.at, job: test.job, lead: lead}
+			seen := snapshot{at: test.at, job: test.job, lead: lead, tried: !test.untried}
 			if test.refused > 0 {
 				seen.refusal = &refusal{until: test.now.Add(test.refused)}
 			}

@@ -92,7 +92,10 @@ func TestPolicyLendsNoRights(t *testing.T) {
 	}
 	eventually(t, "the policy to be in force", func() (bool, error) {
 		err := without.Create(t.Context(), suspended("created-"))
-		return err != nil && strings.Contains(err.Error(), no), err
+		if err != nil && strings.Contains(err.Error(), no) {
+			return true, nil
+		}
+		return false, err
 	})
 
 	at := suspended("edited-")
@@ -126,7 +129,7 @@ func TestPolicyRefusesEditsWithoutEffect(t *testing.T) {
 		"containers": {Containers: template.Spec.Containers},
 	}
 	states := map[string]func(*cnatv1alpha1.At){
-		"started":   started("job-uid"),
+		"started":   startedAs("job-uid"),
 		"missed":    inPhase(cnatv1alpha1.AtMissed),
 		"cancelled": inPhase(cnatv1alpha1.AtCancelled),
 	}
@@ -150,7 +153,10 @@ func TestPolicyRefusesEditsWithoutEffect(t *testing.T) {
 						edited.Spec.Containers[0].Image = "c"
 					}
 					err := api.Update(t.Context(), edited, client.DryRunAll)
-					return err != nil && strings.Contains(err.Error(), "create a new At"), err
+					if err != nil && strings.Contains(err.Error(), "create a new At") {
+						return true, nil
+					}
+					return false, err
 				})
 				at.Spec.TTLSecondsAfterFinished = ptr.To[int32](1)
 				if err := api.Update(t.Context(), at); err != nil {

@@ -32,8 +32,8 @@ func priorityOf(now time.Time, at *cnatv1alpha1.At, initial bool) int {
 	switch {
 	case at.Status.JobUID == "" && !at.Status.Finished() && !now.Before(due.Time):
 		return duePriority
-	case initial:
-		return handler.LowPriority
+	case initial, at.Status.ObservedGeneration != at.Generation && due.After(now.Add(maxLead)):
+		return handler.LowPriority // so can what is new: the API server is asked about its Job
 	default:
 		return 0
 	}

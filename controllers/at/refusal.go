@@ -37,13 +37,19 @@ func (r *refusals) of(at *cnatv1alpha1.At) *refusal {
 	return nil
 }
 
-// note remembers that the At was refused once more.
-func (r *refusals) note(at *cnatv1alpha1.At, reason, message string, now time.Time) *refusal {
+// note remembers that the At was refused once more. It is tried again later, but
+// no later than at the times given.
+func (r *refusals) note(at *cnatv1alpha1.At, reason, message string, now time.Time, latest ...time.Time) *refusal {
 	next := &refusal{generation: at.Generation, reason: reason, message: message, delay: firstRetry}
 	if last := r.of(at); last != nil {
 		next.delay = min(2*last.delay, lastRefusal)
 	}
 	next.until = now.Add(next.delay)
+	for _, limit := range latest {
+		if limit.Before(next.until) {
+			next.until = limit
+		}
+	}
 	r.byUID.Store(at.UID, next)
 	return next
 }

@@ -24,6 +24,7 @@ type snapshot struct {
 	run     run           // what they report
 	live    bool          // it is what the API server said, not the cache; else the At lacks what is to run
 	lead    time.Duration // how long before it is due its Job is created
+	tried   bool          // the API server was just asked about its Job
 	refusal *refusal      // of its Job in its generation; nil: there was none
 }
 

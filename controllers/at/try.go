@@ -1,0 +1,40 @@
+package at
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
+)
+
+// try asks the API server, by a dry run, whether it would take the At's Job, so
+// that a mistake is reported when it is made, not when the run is due.
+func (r *Reconciler) try(ctx context.Context, seen *snapshot) error {
+	at := seen.at
+	seen.tried = true
+	err := r.Client.Create(ctx, newJob(at, r.CommandImage), client.DryRunAll)
+	switch {
+	case err == nil, apierrors.IsAlreadyExists(err), isRefusal(err) && ofThisMoment(err):
+		r.refusals.forget(at.UID)
+		seen.refusal = nil
+		return nil
+	case isRefusal(err):
+		start := at.DueTime().Add(-seen.lead) // when its Job is created, however the dry run went
+		seen.refusal = r.refusals.note(at, cnatv1alpha1.ReasonJobRefused, err.Error(), r.Clock.Now(), start)
+		return nil
+	default:
+		return fmt.Errorf("trying to create the Job: %w", err)
+	}
+}
+
+// ofThisMoment tells whether a refusal says nothing about the time when the Job
+// is due: others use up a quota now, a webhook can't be reached, or it answers no
+// dry runs.
+func ofThisMoment(err error) bool {
+	return apierrors.IsInternalError(err) || strings.Contains(err.Error(), "exceeded quota") ||
+		strings.Contains(err.Error(), "does not support dry run")
+}

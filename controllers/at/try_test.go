@@ -1,0 +1,71 @@
+package at
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
+)
+
+// A Job that the API server would not take is reported when the At is created or
+// edited, years before it is due.
+func TestWrongSpecIsReportedAtOnce(t *testing.T) {
+	namespace := newNamespace(t)
+	startOperator(t, namespace)
+	at := &cnatv1alpha1.At{
+		ObjectMeta: metav1.ObjectMeta{Name: "wrong", Namespace: namespace},
+		Spec: cnatv1alpha1.AtSpec{
+			Schedule:   &metav1.Time{Time: time.Now().AddDate(3, 0, 0)},
+			Containers: []corev1.Container{{Name: "My_Task", Image: "b"}},
+		},
+	}
+	create(t, at)
+	refused := func(status *cnatv1alpha1.AtStatus) bool {
+		return status.ObservedGeneration == at.Generation && isStalled(cnatv1alpha1.ReasonJobRefused)(status)
+	}
+	awaitAt(t, at, "JobRefused", refused)
+	if !strings.Contains(at.Status.Message, `Invalid value: "My_Task"`) {
+		t.Errorf("the message is %q", at.Status.Message)
+	}
+	change(t, at, func() { at.Spec.Containers[0].Name = "my-task" })
+	awaitAt(t, at, "not to be stalled", func(status *cnatv1alpha1.AtStatus) bool {
+		return status.ObservedGeneration == at.Generation && meta.IsStatusConditionFalse(status.Conditions, cnatv1alpha1.ConditionStalled)
+	})
+	jobs := &batchv1.JobList{}
+	if err := api.List(t.Context(), jobs, client.InNamespace(namespace)); err != nil || len(jobs.Items) > 0 {
+		t.Errorf("trying left Jobs, or it is not known: %v %v", jobs.Items, err)
+	}
+}
+
+// Others use up a quota now; whether they do when the At is due is not known.
+func TestQuotaOfThisMomentIsNoMistake(t *testing.T) {
+	namespace := newNamespace(t)
+	quotaOfNoJobs(t, namespace)
+	at := createAt(t, namespace, time.Now().Add(time.Hour))
+	awaitRefusal(t, at, "exceeded quota")
+	startOperator(t, namespace)
+	awaitAt(t, at, "Pending, and not stalled", func(status *cnatv1alpha1.AtStatus) bool {
+		return status.Phase == cnatv1alpha1.AtPending && meta.IsStatusConditionFalse(status.Conditions, cnatv1alpha1.ConditionStalled)
+	})
+}
+
+// However long it is left alone after a refusal by a dry run, its Job is created
+// on time.
+func TestRefusalByTryEndsBeforeTheStart(t *testing.T) {
+	refusals, at := &refusals{}, newAt()
+	start := due.Add(time.Minute)
+	var last *refusal
+	for range 20 {
+		last = refusals.note(at, cnatv1alpha1.ReasonJobRefused, "no", due, start)
+	}
+	if !last.until.Equal(start) {
+		t.Errorf("left alone until %s, want the start at %s", last.until, start)
+	}
+}

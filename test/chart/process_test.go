@@ -68,7 +68,7 @@ func (s *server) leftovers() []int {
 	var pids []int
 	links, _ := filepath.Glob("/proc/[0-9]*/cwd")
 	for _, link := range links {
-		if folder, err := os.Readlink(link); err == nil && strings.HasPrefix(folder, s.dir+"/") {
+		if folder, err := os.Readlink(link); err == nil && strings.HasPrefix(strings.TrimPrefix(folder, root), s.dir+"/") {
 			var pid int
 			if _, err := fmt.Sscanf(link, "/proc/%d/cwd", &pid); err == nil {
 				pids = append(pids, pid)

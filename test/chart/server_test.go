@@ -32,10 +32,14 @@ type server struct {
 	process     *exec.Cmd
 }
 
+// root is a folder with another system's files, in which the scripts run instead of this machine's: an image's, with another
+// version of PostgreSQL. Its /tmp, /proc and /dev must be this machine's. It needs root.
+var root = os.Getenv("CHART_TEST_ROOT")
+
 // programs returns the folder of PostgreSQL's programs: Debian's, or the one on PATH.
 func programs(t *testing.T) string {
 	t.Helper()
-	found, err := filepath.Glob("/usr/lib/postgresql/*/bin/postgres")
+	found, err := filepath.Glob(filepath.Join(root, "/usr/lib/postgresql/*/bin/postgres"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -47,7 +51,7 @@ func programs(t *testing.T) string {
 		}
 		found = []string{path}
 	}
-	return filepath.Dir(found[len(found)-1])
+	return strings.TrimPrefix(filepath.Dir(found[len(found)-1]), root)
 }
 
 func newServer(t *testing.T, encoding string) *server {
@@ -129,7 +133,7 @@ func (s *server) command(ctx context.Context, name string, args ...string) *exec
 		command.Env = append(command.Env, "DATABASE_EXPORTER=true")
 	}
 	// A group of its own, so that all of it can be killed, as the kernel does with a container.
-	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Chroot: root}
 	if os.Getuid() == 0 {
 		command.SysProcAttr.Credential = &syscall.Credential{Uid: nobody, Gid: nobody}
 	}

@@ -47,7 +47,7 @@ func TestSettings(t *testing.T) {
 		{"an unknown name", "work_memory = '8MB'", `unrecognized configuration parameter "work_memory"`},
 		{"a wrong value", "work_mem = 'much'", `invalid value for parameter "work_mem": "much"`},
 		{"two errors", "work_mem = 'much'\nfoo = '1'", `unrecognized configuration parameter "foo"`},
-		{"what does not go together", "wal_level = 'minimal'", `requires wal_level`},
+		{"what does not go together", "wal_level = 'minimal'", `wal_level`},
 		{"a library that is not there", "shared_preload_libraries = 'none_such'", `could not access file "none_such"`},
 		{"more memory than there is", "shared_buffers = '4000GB'", "MB of shared memory"},
 	} {

@@ -103,6 +103,7 @@ func setup(mgr ctrl.Manager, opts options) error {
 		ExporterImage:           opts.exporterImage,
 		MaxConcurrentReconciles: opts.databaseWorkers,
 		MaxConcurrentRollouts:   opts.databaseRollouts,
+		Namespaces:              opts.namespaces(),
 	}
 	if err := databases.SetupWithManager(mgr); err != nil {
 		return fmt.Errorf("setting up the Database controller: %w", err)

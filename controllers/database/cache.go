@@ -27,7 +27,6 @@ func CachedObjects() map[client.Object]cache.ByObject {
 		}
 		objects[kind] = own
 	}
-	objects[&corev1.Event{}] = cachedCrashes()
 	return objects
 }
 

@@ -12,6 +12,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/types"
+	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
@@ -54,10 +55,25 @@ func cachedCrashes() cache.ByObject {
 	}
 }
 
+// cacheCrashes adds a cache to the manager. Its own has the events of other controllers, by other selectors.
+func (r *Reconciler) cacheCrashes(mgr ctrl.Manager) (cache.Cache, error) {
+	crashes, err := cache.New(mgr.GetConfig(), cache.Options{
+		HTTPClient: mgr.GetHTTPClient(), Scheme: mgr.GetScheme(), Mapper: mgr.GetRESTMapper(), DefaultNamespaces: r.Namespaces,
+		ByObject: map[client.Object]cache.ByObject{&corev1.Event{}: cachedCrashes()},
+	})
+	if err != nil {
+		return nil, fmt.Errorf("set up the cache of crashes: %w", err)
+	}
+	r.crashes = crashes
+	if err := mgr.Add(crashes); err != nil {
+		return nil, fmt.Errorf("add the cache of crashes: %w", err)
+	}
+	return crashes, nil
+}
+
 // crashedDatabase leads from such an event to the Database by the name of its pod.
-func crashedDatabase(_ context.Context, object client.Object) []reconcile.Request {
-	seen, ok := object.(*corev1.Event)
-	if !ok || seen.Message == "" {
+func crashedDatabase(_ context.Context, seen *corev1.Event) []reconcile.Request {
+	if seen.Message == "" {
 		return nil
 	}
 	name, found := strings.CutSuffix(seen.InvolvedObject.Name, "-database-0")
@@ -96,7 +112,7 @@ func withCrashes(before v1.RestartStatus, now *v1.RestartStatus, pods []corev1.P
 // crashEvents reads the cached events of a namespace.
 func (r *Reconciler) crashEvents(ctx context.Context, namespace string) ([]corev1.Event, error) {
 	events := &corev1.EventList{}
-	if err := r.Client.List(ctx, events, client.InNamespace(namespace), client.UnsafeDisableDeepCopy); err != nil {
+	if err := r.crashes.List(ctx, events, client.InNamespace(namespace), client.UnsafeDisableDeepCopy); err != nil {
 		return nil, fmt.Errorf("list events of crashes: %w", err)
 	}
 	return events.Items, nil

@@ -15,6 +15,7 @@ import (
 	"k8s.io/client-go/tools/events"
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 
@@ -59,7 +60,10 @@ type Reconciler struct {
 	// MaxConcurrentRollouts is how many Databases may be not ready at once for the sake of an upgrade to a newer chart.
 	// Zero is 1.
 	MaxConcurrentRollouts int
+	// Namespaces are those that the manager's cache is limited to. None: all.
+	Namespaces map[string]cache.Config
 
+	crashes  client.Reader
 	turns    turns
 	held     sync.Map // of *helm.Release, by the UID of a Database that waits for its turn
 	repairs  repairs

@@ -20,6 +20,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	v1 "example.com/cnat-operator/api/database/v1"
 )
@@ -72,7 +73,11 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 	for _, kind := range ownedKinds() {
 		build = build.Watches(kind, handler.EnqueueRequestsFromMapFunc(databaseOf))
 	}
-	build = build.Watches(&corev1.Event{}, handler.EnqueueRequestsFromMapFunc(crashedDatabase))
+	crashes, err := r.cacheCrashes(mgr)
+	if err != nil {
+		return err
+	}
+	build = build.WatchesRawSource(source.Kind(crashes, &corev1.Event{}, handler.TypedEnqueueRequestsFromMapFunc(crashedDatabase)))
 	if err := build.Complete(r); err != nil {
 		return fmt.Errorf("set up the Database controller: %w", err)
 	}

@@ -133,6 +133,7 @@ func startOperator(t *testing.T, namespace string, options operatorOptions) *ope
 		DefaultImage: "example.com/postgres:18",
 
 		ExporterImage: "example.com/exporter",
+		Namespaces:    map[string]cache.Config{namespace: {}},
 	}
 	if err := running.reconciler.SetupWithManager(mgr); err != nil {
 		t.Fatal(err)

@@ -254,6 +254,7 @@ cluster-running: bin/cluster bin/kubectl
 .PHONY: install
 install: cluster bin/kustomize ## Install the CRDs.
 	kustomize build config/crd | kubectl apply --server-side -f -
+	kustomize build config/crd | kubectl wait --for=condition=Established --timeout=60s -f -
 
 .PHONY: uninstall
 uninstall: $(RUNNING) bin/kustomize ## Remove the CRDs, and with them every At and Database.

@@ -59,8 +59,9 @@ func metricsTLS(config *rest.Config) []func(*tls.Config) {
 		ctrl.Log.Error(err, "Metrics are served with a certificate that nobody can verify")
 		return nil
 	}
-	serve := func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return &pair, nil }
-	return []func(*tls.Config){func(config *tls.Config) { config.GetCertificate = serve }}
+	return []func(*tls.Config){func(config *tls.Config) {
+		config.GetCertificate = func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return &pair, nil }
+	}}
 }
 
 func certificateIn(namespace string, config *rest.Config) (tls.Certificate, error) {

@@ -48,7 +48,7 @@ var _ = Describe("Backup of a Database", func() {
 		requestBackup(ctx, db, "one")
 		Expect(meta.IsStatusConditionTrue(db.Status.Conditions, databasev1.ConditionBackupHealthy)).To(BeTrue())
 		Expect(db.Status.Backup.LastSuccessBytes).To(BeNumerically(">", 20000*16))
-		Expect(eventsOf(ctx, db)).To(ContainElements("BackupRequested", databasev1.ReasonBackupSucceeded))
+		Eventually(ctx, func() []string { return eventsOf(ctx, db) }).Should(ContainElements("BackupRequested", databasev1.ReasonBackupSucceeded))
 		first, want := db.Status.Backup.LastSuccessName, query(ctx, db, "sum-one", checksums)
 
 		query(ctx, db, "more", "DELETE FROM notes WHERE id % 2 = 0")

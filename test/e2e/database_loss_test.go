@@ -73,7 +73,7 @@ var _ = Describe("What a Database can lose", func() {
 		}).Should(Succeed())
 		db = awaitDatabase(ctx, namespace, "shop", databasev1.ConditionReady, "")
 		Expect(query(ctx, db, "restored", "SELECT answer FROM kept")).To(Equal("42"))
-		Expect(eventsOf(ctx, db)).To(ContainElements(databasev1.ReasonDataBeingDeleted, databasev1.ReasonDataLost, "Restored"))
+		Eventually(ctx, func() []string { return eventsOf(ctx, db) }).Should(ContainElements(databasev1.ReasonDataBeingDeleted, databasev1.ReasonDataLost, "Restored"))
 	})
 
 	It("is its password, which comes back from the binding", func(ctx SpecContext) {

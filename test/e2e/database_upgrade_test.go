@@ -112,7 +112,7 @@ var _ = Describe("A newer chart", func() {
 		setOperatorCharts(ctx, volume)
 		awaitChart(ctx, db, newerChart, "newer")
 		Expect(db.Status.Release.Revision).To(Equal(before.Revision + 1))
-		Expect(eventsOf(ctx, db)).To(ContainElement("Upgraded"))
+		Eventually(ctx, func() []string { return eventsOf(ctx, db) }).Should(ContainElement("Upgraded"))
 		Expect(query(ctx, db, "ask", "SELECT count(*), sum(n) FROM kept")).To(Equal("1000|500500"))
 
 		By("going back to the operator of before")

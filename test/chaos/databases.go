@@ -28,6 +28,9 @@ const (
 	// recoveryLimit is how long a Database may take from the kill to Ready.
 	recoveryLimit = 60 * time.Second
 
+	// leaderLimit is for a pod of the operator to be started again: the kubelet waits longer each time.
+	leaderLimit = 3 * time.Minute
+
 	// installLimit is for what the faults begin with.
 	installLimit = 10 * time.Minute
 
@@ -245,7 +248,7 @@ func (c *chaos) awaitLeader(ctx context.Context) (*corev1.Pod, error) {
 		if err == nil && managerOf(string(pod.UID)) != 0 && isReady(pod) {
 			return pod, nil
 		}
-		if time.Since(begun) > recoveryLimit || ctx.Err() != nil {
+		if time.Since(begun) > leaderLimit || ctx.Err() != nil {
 			return nil, errors.Join(errors.New("no leader runs"), err)
 		}
 	}

@@ -135,8 +135,10 @@ func podState(pod *corev1.Pod, explanation string, now time.Time) serverState {
 	}
 	state := serverState{waiting: fmt.Sprintf("pod %s to start", pod.Name)}
 	if explanation != "" {
-		return serverState{recheck: explainRecheck,
-			problem: newProblem(v1.ReasonContainerConfig, "pod %s can't start: %s", pod.Name, explanation)}
+		return serverState{
+			recheck: explainRecheck,
+			problem: newProblem(v1.ReasonContainerConfig, "pod %s can't start: %s", pod.Name, explanation),
+		}
 	}
 	if pod.Status.StartTime != nil {
 		state.recheck = explainRecheck

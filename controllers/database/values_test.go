@@ -163,17 +163,20 @@ func TestExporterValues(t *testing.T) {
 	}{
 		{"none", v1.DatabaseSpec{}, nil},
 		{
-			"the operator's image", v1.DatabaseSpec{ServerOptions: v1.ServerOptions{Monitoring: &v1.DatabaseMonitoring{}}},
+			"the operator's image",
+			v1.DatabaseSpec{ServerOptions: v1.ServerOptions{Monitoring: &v1.DatabaseMonitoring{}}},
 			map[string]any{"image": "default", "secretName": "x-database-exporter", "resources": resources("32Mi")},
 		},
 		{
-			"its own image and resources", v1.DatabaseSpec{ServerOptions: v1.ServerOptions{Monitoring: &v1.DatabaseMonitoring{
+			"its own image and resources",
+			v1.DatabaseSpec{ServerOptions: v1.ServerOptions{Monitoring: &v1.DatabaseMonitoring{
 				Image: "own", Resources: ptr.To(requests("10m", "48Mi")),
 			}}},
 			map[string]any{"image": "own", "secretName": "x-database-exporter", "resources": resources("48Mi")},
 		},
 		{
-			"beside a server with limits", v1.DatabaseSpec{
+			"beside a server with limits",
+			v1.DatabaseSpec{
 				Resources: &corev1.ResourceRequirements{Limits: corev1.ResourceList{
 					"cpu": resource.MustParse("4"), "memory": resource.MustParse("8Gi"), "example.com/gpu": resource.MustParse("1"),
 				}},

@@ -70,7 +70,8 @@ for last; do :; done; file=${last#--file=}; head -c 20000 "$file" >"$file.cut"; 
 		},
 		{"a table that the user may not read", nil, func() { s.superuser(t, "CREATE TABLE hidden (a int)") }, "permission denied for table hidden"},
 		{
-			"a table that stays locked", []string{"DATABASE_LOCK_WAIT=1000"},
+			"a table that stays locked",
+			[]string{"DATABASE_LOCK_WAIT=1000"},
 			func() { s.superuser(t, "DROP TABLE hidden"); s.lock(t) }, "locked by another session for 1 s",
 		},
 	} {

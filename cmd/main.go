@@ -90,7 +90,7 @@ func setup(mgr ctrl.Manager, opts options) error {
 	if err != nil {
 		return fmt.Errorf("loading the chart of a Database: %w", err)
 	}
-	releases, err := helm.New(mgr.GetConfig(), mgr.GetHTTPClient(), mgr.GetRESTMapper(), chart)
+	releases, err := helm.New(mgr.GetConfig(), mgr.GetHTTPClient(), mgr.GetRESTMapper(), chart, database.ChartObjects)
 	if err != nil {
 		return fmt.Errorf("setting up Helm: %w", err)
 	}

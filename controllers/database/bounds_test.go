@@ -2,10 +2,11 @@ package database
 
 import (
 	"fmt"
+	"strings"
 	"testing"
-	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -33,30 +34,38 @@ func TestHistoryIsBounded(t *testing.T) {
 	}
 }
 
-// What a repair can't set is not tried for ever.
-func TestDriftThatCantBeRepaired(t *testing.T) {
+// Another writer that sets an object back is not fought at the API server's speed, and is named. The server serves
+// meanwhile, and the Database says so.
+func TestFight(t *testing.T) {
 	t.Parallel()
 	namespace := newNamespace(t)
 	counted := &countingReleases{}
-	op := startOperator(t, namespace, operatorOptions{wrap: counted.wrap})
+	startOperator(t, namespace, operatorOptions{wrap: counted.wrap})
 	db := newDatabase(namespace, "odd").create(t)
 	becomeReady(t, db)
-	// Its own passes see no drift, and would forget this one.
-	op.stop()
-	found := owned{drift: []string{"Service odd-database (changed, version 1)"}}
-	values, err := valuesFor(db, db.Status.Credentials, decideStorage(wanted("spec.storage", db.Spec.Storage), nil, nil), "example.com/postgres:18")
-	if err != nil {
-		t.Fatal(err)
-	}
-	later := db.DeepCopy()
-	later.SetGroupVersionKind(v1.GroupVersion.WithKind("Database"))
-	later.Status.Release.LastAttemptTime = &metav1.Time{Time: time.Now().Add(-time.Minute)}
-	for range 3 {
-		if _, err := op.reconciler.ensureRelease(t.Context(), later, later.Status.Release.Digest, values, found); err != nil {
-			t.Fatal(err)
+	service := named(&corev1.Service{}, namespace, releaseName(db))
+	eventually(t, "the fight to be reported", func() error {
+		if err := get(t, service); err != nil {
+			return err
 		}
-	}
-	if n := counted.repairs.Load(); n != 1 {
+		before := service.DeepCopy()
+		service.Spec.Selector["theirs"] = "x"
+		if err := api.Patch(t.Context(), service, client.MergeFrom(before), client.FieldOwner("gitops")); err != nil {
+			return err
+		}
+		if err := get(t, db); err != nil {
+			return err
+		}
+		if !meta.IsStatusConditionTrue(db.Status.Conditions, v1.ConditionReady) {
+			t.Fatalf("not ready: %+v", db.Status.Conditions)
+		}
+		stalled := meta.FindStatusCondition(db.Status.Conditions, v1.ConditionStalled)
+		if stalled.Reason != v1.ReasonContested || !strings.Contains(stalled.Message, `"gitops"`) {
+			return fmt.Errorf("%+v", stalled)
+		}
+		return nil
+	})
+	if n := counted.repairs.Load(); n > freeRepairs+1 {
 		t.Errorf("repaired %d times", n)
 	}
 }

@@ -1,14 +1,19 @@
 package database
 
 import (
-	"sync"
+	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
+	"maps"
+	"slices"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	toolscache "k8s.io/client-go/tools/cache"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	v1 "example.com/cnat-operator/api/database/v1"
 	"example.com/cnat-operator/internal/cached"
 )
 
@@ -21,7 +26,7 @@ func CachedObjects() map[client.Object]cache.ByObject {
 	}
 	objects := map[client.Object]cache.ByObject{}
 	for _, kind := range ownedKinds() {
-		own := cache.ByObject{Label: selector, Transform: slim()}
+		own := cache.ByObject{Label: selector, Transform: slim}
 		if _, ok := kind.(*corev1.Pod); ok {
 			own.Transform = cached.Pod
 		}
@@ -30,24 +35,53 @@ func CachedObjects() map[client.Object]cache.ByObject {
 	return objects
 }
 
-// slim makes what is cached smaller: it drops managedFields, and has ConfigMaps share the scripts that are the same in
-// each.
-func slim() toolscache.TransformFunc {
-	strip := cache.TransformStripManagedFields()
-	var mu sync.Mutex
-	latest := map[string]string{} // by key: there are as many as the chart has files
-	return func(object any) (any, error) {
-		if config, ok := object.(*corev1.ConfigMap); ok {
-			mu.Lock()
-			defer mu.Unlock()
-			for key, text := range config.Data {
-				if latest[key] == text {
-					config.Data[key] = latest[key]
-				} else {
-					latest[key] = text
-				}
+const (
+	// maxKeys is how many keys of a ConfigMap are cached, and maxKey how long each may be. The chart has a dozen.
+	maxKeys, maxKey = 64, 64
+
+	// maxSecret is how many bytes of a Secret are cached. Ours have some hundreds, and a certificate.
+	maxSecret = 32 << 10
+)
+
+// slim makes what is cached smaller, and bounds it: whoever may label an object can put it into the cache. It drops
+// managedFields and the annotations of others, keeps of a ConfigMap digests, which do to compare it, and of a Secret what
+// fits.
+func slim(object any) (any, error) {
+	meta, ok := object.(client.Object)
+	if !ok {
+		return object, nil
+	}
+	meta.SetManagedFields(nil)
+	annotations := meta.GetAnnotations()
+	maps.DeleteFunc(annotations, func(key, value string) bool {
+		prefix, _, _ := strings.Cut(key, "/")
+		return len(value) > maxMessage || prefix != "meta.helm.sh" && prefix != "helm.sh" && prefix != v1.GroupVersion.Group
+	})
+	switch object := object.(type) {
+	case *corev1.ConfigMap:
+		digestData(object)
+	case *corev1.Secret:
+		left := maxSecret
+		// The smallest first: a password is not lost for somebody else's addition.
+		for _, key := range slices.SortedFunc(maps.Keys(object.Data), func(a, b string) int {
+			return cmp.Or(cmp.Compare(len(object.Data[a]), len(object.Data[b])), cmp.Compare(a, b))
+		}) {
+			if left -= len(key) + len(object.Data[key]); left < 0 {
+				delete(object.Data, key)
 			}
 		}
-		return strip(object)
 	}
+	return object, nil
+}
+
+// digestData puts digests in the place of a ConfigMap's data.
+func digestData(config *corev1.ConfigMap) {
+	digests := map[string]string{}
+	for _, key := range slices.Sorted(maps.Keys(config.Data)) {
+		if len(key) <= maxKey && len(digests) < maxKeys {
+			sum := sha256.Sum256([]byte(config.Data[key]))
+			digests[strings.Clone(key)] = hex.EncodeToString(sum[:])
+		}
+	}
+	config.Data, config.BinaryData = digests, nil
 }

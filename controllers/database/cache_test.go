@@ -1,34 +1,52 @@
 package database
 
 import (
-	"runtime"
+	"fmt"
 	"strings"
 	"testing"
-	"unsafe"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-func TestCachedConfigMapsShareTheirText(t *testing.T) {
-	text := strings.Repeat("echo\n", 100)
-	var cached [2]*corev1.ConfigMap
-	transform := slim()
-	for i := range cached {
-		object, err := transform(&corev1.ConfigMap{
-			ObjectMeta: metav1.ObjectMeta{ManagedFields: []metav1.ManagedFieldsEntry{{Manager: "somebody"}}},
-			Data:       map[string]string{"start.sh": strings.Clone(text)},
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		cached[i] = object.(*corev1.ConfigMap)
-		if cached[i].Data["start.sh"] != text || cached[i].ManagedFields != nil {
-			t.Errorf("got %v", cached[i])
-		}
-		runtime.GC()
+// What is cached of an object has a bound, whatever a user writes into it.
+func TestCachedIsBounded(t *testing.T) {
+	large := strings.Repeat("x", 1<<20)
+	many := map[string]string{}
+	for n := range 1000 {
+		many[fmt.Sprint("key", n)] = "x"
 	}
-	if unsafe.StringData(cached[0].Data["start.sh"]) != unsafe.StringData(cached[1].Data["start.sh"]) {
-		t.Error("each has a copy of its own")
+	for name, data := range map[string]map[string]string{
+		"a large value": {"start.sh": large}, "a large key": {large: "x"}, "many keys": many,
+	} {
+		object, err := slim(&corev1.ConfigMap{
+			ObjectMeta: metav1.ObjectMeta{
+				ManagedFields: []metav1.ManagedFieldsEntry{{Manager: "somebody"}},
+				Annotations:   map[string]string{"theirs": "x", "example.com/large": large, "example.com/ours": "x"},
+			},
+			Data: data, BinaryData: map[string][]byte{"b": []byte(large)},
+		})
+		config := object.(*corev1.ConfigMap)
+		if size := len(encoded(t, config)); err != nil || size > 16<<10 || config.ManagedFields != nil || len(config.Annotations) != 1 {
+			t.Errorf("%s: %d bytes, %v", name, size, err)
+		}
+	}
+	object, err := slim(&corev1.Secret{Data: map[string][]byte{"a": []byte(large), passwordKey: []byte("secret")}})
+	if secret := object.(*corev1.Secret); err != nil || len(secret.Data) != 1 || string(secret.Data[passwordKey]) != "secret" {
+		t.Errorf("cached %d keys, %v", len(secret.Data), err)
+	}
+}
+
+// A script that was changed is seen as such.
+func TestCachedConfigMapsAreCompared(t *testing.T) {
+	config := func(script string) *corev1.ConfigMap {
+		config := &corev1.ConfigMap{Data: map[string]string{"start.sh": script}}
+		digestData(config)
+		return config
+	}
+	for script, want := range map[string]bool{"echo": true, "echo ": false} {
+		if same, err := holds(config(script), config("echo")); err != nil || same != want {
+			t.Errorf("%q: %t, %v", script, same, err)
+		}
 	}
 }

@@ -119,6 +119,9 @@ func isUsed(db *v1.Database, seen *observation) bool {
 // ready before has lost its data, as on a disk that was replaced, and the claim does not show it.
 const hadDataKey = "had-data"
 
+// fieldManagerData is the name under which the key is written.
+const fieldManagerData = "cnat-operator-data"
+
 // markHadData sets or removes the key. It is no part of the release: a change of that would restart the server.
 func (r *Reconciler) markHadData(ctx context.Context, db *v1.Database, had bool) error {
 	config := &corev1.ConfigMap{}
@@ -141,7 +144,8 @@ func (r *Reconciler) markHadData(ctx context.Context, db *v1.Database, had bool)
 	} else {
 		delete(config.Data, hadDataKey)
 	}
-	if err := r.Client.Patch(ctx, config, client.MergeFrom(before)); client.IgnoreNotFound(err) != nil {
+	// Under a name of its own, or the next apply of the release's ConfigMap would remove it.
+	if err := r.Client.Patch(ctx, config, client.MergeFrom(before), client.FieldOwner(fieldManagerData)); client.IgnoreNotFound(err) != nil {
 		return fmt.Errorf("patch ConfigMap %s: %w", config.Name, err)
 	}
 	return nil

@@ -2,7 +2,6 @@ package database
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -15,11 +14,13 @@ type state string
 
 const (
 	stateAbsent   state = "Absent"   // Helm has no such release
-	stateForeign  state = "Foreign"  // a release of this name was not made for this Database
+	stateConflict state = "Conflict" // a release of this name was never the operator's
 	statePending  state = "Pending"  // an action on it has begun and not ended
 	stateFailed   state = "Failed"   // the last action failed, or somebody else removed the release
-	stateOutdated state = "Outdated" // it was made of another chart or other values
-	stateDrifted  state = "Drifted"  // an object is not as the chart made it
+	stateForeign  state = "Foreign"  // what is stored is of another Database, or of one of another namespace
+	stateModified state = "Modified" // somebody else installed, rolled back or edited it
+	stateOutdated state = "Outdated" // it has other content than the chart renders now
+	stateDrifted  state = "Drifted"  // an object is not as the chart renders it
 	stateCurrent  state = "Current"  // it is as it should be
 )
 
@@ -32,12 +33,16 @@ const (
 	statusUninstalling = "uninstalling"
 )
 
-// pendingGrace is how long an action may take until it is held for dead. No action of this process is under way when
-// this is asked, since one worker handles a Database: only a leader that just lost its lease, or a person, may be at it.
-const pendingGrace = 20 * time.Second
+// pendingGrace is for how long an action of somebody else is waited for, since it was first seen. No action of this
+// process is under way when this is asked, since one worker handles a Database: only a leader that just lost its lease, or
+// a user, may be at it.
+const pendingGrace = 10 * time.Second
 
 // conflictRecheck is how often a release that is not ours is looked at again.
 const conflictRecheck = 30 * time.Second
+
+// cacheLag is for how long after an action the cache may not show its result.
+const cacheLag = 5 * time.Second
 
 const (
 	firstBackoff = 10 * time.Second
@@ -46,12 +51,17 @@ const (
 
 // situation is all that the decision is made from.
 type situation struct {
-	state  state
 	stored *helm.Release
-	// known is what the status says of the release: attempts that Helm did not store are counted only there.
-	known  v1.ReleaseStatus
+	// known is what the status says of the release, which only the operator writes.
+	known v1.ReleaseStatus
+	// uid and owner are the Database's, namespace is where it is.
+	uid, owner, namespace string
+	// digest is that of what the chart renders now.
 	digest string
-	now    time.Time
+	drift  []string
+	// Times that this process has seen pass: since the newest revision was first seen, since the last attempt to install
+	// or upgrade, and since one succeeded.
+	seen, attempted, acted time.Duration
 }
 
 type actionKind string
@@ -62,7 +72,6 @@ const (
 	actionRefuse  actionKind = "Refuse"
 	actionInstall actionKind = "Install"
 	actionUpgrade actionKind = "Upgrade"
-	actionRecover actionKind = "Recover"
 	actionRepair  actionKind = "Repair"
 )
 
@@ -78,70 +87,77 @@ func settled(known v1.ReleaseStatus, digest string, drift []string) bool {
 	return known.Status == statusDeployed && known.Digest == digest && len(drift) == 0
 }
 
-// stateOf names the state of a release.
-func stateOf(stored *helm.Release, owner, digest string, drift []string) state {
+// state names the state of a release. Labels and what is stored are the tenant's to write: they only decide what is
+// reported, and whether a release that was never ours is left alone.
+func (in situation) state() state {
+	stored := in.stored
 	switch {
 	case stored == nil:
 		return stateAbsent
-	case stored.Owner != owner:
-		return stateForeign
+	case !stored.Verified && stored.Owner == "" && in.known.Revision == 0:
+		return stateConflict
 	case strings.HasPrefix(stored.Status, statusPending), stored.Status == statusUninstalling:
 		return statePending
+	case !stored.Verified && !in.owned():
+		return stateForeign
 	case stored.Status != statusDeployed:
 		return stateFailed
-	case stored.Digest != digest:
+	case !stored.Verified && isManifestDigest(in.known.Digest):
+		return stateModified
+	case stored.Digest != in.digest:
 		return stateOutdated
-	case len(drift) > 0:
+	case len(in.drift) > 0:
 		return stateDrifted
 	default:
 		return stateCurrent
 	}
 }
 
-// decide chooses the action for a state.
+// owned tells whether what is stored says that it is this Database's. Up to version 0.2.0 it named the Database only.
+func (in situation) owned() bool {
+	stored := in.stored
+	legacy := stored.Owner == in.owner && !isManifestDigest(in.known.Digest)
+	return stored.Namespace == in.namespace && (stored.Owner == in.uid || stored.Owner == "" || legacy)
+}
+
+// isManifestDigest tells a digest of a manifest from that of version 0.2.0, which was half as long and of something else.
+func isManifestDigest(digest string) bool { return len(digest) == 64 }
+
+// decide chooses the action for a situation.
 func decide(in situation) action {
-	switch in.state {
+	switch in.state() {
 	case stateAbsent:
-		return in.unlessFailed(actionInstall)
-	case stateForeign:
+		return in.withBackoff(actionInstall)
+	case stateConflict:
 		return action{kind: actionRefuse, wait: conflictRecheck}
 	case statePending:
-		if wait := pendingGrace - in.now.Sub(in.stored.Updated); wait > 0 {
-			return action{kind: actionWait, wait: min(wait, pendingGrace)}
+		if wait := pendingGrace - in.seen; wait > 0 {
+			return action{kind: actionWait, wait: wait}
 		}
-		return action{kind: actionRecover}
-	case stateFailed:
-		if in.stored.Status == statusFailed || in.stored.Status == statusSuperseded {
-			return in.unlessFailed(actionUpgrade)
-		}
-		// Helm does not upgrade what it holds for uninstalled, until it is marked as failed.
-		return in.unlessFailed(actionRecover)
-	case stateOutdated:
-		return in.unlessFailed(actionUpgrade)
+		return in.withBackoff(actionUpgrade)
 	case stateDrifted:
-		if in.known.LastAttemptTime != nil {
-			if wait := cacheLag - in.now.Sub(in.known.LastAttemptTime.Time); wait > 0 {
-				return action{kind: actionWait, wait: min(wait, cacheLag)}
-			}
+		if wait := cacheLag - in.acted; wait > 0 {
+			return action{kind: actionWait, wait: wait}
 		}
-		return in.unlessFailed(actionRepair)
-	default:
+		return in.withBackoff(actionRepair)
+	case stateCurrent:
 		return action{kind: actionNone}
+	default:
+		return in.withBackoff(actionUpgrade)
 	}
 }
 
-// unlessFailed is the action of a kind, put off where the same chart and values failed a short time ago.
-func (in situation) unlessFailed(kind actionKind) action {
-	if failures := in.failures(); failures > 0 && in.known.LastAttemptTime != nil {
-		if wait := backoff(failures) - in.now.Sub(in.known.LastAttemptTime.Time); wait > 0 {
-			// A clock that was set back must not make the wait longer.
-			return action{kind: actionWait, wait: min(wait, maxBackoff)}
+// withBackoff is the action of a kind, put off where the same content failed a short time ago.
+func (in situation) withBackoff(kind actionKind) action {
+	if failures := in.failures(); failures > 0 {
+		if wait := backoff(failures) - in.attempted; wait > 0 {
+			return action{kind: actionWait, wait: wait}
 		}
 	}
 	return action{kind: kind}
 }
 
-// failures is how often the same chart and values failed in a row.
+// failures is how often the same content failed in a row.
 func (in situation) failures() int32 {
 	if in.known.AttemptedDigest != in.digest {
 		return 0
@@ -160,17 +176,24 @@ func backoff(failures int32) time.Duration {
 	return wait
 }
 
-// event tells of an action that succeeded.
-func (do action) event(in situation, status v1.ReleaseStatus, drift []string) event {
+// event tells of an install or upgrade that succeeded, and what it was for.
+func (in situation) event(status v1.ReleaseStatus) event {
 	release := fmt.Sprintf("release %s, revision %d, chart %s", status.Name, status.Revision, status.ChartVersion)
-	switch do.kind {
-	case actionInstall:
+	switch state := in.state(); state {
+	case stateAbsent:
+		if in.known.Revision > 0 {
+			return warning("Reinstalled", "Install", "Somebody uninstalled the release. Installed "+release)
+		}
 		return normal("Installed", "Install", "Installed "+release)
-	case actionUpgrade:
-		return normal("Upgraded", "Upgrade", "Upgraded "+release)
-	case actionRecover:
-		return normal("Recovered", "Recover", fmt.Sprintf("Release %s was %s; upgraded %s", status.Name, in.stored.Status, release))
+	case stateForeign:
+		return warning("ReleaseReplaced", "Upgrade", fmt.Sprintf("The stored revision %d was of another Database (%q, namespace %q). Installed %s",
+			in.stored.Revision, in.stored.Owner, shortened(in.stored.Namespace, 63), release))
+	case stateModified:
+		return warning("ReleaseReplaced", "Upgrade", fmt.Sprintf("Revision %d (%s) was not the operator's. Replaced it by %s",
+			in.stored.Revision, shortened(in.stored.Description, 100), release))
+	case statePending, stateFailed:
+		return normal("Recovered", "Upgrade", fmt.Sprintf("Revision %d was %s. Upgraded %s", in.stored.Revision, in.stored.Status, release))
 	default:
-		return normal("Repaired", "Repair", "Set back what had changed: "+strings.Join(slices.Compact(drift), ", "))
+		return normal("Upgraded", "Upgrade", "Upgraded "+release)
 	}
 }

@@ -25,153 +25,120 @@ var noon = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 
 func ago(d time.Duration) *metav1.Time { return &metav1.Time{Time: noon.Add(-d)} }
 
+// Digests of manifests.
+var oldDigest, newDigest = strings.Repeat("0", 64), strings.Repeat("1", 64)
+
 func TestStateAndDecision(t *testing.T) {
-	drift := []string{"Service x (missing)"}
+	// release is one that the operator stored, of that content.
+	release := func(status, digest string) *helm.Release {
+		return &helm.Release{Status: status, Owner: "uid", Namespace: "ns", Verified: digest != "", Digest: digest}
+	}
+	with := func(r *helm.Release, edit func(*helm.Release)) *helm.Release { edit(r); return r }
+	installed := v1.ReleaseStatus{Revision: 1, Status: statusDeployed, Digest: newDigest}
+	legacy := v1.ReleaseStatus{Revision: 1, Status: statusDeployed, Digest: strings.Repeat("0", 32)}
+	failed := func(times int32, digest string) v1.ReleaseStatus {
+		return v1.ReleaseStatus{Revision: 1, Failures: times, AttemptedDigest: digest, Digest: oldDigest}
+	}
+	upgrade := action{kind: actionUpgrade}
 	for _, test := range []struct {
 		name   string
 		stored *helm.Release // nil: Helm has none
 		known  v1.ReleaseStatus
-		drift  []string
-		state  state
-		want   action
+		drift  bool
+		// seen, attempted and acted are times that the process has seen pass.
+		seen, attempted, acted time.Duration
+		state                  state
+		want                   action
 	}{
-		{"nothing there", nil, v1.ReleaseStatus{}, drift, stateAbsent, action{kind: actionInstall}},
+		{name: "nothing there", drift: true, state: stateAbsent, want: action{kind: actionInstall}},
 		{
-			"nothing there, and it failed just now", nil,
-			v1.ReleaseStatus{Failures: 1, AttemptedDigest: "new", LastAttemptTime: ago(time.Second)},
-			drift,
-			stateAbsent,
-			action{actionWait, 9 * time.Second},
+			name: "nothing there, and it failed just now", known: failed(1, newDigest), attempted: time.Second,
+			state: stateAbsent, want: action{actionWait, 9 * time.Second},
 		},
 		{
-			"nothing there, and something else failed just now", nil,
-			v1.ReleaseStatus{Failures: 1, AttemptedDigest: "old", LastAttemptTime: ago(time.Second)},
-			drift,
-			stateAbsent,
-			action{kind: actionInstall},
+			name: "nothing there, and something else failed just now", known: failed(1, oldDigest), attempted: time.Second,
+			state: stateAbsent, want: action{kind: actionInstall},
+		},
+		{name: "uninstalled by hand", known: installed, state: stateAbsent, want: action{kind: actionInstall}},
+		{
+			name: "somebody's own release", stored: &helm.Release{Status: "deployed", Namespace: "ns"},
+			state: stateConflict, want: action{actionRefuse, conflictRecheck},
 		},
 		{
-			"somebody's own release", &helm.Release{Status: "deployed"},
-			v1.ReleaseStatus{},
-			nil,
-			stateForeign,
-			action{actionRefuse, conflictRecheck},
+			name: "somebody's own release in the place of ours", stored: &helm.Release{Status: "deployed", Namespace: "ns"}, known: installed,
+			state: stateModified, want: upgrade,
 		},
 		{
-			"the release of another Database", &helm.Release{Status: "deployed", Owner: "other"},
-			v1.ReleaseStatus{},
-			nil,
-			stateForeign,
-			action{actionRefuse, conflictRecheck},
+			name: "that of another Database of the name", stored: with(release("deployed", ""), func(r *helm.Release) { r.Owner = "other" }),
+			state: stateForeign, want: upgrade,
 		},
 		{
-			"an install that has just begun", &helm.Release{Status: "pending-install", Owner: "db", Updated: noon.Add(-time.Second)},
-			v1.ReleaseStatus{},
-			nil, statePending,
-			action{actionWait, 19 * time.Second},
+			name: "that of another namespace", stored: with(release("deployed", ""), func(r *helm.Release) { r.Namespace = "prod" }),
+			state: stateForeign, want: upgrade,
 		},
 		{
-			"an install begun in the future, by a clock that is ahead",
-			&helm.Release{Status: "pending-install", Owner: "db", Updated: noon.Add(time.Hour)},
-			v1.ReleaseStatus{},
-			nil, statePending,
-			action{actionWait, pendingGrace},
+			name: "a copy of version 0.2.0's", stored: with(release("deployed", ""), func(r *helm.Release) { r.Owner, r.Namespace = "db", "prod" }),
+			state: stateForeign, want: upgrade,
 		},
 		{
-			"an install that was cut off", &helm.Release{Status: "pending-install", Owner: "db", Updated: noon.Add(-time.Minute)},
-			v1.ReleaseStatus{},
-			nil, statePending,
-			action{kind: actionRecover},
+			name: "version 0.2.0's", stored: with(release("deployed", ""), func(r *helm.Release) { r.Owner = "db" }), known: legacy,
+			state: stateOutdated, want: upgrade,
 		},
 		{
-			"an upgrade that was cut off", &helm.Release{Status: "pending-upgrade", Owner: "db", Updated: noon.Add(-time.Minute)},
-			v1.ReleaseStatus{},
-			nil, statePending,
-			action{kind: actionRecover},
+			name: "version 0.2.0's that failed", stored: with(release("failed", ""), func(r *helm.Release) { r.Owner = "db" }), known: legacy,
+			state: stateFailed, want: upgrade,
+		},
+		{name: "planted before the Database", stored: release("deployed", ""), state: stateOutdated, want: upgrade},
+		{name: "a hand-made upgrade, or an edit", stored: release("deployed", ""), known: installed, state: stateModified, want: upgrade},
+		{
+			name: "our own, without its labels", stored: with(release("deployed", newDigest), func(r *helm.Release) { r.Owner = "" }), known: installed,
+			state: stateCurrent, want: action{kind: actionNone},
+		},
+		{name: "an install that was just seen", stored: release("pending-install", newDigest), state: statePending, want: action{actionWait, pendingGrace}},
+		{name: "an install that was cut off", stored: release("pending-install", newDigest), seen: pendingGrace, state: statePending, want: upgrade},
+		{name: "an uninstall that was cut off", stored: release("uninstalling", newDigest), seen: pendingGrace, state: statePending, want: upgrade},
+		{name: "uninstalled by hand, with its history kept", stored: release("uninstalled", newDigest), state: stateFailed, want: upgrade},
+		{name: "what can't be read", stored: &helm.Release{Status: "failed", Owner: "uid"}, known: installed, state: stateForeign, want: upgrade},
+		{
+			name: "failed a while ago", stored: release("failed", newDigest), known: failed(2, newDigest), attempted: 20 * time.Second,
+			state: stateFailed, want: upgrade,
 		},
 		{
-			"an uninstall by hand that was cut off", &helm.Release{Status: "uninstalling", Owner: "db", Updated: noon.Add(-time.Minute)},
-			v1.ReleaseStatus{},
-			nil, statePending,
-			action{kind: actionRecover},
+			name: "failed just now", stored: release("failed", newDigest), known: failed(2, newDigest), attempted: 5 * time.Second,
+			state: stateFailed, want: action{actionWait, 15 * time.Second},
 		},
 		{
-			"uninstalled by hand, with its history kept", &helm.Release{Status: "uninstalled", Owner: "db"},
-			v1.ReleaseStatus{},
-			nil,
-			stateFailed,
-			action{kind: actionRecover},
+			name: "failed often, seen for the first time", stored: release("failed", newDigest), known: failed(9, newDigest),
+			state: stateFailed, want: action{actionWait, maxBackoff},
+		},
+		{name: "failed, and the spec was fixed", stored: release("failed", oldDigest), known: failed(9, oldDigest), state: stateFailed, want: upgrade},
+		{name: "other content", stored: release("deployed", oldDigest), drift: true, state: stateOutdated, want: upgrade},
+		{
+			name: "other content, of which Helm stored no attempt", stored: release("deployed", oldDigest), known: failed(1, newDigest),
+			state: stateOutdated, want: action{actionWait, 10 * time.Second},
 		},
 		{
-			"failed a while ago", &helm.Release{Status: "failed", Owner: "db", Digest: "new"},
-			v1.ReleaseStatus{Failures: 2, AttemptedDigest: "new", LastAttemptTime: ago(20 * time.Second)},
-			nil,
-			stateFailed,
-			action{kind: actionUpgrade},
+			name: "an object missing", stored: release("deployed", newDigest), known: installed, drift: true, acted: cacheLag,
+			state: stateDrifted, want: action{kind: actionRepair},
 		},
 		{
-			"failed just now", &helm.Release{Status: "failed", Owner: "db", Digest: "new"},
-			v1.ReleaseStatus{Failures: 2, AttemptedDigest: "new", LastAttemptTime: ago(5 * time.Second)},
-			nil,
-			stateFailed,
-			action{actionWait, 15 * time.Second},
+			name: "an object not in the cache yet", stored: release("deployed", newDigest), known: installed, drift: true, acted: time.Second,
+			state: stateDrifted, want: action{actionWait, 4 * time.Second},
 		},
-		{
-			"failed in the future, by a clock that was set back", &helm.Release{Status: "failed", Owner: "db", Digest: "new"},
-			v1.ReleaseStatus{Failures: 9, AttemptedDigest: "new", LastAttemptTime: ago(-time.Hour)},
-			nil,
-			stateFailed,
-			action{actionWait, maxBackoff},
-		},
-		{
-			"failed, and the spec was mended", &helm.Release{Status: "failed", Owner: "db", Digest: "old"},
-			v1.ReleaseStatus{Failures: 9, AttemptedDigest: "old", LastAttemptTime: ago(time.Second)},
-			nil,
-			stateFailed,
-			action{kind: actionUpgrade},
-		},
-		{
-			"other values", &helm.Release{Status: "deployed", Owner: "db", Digest: "old"},
-			v1.ReleaseStatus{},
-			drift,
-			stateOutdated,
-			action{kind: actionUpgrade},
-		},
-		{
-			"other values, of which Helm stored no attempt", &helm.Release{Status: "deployed", Owner: "db", Digest: "old"},
-			v1.ReleaseStatus{Failures: 1, AttemptedDigest: "new", LastAttemptTime: ago(0)},
-			nil,
-			stateOutdated,
-			action{actionWait, 10 * time.Second},
-		},
-		{
-			"an object missing", &helm.Release{Status: "deployed", Owner: "db", Digest: "new"},
-			v1.ReleaseStatus{},
-			drift,
-			stateDrifted,
-			action{kind: actionRepair},
-		},
-		{
-			"an object not in the cache yet", &helm.Release{Status: "deployed", Owner: "db", Digest: "new"},
-			v1.ReleaseStatus{LastAttemptTime: ago(time.Second)},
-			drift, stateDrifted,
-			action{actionWait, 4 * time.Second},
-		},
-		{
-			"all well", &helm.Release{Status: "deployed", Owner: "db", Digest: "new"},
-			v1.ReleaseStatus{},
-			nil,
-			stateCurrent,
-			action{kind: actionNone},
-		},
+		{name: "all well", stored: release("deployed", newDigest), known: installed, state: stateCurrent, want: action{kind: actionNone}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			got := stateOf(test.stored, "db", "new", test.drift)
-			if got != test.state {
+			in := situation{
+				stored: test.stored, known: test.known, uid: "uid", owner: "db", namespace: "ns", digest: newDigest,
+				seen: test.seen, attempted: test.attempted, acted: test.acted,
+			}
+			if test.drift {
+				in.drift = []string{"Service x (missing)"}
+			}
+			if got := in.state(); got != test.state {
 				t.Errorf("state is %s, want %s", got, test.state)
 			}
-			do := decide(situation{state: got, stored: test.stored, known: test.known, digest: "new", now: noon})
-			if do != test.want {
+			if do := decide(in); do != test.want {
 				t.Errorf("action is %+v, want %+v", do, test.want)
 			}
 		})
@@ -210,19 +177,26 @@ func TestBackoff(t *testing.T) {
 }
 
 func TestAfterAction(t *testing.T) {
-	in := situation{digest: "new", now: noon, known: v1.ReleaseStatus{Name: "r", Failures: 2, AttemptedDigest: "new"}}
-	deployed := &helm.Release{Revision: 3, Status: "deployed", Digest: "new", ChartVersion: "1"}
-
-	done := afterAction(action{kind: actionUpgrade}, in, deployed, nil, nil)
-	if !done.current || done.status.Failures != 0 || done.status.Digest != "new" || done.events[0].reason != "Upgraded" {
+	in := situation{
+		digest: newDigest, stored: &helm.Release{Verified: true, Status: "deployed", Digest: oldDigest},
+		known: v1.ReleaseStatus{Name: "r", Failures: 2, AttemptedDigest: newDigest, LastFailureMessage: "no"},
+	}
+	deployed := &helm.Release{Revision: 3, Status: "deployed", Verified: true, Digest: newDigest, ChartVersion: "1"}
+	done := afterAction(in, deployed, nil, noon)
+	if !done.current || done.status.Failures != 0 || done.status.Digest != newDigest || done.status.LastFailureMessage != "" || done.events[0].reason != "Upgraded" {
 		t.Errorf("succeeded: %+v", done)
 	}
-	failed := afterAction(action{kind: actionUpgrade}, in, &helm.Release{Revision: 3, Status: "failed", Digest: "new"}, errors.New("no"), nil)
+	failed := afterAction(in, &helm.Release{Revision: 3, Status: "failed", Verified: true, Digest: newDigest}, errors.New("no"), noon)
 	if failed.current || failed.status.Failures != 3 || failed.status.Digest != "" || failed.problem.message != "no" || failed.recheck != backoff(3) {
 		t.Errorf("failed: %+v, %+v", failed, failed.problem)
 	}
-	in.known.AttemptedDigest = "old"
-	if first := afterAction(action{kind: actionInstall}, in, nil, errors.New("no"), nil); first.status.Failures != 1 || first.status.AttemptedDigest != "new" {
-		t.Errorf("failed with other values: %+v", first)
+	// While it waits for the next attempt, the last one's error still holds.
+	in.known = failed.status
+	if waits := waitResult(action{actionWait, time.Second}, in, owned{}); waits.problem == nil || waits.problem.message != "no" {
+		t.Errorf("waits: %+v", waits.problem)
+	}
+	in.known.AttemptedDigest = oldDigest
+	if first := afterAction(in, nil, errors.New("no"), noon); first.status.Failures != 1 || first.status.AttemptedDigest != newDigest {
+		t.Errorf("failed with other content: %+v", first)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"sync"
@@ -13,6 +14,7 @@ import (
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"example.com/cnat-operator/internal/helm"
@@ -50,48 +52,45 @@ func (c *countingReleases) failUninstall(err error) {
 	c.uninstallErr = err
 }
 
-func (c *countingReleases) Uninstall(ctx context.Context, owner client.Object, name string) error {
-	c.mu.Lock()
-	err := c.uninstallErr
-	c.mu.Unlock()
-	if err != nil {
+func (c *countingReleases) Uninstall(ctx context.Context, owner client.Object, name string, trusted ...string) error {
+	if err := c.failure(&c.uninstallErr); err != nil {
 		return err
 	}
-	return c.Releases.Uninstall(ctx, owner, name)
+	return c.Releases.Uninstall(ctx, owner, name, trusted...)
 }
 
-func (c *countingReleases) Observe(ctx context.Context, owner client.Object, name string) (*helm.Release, error) {
+func (c *countingReleases) failure(of *error) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return *of
+}
+
+func (c *countingReleases) Observe(ctx context.Context, owner client.Object, name string, trusted ...string) (*helm.Release, error) {
 	c.calls.Add(1)
-	return c.Releases.Observe(ctx, owner, name)
+	return c.Releases.Observe(ctx, owner, name, trusted...)
 }
 
-func (c *countingReleases) Install(ctx context.Context, owner client.Object, name string, values map[string]any) (*helm.Release, error) {
+func (c *countingReleases) Install(ctx context.Context, want *helm.Desired) (*helm.Release, error) {
 	c.calls.Add(1)
 	c.installs.Add(1)
-	return c.Releases.Install(ctx, owner, name, values)
+	return c.Releases.Install(ctx, want)
 }
 
-func (c *countingReleases) Upgrade(ctx context.Context, owner client.Object, name string, values map[string]any) (*helm.Release, error) {
+func (c *countingReleases) Upgrade(ctx context.Context, want *helm.Desired, from *helm.Release) (*helm.Release, error) {
 	c.calls.Add(1)
-	c.mu.Lock()
-	err := c.upgradeErr
-	c.mu.Unlock()
-	if err != nil {
-		return nil, err
+	if err := c.failure(&c.upgradeErr); err != nil {
+		return from, err
 	}
-	return c.Releases.Upgrade(ctx, owner, name, values)
+	return c.Releases.Upgrade(ctx, want, from)
 }
 
-func (c *countingReleases) Repair(ctx context.Context, owner client.Object, name string, objects helm.Objects) error {
+func (c *countingReleases) Apply(ctx context.Context, owner client.Object, name string, object *unstructured.Unstructured) error {
 	c.calls.Add(1)
 	c.repairs.Add(1)
-	c.mu.Lock()
-	err := c.repairErr
-	c.mu.Unlock()
-	if err != nil {
+	if err := c.failure(&c.repairErr); err != nil {
 		return err
 	}
-	return c.Releases.Repair(ctx, owner, name, objects)
+	return c.Releases.Apply(ctx, owner, name, object)
 }
 
 // requestCounter counts requests to the API server.
@@ -163,16 +162,37 @@ func readStored(t *testing.T, secret *corev1.Secret) map[string]any {
 	return stored
 }
 
-// editStored changes what Helm stored of a revision.
+// editStored changes what Helm stored of the state of a revision.
 func editStored(t *testing.T, namespace, name string, edit func(info map[string]any)) {
+	t.Helper()
+	tamper(t, namespace, name, func(stored map[string]any) {
+		info, ok := stored["info"].(map[string]any)
+		if !ok {
+			t.Fatalf("Helm stored %v", stored)
+		}
+		edit(info)
+	})
+}
+
+// tamper changes what Helm stored of a revision, as whoever may write Secrets in the namespace can.
+func tamper(t *testing.T, namespace, name string, edit func(stored map[string]any)) {
 	t.Helper()
 	secret := named(&corev1.Secret{}, namespace, name)
 	stored := readStored(t, secret)
-	info, ok := stored["info"].(map[string]any)
-	if !ok {
-		t.Fatalf("Helm stored %v", stored)
+	edit(stored)
+	before := secret.DeepCopy()
+	secret.Data["release"] = packed(t, stored)
+	if info, ok := stored["info"].(map[string]any); ok {
+		secret.Labels["status"] = fmt.Sprint(info["status"])
 	}
-	edit(info)
+	if err := api.Patch(t.Context(), secret, client.MergeFrom(before)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// packed is a release as Helm encodes it.
+func packed(t *testing.T, stored any) []byte {
+	t.Helper()
 	var zipped bytes.Buffer
 	writer := gzip.NewWriter(&zipped)
 	if err := json.NewEncoder(writer).Encode(stored); err != nil {
@@ -181,12 +201,5 @@ func editStored(t *testing.T, namespace, name string, edit func(info map[string]
 	if err := writer.Close(); err != nil {
 		t.Fatal(err)
 	}
-	before := secret.DeepCopy()
-	secret.Data["release"] = []byte(base64.StdEncoding.EncodeToString(zipped.Bytes()))
-	if status, ok := info["status"].(string); ok {
-		secret.Labels["status"] = status
-	}
-	if err := api.Patch(t.Context(), secret, client.MergeFrom(before)); err != nil {
-		t.Fatal(err)
-	}
+	return []byte(base64.StdEncoding.EncodeToString(zipped.Bytes()))
 }

@@ -2,97 +2,127 @@ package database
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"reflect"
-	"slices"
-	"sync"
 	"time"
 
-	appsv1 "k8s.io/api/apps/v1"
 	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/runtime/schema"
-	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	v1 "example.com/cnat-operator/api/database/v1"
 	"example.com/cnat-operator/internal/helm"
 )
 
 // owned is what the chart's objects are found to be.
 type owned struct {
-	// stored are those of the stored release that drift is repaired by; nil: by all of it.
-	stored      helm.Objects
-	statefulSet *appsv1.StatefulSet
-	// cronJob makes backups; nil: there are none.
-	cronJob *batchv1.CronJob
-	// drift names each object that is missing or not as the chart made it, with its version where it has one.
+	// drifted are the objects that are missing or not as they were rendered, as rendered.
+	drifted helm.Objects
+	// drift names each of them, with its version where it has one.
 	drift []string
-	// serverDrift: one of them is the server's, and not only for backups.
-	serverDrift bool
-	// widened are objects, as the chart makes them, to which was added what changes their meaning.
-	widened []client.Object
+	// server: the StatefulSet is among them.
+	server bool
+	// cronJob creates backups, as it was rendered; nil: it is not there.
+	cronJob *batchv1.CronJob
 }
 
-// add notes an object with drift.
-func (o *owned) add(object client.Object, what string) {
-	o.drift = append(o.drift, what)
-	if object.GetLabels()[labelComponent] != componentBackup {
-		o.serverDrift = true
+// withoutData leaves out what a repair of would restart the server, or give it an empty volume.
+func (o owned) withoutData() owned {
+	kept := owned{cronJob: o.cronJob}
+	for i, object := range o.drifted {
+		if kind := object.GetKind(); kind != "StatefulSet" && kind != "PersistentVolumeClaim" {
+			kept.drifted, kept.drift = append(kept.drifted, object), append(kept.drift, o.drift[i])
+		}
 	}
+	return kept
 }
 
-// inspect compares the chart's objects with those in the cache.
+// inspect compares rendered objects with those in the cache.
 func (r *Reconciler) inspect(ctx context.Context, objects helm.Objects) (owned, error) {
 	var found owned
 	for _, rendered := range objects {
 		name := fmt.Sprintf("%s %s", rendered.GetKind(), rendered.GetName())
-		want, err := r.typed(rendered.Object, rendered.GroupVersionKind().GroupVersion().String(), rendered.GetKind())
+		want, err := r.typed(rendered)
 		if err != nil {
 			return found, fmt.Errorf("chart's %s: %w", name, err)
 		}
+		if config, ok := want.(*corev1.ConfigMap); ok {
+			digestData(config) // as it is cached
+		}
 		live := want.DeepCopyObject().(client.Object)
 		err = r.Client.Get(ctx, client.ObjectKeyFromObject(want), live)
-		if apierrors.IsNotFound(err) {
-			found.add(want, name+" (missing)")
-			continue
-		}
-		if err != nil {
+		missing := apierrors.IsNotFound(err)
+		if err != nil && !missing {
 			return found, fmt.Errorf("get %s: %w", name, err)
 		}
-		switch live := live.(type) {
-		case *appsv1.StatefulSet:
-			found.statefulSet = live
-		case *batchv1.CronJob:
-			found.cronJob = live
+		if cronJob, ok := want.(*batchv1.CronJob); ok && !missing {
+			found.cronJob = cronJob
 		}
-		same, err := holds(live, want)
-		if err != nil {
-			return found, fmt.Errorf("compare %s: %w", name, err)
-		}
-		if narrow := sameReach(live, want); !same || !narrow {
-			found.add(want, fmt.Sprintf("%s (changed, version %s)", name, live.GetResourceVersion()))
-			if !narrow {
-				found.widened = append(found.widened, want)
+		if !missing {
+			same, err := holds(live, want)
+			if err != nil {
+				return found, fmt.Errorf("compare %s: %w", name, err)
 			}
+			if same {
+				continue
+			}
+		}
+		what := name + " (missing)"
+		if !missing {
+			what = fmt.Sprintf("%s (changed, version %s)", name, live.GetResourceVersion())
+		}
+		found.drift = append(found.drift, what)
+		found.drifted = append(found.drifted, rendered)
+		if rendered.GetKind() == "StatefulSet" {
+			found.server = true
 		}
 	}
 	return found, nil
 }
 
+// fingerprint tells whether an object of the release was changed since it was last computed. Volume claims are left out:
+// they may grow.
+func (r *Reconciler) fingerprint(ctx context.Context, db *v1.Database) (string, error) {
+	sum := sha256.New()
+	for _, id := range ChartObjects(db) {
+		if id.Kind == "PersistentVolumeClaim" {
+			continue
+		}
+		object, err := r.Client.Scheme().New(id.GroupVersionKind)
+		if err != nil {
+			return "", err
+		}
+		live := object.(client.Object)
+		if err := r.Client.Get(ctx, client.ObjectKey{Namespace: db.Namespace, Name: id.Name}, live); client.IgnoreNotFound(err) != nil {
+			return "", fmt.Errorf("get %s %s: %w", id.Kind, id.Name, err)
+		}
+		version := live.GetResourceVersion()
+		if live.GetGeneration() > 0 { // its version also changes with its status
+			version = fmt.Sprint(live.GetGeneration(), live.GetLabels())
+		}
+		fmt.Fprintln(sum, id.Kind, id.Name, live.GetUID(), version)
+	}
+	return hex.EncodeToString(sum.Sum(nil)), nil
+}
+
 // typed returns a rendered object as its Go type, by which "1024Mi" and "1Gi" become the same.
-func (r *Reconciler) typed(content map[string]any, apiVersion, kind string) (client.Object, error) {
-	gvk := schema.FromAPIVersionAndKind(apiVersion, kind)
-	object, err := r.Client.Scheme().New(gvk)
+func (r *Reconciler) typed(rendered *unstructured.Unstructured) (client.Object, error) {
+	object, err := r.Client.Scheme().New(rendered.GroupVersionKind())
 	if err != nil {
 		return nil, err
 	}
-	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(content, object); err != nil {
+	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(rendered.Object, object); err != nil {
 		return nil, err
 	}
 	typed, ok := object.(client.Object)
 	if !ok {
-		return nil, fmt.Errorf("%s is no object with metadata", kind)
+		return nil, fmt.Errorf("%s is no object with metadata", rendered.GetKind())
 	}
 	return typed, nil
 }
@@ -115,6 +145,10 @@ func holds(live, want client.Object) (bool, error) {
 	return covers(liveContent, wantContent), nil
 }
 
+// atomicFields are the fields to which an addition changes whom an object reaches, by their names in any object of the chart: one
+// label more in a Service's selector, and it leads nowhere; one selector more in a NetworkPolicy, and it lets everybody in.
+var atomicFields = map[string]bool{"selector": true, "podSelector": true, "ingress": true, "egress": true, "policyTypes": true}
+
 // covers tells whether have has everything in want.
 func covers(have, want any) bool {
 	switch want := want.(type) {
@@ -126,7 +160,11 @@ func covers(have, want any) bool {
 			return false
 		}
 		for key, value := range want {
-			if !covers(fields[key], value) {
+			if atomicFields[key] {
+				if !reflect.DeepEqual(fields[key], value) {
+					return false
+				}
+			} else if !covers(fields[key], value) {
 				return false
 			}
 		}
@@ -176,40 +214,75 @@ func anyCovers(have []any, want any) bool {
 	return false
 }
 
-// repairRetry is after what time the same drift is repaired again.
-const repairRetry = time.Minute
+const (
+	// freeRepairs is how often an object is repaired at once. From then on each repair makes the wait before the next
+	// longer, up to maxBackoff: somebody else changes it each time, or it can't be repaired.
+	freeRepairs = 5
 
-// repairs remembers the drift of each Database that a repair was last tried for. An object that is still as it was then
-// has something that a repair can't set, or the cache is behind: trying again at each event would be a loop.
-type repairs struct {
-	mu    sync.Mutex
-	tried map[types.UID]repair
-}
+	// repairMemory is for how long without a repair earlier ones count.
+	repairMemory = 10 * time.Minute
+)
+
+// repairs bounds the rate at which drift is repaired, by the object.
+type repairs map[string]repair
 
 type repair struct {
-	drift []string
-	at    time.Time
+	count int
+	last  time.Time
+	// drift is what was last repaired. Until the cache shows something else, it may be behind.
+	drift string
 }
 
-// wait is for how long not to repair this drift. Where that is zero, the repair is remembered.
-func (r *repairs) wait(uid types.UID, drift []string, now time.Time) time.Duration {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if last, known := r.tried[uid]; known && slices.Equal(last.drift, drift) {
-		if wait := repairRetry - now.Sub(last.at); wait > 0 {
-			return min(wait, repairRetry)
+// wait is for how long not to repair an object, and whether it is a fight. Where the wait is zero, a repair is noted.
+func (r repairs) wait(object, drift string, now time.Time) (wait time.Duration, fight bool) {
+	known := r[object]
+	elapsed := now.Sub(known.last)
+	switch {
+	case known.count == 0 || elapsed >= repairMemory:
+		known.count = 0
+	case drift == known.drift && elapsed < firstBackoff:
+		return firstBackoff - elapsed, false
+	case known.count >= freeRepairs:
+		if wait := backoff(int32(min(known.count-freeRepairs, 10)+1)) - elapsed; wait > 0 {
+			return wait, true
 		}
 	}
-	if r.tried == nil {
-		r.tried = map[types.UID]repair{}
-	}
-	r.tried[uid] = repair{drift, now}
-	return 0
+	r[object] = repair{count: known.count + 1, last: now, drift: drift}
+	return 0, false
 }
 
-// forget drops what is remembered of a Database: it has no drift any more, or is gone.
-func (r *repairs) forget(uid types.UID) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	delete(r.tried, uid)
+// due are the drifted objects that may be repaired now. Of the others it says when to look again, and names one that
+// somebody else keeps changing.
+func (r repairs) due(found owned, now time.Time) (due owned, wait time.Duration, contested *unstructured.Unstructured) {
+	for i, object := range found.drifted {
+		left, fight := r.wait(object.GetKind()+" "+object.GetName(), found.drift[i], now)
+		if left == 0 {
+			due.drifted, due.drift = append(due.drifted, object), append(due.drift, found.drift[i])
+		}
+		if wait = sooner(wait, left); fight {
+			contested = object
+		}
+	}
+	return due, wait, contested
+}
+
+// contested says who sets the first drifted object back, by its managedFields. The cache has none.
+func (r *Reconciler) contested(ctx context.Context, object *unstructured.Unstructured) *problem {
+	live := &metav1.PartialObjectMetadata{}
+	live.SetGroupVersionKind(object.GroupVersionKind())
+	who := "nobody that is recorded"
+	if err := r.APIReader.Get(ctx, client.ObjectKeyFromObject(object), live); err == nil {
+		var last *metav1.ManagedFieldsEntry
+		for i := range live.ManagedFields {
+			entry := &live.ManagedFields[i]
+			if entry.Manager != helm.FieldManager && entry.Subresource == "" && (last == nil || last.Time.Before(entry.Time)) {
+				last = entry
+			}
+		}
+		if last != nil {
+			who = fmt.Sprintf("%q", shortened(last.Manager, 100))
+		}
+	}
+	return newProblem(v1.ReasonContested, "%s %s is changed again and again, last by %s. It is restored at longer and longer intervals, "+
+		"of at most %s: stop the other writer, or change the Database instead", object.GetKind(), object.GetName(), who, maxBackoff)
 }

@@ -1,6 +1,7 @@
 package database
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -29,6 +30,8 @@ func TestCovers(t *testing.T) {
 		{"a container other", "a: [{name: c, x: 2}]", "a: [{name: c, x: 1}]", false},
 		{"two mounts of one volume", "a: [{name: v, p: 1}, {name: v, p: 2}]", "a: [{name: v, p: 2}, {name: v, p: 1}]", true},
 		{"a container gone", "a: []", "a: [{name: c}]", false},
+		{"a label more in a selector", "selector: {a: b, none: such}", "selector: {a: b}", false},
+		{"a peer opened to all namespaces", "ingress: [{from: [{p: {}, n: {}}]}]", "ingress: [{from: [{p: {}}]}]", false},
 		{"a word other", "a: [x, z]", "a: [x, y]", false},
 	} {
 		var have, want any
@@ -44,26 +47,41 @@ func TestCovers(t *testing.T) {
 	}
 }
 
-func TestRepairsAreNotRepeatedAtOnce(t *testing.T) {
-	var r repairs
-	for i, step := range []struct {
-		drift string
-		after time.Duration
-		want  time.Duration
-	}{
-		{"a", 0, 0},
-		{"a", time.Second, repairRetry - time.Second},
-		{"b", time.Second, 0},
-		{"a", 2 * time.Second, 0},
-		{"a", -time.Hour, repairRetry}, // the clock was set back
-		{"a", 2*time.Second + repairRetry, 0},
-	} {
-		if got := r.wait("uid", []string{step.drift}, noon.Add(step.after)); got != step.want {
-			t.Errorf("step %d: %s, want %s", i, got, step.want)
+// The first repairs are free, then they come at longer and longer intervals.
+func TestRepairsOfAFight(t *testing.T) {
+	r := repairs{}
+	now, last, done := noon, noon, 0
+	for n := 0; now.Before(noon.Add(time.Hour)); n++ {
+		wait, fight := r.wait("Service x", fmt.Sprint("version ", n), now)
+		if wait == 0 {
+			done++
+			last = now
+			continue // the other writer is at once
 		}
+		if !fight || now.Sub(last) > maxBackoff {
+			t.Fatalf("at %s: fight %t, last repair %s ago", now.Sub(noon), fight, now.Sub(last))
+		}
+		now = now.Add(wait)
 	}
-	r.forget("uid")
-	if r.wait("uid", []string{"a"}, noon) != 0 {
-		t.Error("was not forgotten")
+	if done < 10 || done > freeRepairs+18 {
+		t.Errorf("%d repairs in an hour", done)
+	}
+	if wait, _ := r.wait("Service y", "", now); wait != 0 {
+		t.Errorf("another object waits %s", wait)
+	}
+	if wait, _ := r.wait("Service x", "much later", now.Add(repairMemory)); wait != 0 || r["Service x"].count != 1 {
+		t.Errorf("a fight is not forgotten: %s, %+v", wait, r)
+	}
+}
+
+// While the cache shows what was just repaired, it is not repaired again.
+func TestRepairThatTheCacheDoesNotShow(t *testing.T) {
+	r := repairs{}
+	for i, step := range []struct{ after, want time.Duration }{
+		{0, 0}, {time.Second, firstBackoff - time.Second}, {firstBackoff, 0},
+	} {
+		if wait, fight := r.wait("Service x", "Service x (missing)", noon.Add(step.after)); wait != step.want || fight {
+			t.Errorf("step %d: %s, %t", i, wait, fight)
+		}
 	}
 }

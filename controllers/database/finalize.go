@@ -10,11 +10,13 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 
 	v1 "example.com/cnat-operator/api/database/v1"
+	"example.com/cnat-operator/internal/helm"
 )
 
 // finalize uninstalls the release of a Database that is being deleted, keeps or deletes its data, and lets it go. Helm
@@ -51,21 +53,22 @@ func (r *Reconciler) finalize(ctx context.Context, db *v1.Database) (ctrl.Result
 	if err := r.removeFinalizer(ctx, db); err != nil {
 		return retry(err)
 	}
-	r.turns.end(db.UID)
-	r.held.Delete(db.UID)
-	r.repairs.forget(db.UID)
-	r.written.forget(db.UID)
-	r.monitors.forget(db.UID)
+	r.tracker.forget(client.ObjectKeyFromObject(db))
 	return ctrl.Result{}, nil
 }
 
+// uninstall removes the release, unless it never was this Database's, and tells whether there was one.
 func (r *Reconciler) uninstall(ctx context.Context, db *v1.Database) (bool, error) {
-	name := releaseName(db)
-	stored, err := r.Releases.Observe(ctx, db, name)
-	if err != nil || stored == nil || stored.Owner != db.Name {
+	name, known := releaseName(db), db.Status.Release
+	stored, err := r.Releases.Observe(ctx, db, name, known.Digest)
+	if err != nil {
 		return false, err
 	}
-	return true, r.Releases.Uninstall(ctx, db, name)
+	in := situation{stored: stored, known: known}
+	if in.state() == stateConflict || stored == nil && known.Revision == 0 {
+		return false, nil
+	}
+	return true, r.Releases.Uninstall(ctx, db, name, known.Digest)
 }
 
 // checkUnedited fails with a conflict where a Database was edited after the cache's version of it: its policy may be
@@ -115,7 +118,8 @@ func (r *Reconciler) deleteAll(ctx context.Context, db *v1.Database, objects []c
 		if !object.GetDeletionTimestamp().IsZero() {
 			continue
 		}
-		if err := r.Client.Delete(ctx, object); client.IgnoreNotFound(err) != nil {
+		// Only the object that was read: another Database of the name may have one by now.
+		if err := r.Client.Delete(ctx, object, client.Preconditions{UID: ptr.To(object.GetUID())}); client.IgnoreNotFound(err) != nil {
 			return fmt.Errorf("delete %s: %w", object.GetName(), err)
 		}
 		r.tell(db, normal("DataDeleted", "Delete", fmt.Sprintf(
@@ -140,7 +144,8 @@ func (r *Reconciler) retainAll(ctx context.Context, db *v1.Database, objects []c
 		labels[labelRetained] = "true"
 		object.SetLabels(labels)
 		object.SetOwnerReferences(withoutOwner(object.GetOwnerReferences(), db.UID))
-		if err := r.Client.Patch(ctx, object, client.MergeFrom(before)); client.IgnoreNotFound(err) != nil {
+		patch := client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})
+		if err := r.Client.Patch(ctx, object, patch); client.IgnoreNotFound(err) != nil {
 			return fmt.Errorf("retain %s: %w", object.GetName(), err)
 		}
 	}
@@ -186,7 +191,7 @@ func (r *Reconciler) reportDeleting(ctx context.Context, db *v1.Database, left [
 	for _, said := range []metav1.Condition{
 		condition(v1.ConditionReady, metav1.ConditionFalse, v1.ReasonDeleting, words),
 		condition(v1.ConditionProgressing, metav1.ConditionTrue, v1.ReasonDeleting, words),
-		condition(v1.ConditionStalled, metav1.ConditionFalse, v1.ReasonNotStalled, "nothing waits for a person"),
+		condition(v1.ConditionStalled, metav1.ConditionFalse, v1.ReasonNotStalled, "nothing requires user action"),
 	} {
 		said.ObservedGeneration = db.Generation
 		meta.SetStatusCondition(&status.Conditions, said)
@@ -195,10 +200,24 @@ func (r *Reconciler) reportDeleting(ctx context.Context, db *v1.Database, left [
 	return r.report(ctx, db, status, nil)
 }
 
+// reportUninstallFailed reports why a Database is not deleted: at once what the API server refuses, other errors when they
+// last.
 func (r *Reconciler) reportUninstallFailed(ctx context.Context, db *v1.Database, failure error) error {
-	seen := &observation{release: releaseResult{
-		problem: newProblem(v1.ReasonUninstallFailed, "%v", failure),
-	}}
-	seen.credentials.ref = db.Status.Credentials
-	return r.report(ctx, db, statusFor(db, seen), nil)
+	known := r.tracker.of(db)
+	if known.since("uninstall", "failing", r.Clock.Now()) < transientGrace && (helm.IsTransient(failure) || isStaleRead(failure)) {
+		return nil
+	}
+	found := newProblem(v1.ReasonUninstallFailed, "%v", failure)
+	status := *db.Status.DeepCopy()
+	for _, said := range []metav1.Condition{
+		condition(v1.ConditionReady, metav1.ConditionFalse, v1.ReasonDeleting, "the Database is being deleted"),
+		condition(v1.ConditionProgressing, metav1.ConditionFalse, found.reason, "waits for user action: "+found.message),
+		condition(v1.ConditionStalled, metav1.ConditionTrue, found.reason, found.message),
+	} {
+		said.ObservedGeneration = db.Generation
+		meta.SetStatusCondition(&status.Conditions, said)
+	}
+	status.Reason, status.Message = found.reason, found.message
+	status.ObservedGeneration = db.Generation
+	return r.report(ctx, db, status, nil)
 }

@@ -68,16 +68,27 @@ func update(t *testing.T, object client.Object, edit func()) {
 	})
 }
 
-// waitCondition waits until a condition has a status and a reason on the current generation.
+// waitCondition waits until a condition has a status and a reason on the current generation, which was acted on.
 func waitCondition(t *testing.T, db *v1.Database, kind string, status metav1.ConditionStatus, reason string) {
+	t.Helper()
+	waitOf(t, db, kind, status, reason)
+	eventually(t, "the generation to be observed", func() error {
+		if err := get(t, db); err != nil || db.Status.ObservedGeneration != db.Generation {
+			return fmt.Errorf("generation %d of %d (%w)", db.Status.ObservedGeneration, db.Generation, err)
+		}
+		return nil
+	})
+}
+
+// waitOf waits until a condition has a status and a reason on the current generation.
+func waitOf(t *testing.T, db *v1.Database, kind string, status metav1.ConditionStatus, reason string) {
 	t.Helper()
 	eventually(t, fmt.Sprintf("%s=%s (%s)", kind, status, reason), func() error {
 		if err := get(t, db); err != nil {
 			return err
 		}
 		condition := meta.FindStatusCondition(db.Status.Conditions, kind)
-		if condition == nil || condition.Status != status || condition.Reason != reason ||
-			condition.ObservedGeneration != db.Generation || db.Status.ObservedGeneration != db.Generation {
+		if condition == nil || condition.Status != status || condition.Reason != reason || condition.ObservedGeneration != db.Generation {
 			return fmt.Errorf("generation %d, conditions %+v", db.Generation, db.Status.Conditions)
 		}
 		return nil
@@ -112,6 +123,10 @@ func becomeReady(t *testing.T, db *v1.Database) {
 		ready := meta.FindStatusCondition(db.Status.Conditions, v1.ConditionReady)
 		if ready == nil || ready.Status != metav1.ConditionTrue || ready.ObservedGeneration != db.Generation {
 			return fmt.Errorf("generation %d, conditions %+v", db.Generation, db.Status.Conditions)
+		}
+		// Ready says that the server serves, before and after a change.
+		if db.Status.Release.Generation != db.Generation && db.Status.Release.LastFailureMessage == "" {
+			return fmt.Errorf("generation %d, release %+v", db.Generation, db.Status.Release)
 		}
 		return nil
 	})

@@ -13,6 +13,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	v1 "example.com/cnat-operator/api/database/v1"
+	"example.com/cnat-operator/internal/helm"
 )
 
 func named[T client.Object](object T, namespace, name string) T {
@@ -152,12 +153,18 @@ func TestNeverAdopts(t *testing.T) {
 		other := newDatabase(namespace, "other").build()
 		other.UID, other.TypeMeta = "1234", metav1.TypeMeta{APIVersion: "v1", Kind: "Other"}
 		other.TypeMeta = metav1.TypeMeta{APIVersion: v1.GroupVersion.String(), Kind: "Database"}
-		engine := newEngine(t, apiConfig, chartDir)
+		engine := newEngine(t, apiConfig, chartDir, func(client.Object) []helm.ID {
+			return ChartObjects(newDatabase(namespace, "mine").build())
+		})
 		values, err := valuesFor(other, v1.SecretKeyReference{Name: "s", Key: "k"}, storage{size: defaultSize}, "image")
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := engine.Install(t.Context(), other, "mine-database", values); err != nil {
+		want, err := engine.Render(other, "mine-database", values)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := engine.Install(t.Context(), want); err != nil {
 			t.Fatal(err)
 		}
 		startOperator(t, namespace, operatorOptions{})

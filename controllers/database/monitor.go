@@ -11,7 +11,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
-	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	v1 "example.com/cnat-operator/api/database/v1"
@@ -28,6 +28,8 @@ const monitorRecheck = time.Minute
 
 // serviceMonitor is what came of a ServiceMonitor.
 type serviceMonitor struct {
+	// done: it is as the spec asks, or the API is not there.
+	done    bool
 	problem *problem
 	recheck time.Duration
 }
@@ -52,30 +54,34 @@ func newServiceMonitor(db *v1.Database) *unstructured.Unstructured {
 	return monitor
 }
 
-// ensureServiceMonitor makes, changes or deletes the ServiceMonitor, once for each generation of the Database in the
-// operator's life, so that a pass with nothing to do costs no request. That it fails keeps nothing else from being done.
-func (r *Reconciler) ensureServiceMonitor(ctx context.Context, db *v1.Database) serviceMonitor {
-	if db.Spec.Monitoring == nil && (db.Status.ObservedGeneration == 0 || db.Status.ObservedGeneration == db.Generation) {
-		return serviceMonitor{} // there was none before, or it was taken care of
+// ensureServiceMonitor creates, changes or deletes the ServiceMonitor, once for each generation of the Database in the
+// operator's life, so that a pass with nothing to do costs no request.
+func (r *Reconciler) ensureServiceMonitor(ctx context.Context, p *pass) (serviceMonitor, error) {
+	// It may have been there before this process began, or in an earlier generation that did not get as far as this.
+	if p.track.monitored == p.db.Generation || p.db.Spec.Monitoring == nil && p.track.monitored == 0 && !monitoredBefore(p.db) {
+		return serviceMonitor{done: true}, nil
 	}
-	now := r.Clock.Now()
-	if done, wait := r.monitors.seen(db, now); done || wait > 0 {
-		return serviceMonitor{recheck: wait}
+	if wait := r.monitorAPI.wait(p.now); wait > 0 {
+		return serviceMonitor{done: true, recheck: wait}, nil
 	}
-	found, err := r.applyServiceMonitor(ctx, db)
+	found, err := r.applyServiceMonitor(ctx, p.db)
 	switch {
 	case meta.IsNoMatchError(err), apierrors.IsNotFound(err):
-		r.monitors.miss(now)
-		return serviceMonitor{recheck: monitorRecheck}
+		r.monitorAPI.miss(p.now)
+		return serviceMonitor{done: true, recheck: monitorRecheck}, nil
 	case err != nil:
-		found = newProblem(v1.ReasonMonitoringFailed, "ServiceMonitor %s: %v", releaseName(db), err)
+		return serviceMonitor{recheck: secretRecheck}, fmt.Errorf("ServiceMonitor %s: %w", releaseName(p.db), err)
+	case found != nil:
+		return serviceMonitor{problem: found, recheck: secretRecheck}, nil
 	}
-	if found != nil {
-		found.serving = true
-		return serviceMonitor{problem: found, recheck: secretRecheck}
-	}
-	r.monitors.remember(db)
-	return serviceMonitor{}
+	p.track.monitored = p.db.Generation
+	return serviceMonitor{done: true}, nil
+}
+
+// monitoredBefore tells whether a ServiceMonitor may have to be deleted: not for a Database that is new, or whose
+// generation was acted on.
+func monitoredBefore(db *v1.Database) bool {
+	return db.Status.ObservedGeneration != 0 && db.Status.ObservedGeneration != db.Generation
 }
 
 // applyServiceMonitor brings the ServiceMonitor to what the spec asks for. An error of "no match" or "not found" says that
@@ -99,7 +105,7 @@ func (r *Reconciler) applyServiceMonitor(ctx context.Context, db *v1.Database) (
 		return newProblem(v1.ReasonNameConflict, "ServiceMonitor %s is not this Database's, and is left alone: "+
 			"remove or rename it", have.GetName()), nil
 	case db.Spec.Monitoring == nil:
-		return nil, client.IgnoreNotFound(r.Client.Delete(ctx, have))
+		return nil, client.IgnoreNotFound(r.Client.Delete(ctx, have, client.Preconditions{UID: ptr.To(have.GetUID())}))
 	}
 	want := newServiceMonitor(db)
 	if covers(have.Object, want.Object) {
@@ -108,41 +114,20 @@ func (r *Reconciler) applyServiceMonitor(ctx context.Context, db *v1.Database) (
 	return nil, r.Client.Patch(ctx, want, client.Merge)
 }
 
-// monitors remembers for which generation of each Database the ServiceMonitor was last seen to, and until when the API is
-// taken as missing.
-type monitors struct {
-	mu      sync.Mutex
-	done    map[types.UID]int64
-	missing time.Time
+// missingAPI remembers until when the API is taken as missing.
+type missingAPI struct {
+	mu    sync.Mutex
+	until time.Time
 }
 
-// seen tells whether the generation was seen to, and for how long not to look for the API.
-func (m *monitors) seen(db *v1.Database, now time.Time) (done bool, wait time.Duration) {
+func (m *missingAPI) wait(now time.Time) time.Duration {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if generation, known := m.done[db.UID]; known && generation == db.Generation {
-		return true, 0
-	}
-	return false, max(m.missing.Sub(now), 0)
+	return min(m.until.Sub(now), monitorRecheck)
 }
 
-func (m *monitors) remember(db *v1.Database) {
+func (m *missingAPI) miss(now time.Time) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.done == nil {
-		m.done = map[types.UID]int64{}
-	}
-	m.done[db.UID] = db.Generation
-}
-
-func (m *monitors) miss(now time.Time) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.missing = now.Add(monitorRecheck)
-}
-
-func (m *monitors) forget(uid types.UID) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	delete(m.done, uid)
+	m.until = now.Add(monitorRecheck)
 }

@@ -10,7 +10,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/utils/clock"
 	clocktesting "k8s.io/utils/clock/testing"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -155,29 +154,4 @@ func testForeignMonitoring(t *testing.T, namespace string) {
 	if err := get(t, monitor); err != nil {
 		t.Errorf("the other's ServiceMonitor: %v", err)
 	}
-}
-
-// A ServiceMonitor is seen to once for a generation, and its API is looked for once in a while.
-func TestMonitorsAreRemembered(t *testing.T) {
-	db := newDatabase("ns", "x").monitored().build()
-	db.UID, db.Generation = "1", 1
-	var m monitors
-	now := clock.RealClock{}.Now()
-	check := func(what string, at time.Time, wantDone bool, wantWait time.Duration) {
-		t.Helper()
-		if done, wait := m.seen(db, at); done != wantDone || wait != wantWait {
-			t.Errorf("%s: done %t, wait %s", what, done, wait)
-		}
-	}
-	check("new", now, false, 0)
-	m.miss(now)
-	check("missing", now.Add(time.Second), false, monitorRecheck-time.Second)
-	check("missing for long", now.Add(monitorRecheck), false, 0)
-	m.remember(db)
-	check("done", now, true, 0)
-	db.Generation = 2
-	check("another generation", now.Add(monitorRecheck), false, 0)
-	db.Generation = 1
-	m.forget(db.UID)
-	check("forgotten", now.Add(monitorRecheck), false, 0)
 }

@@ -33,7 +33,10 @@ const (
 )
 
 // releaseName has a suffix of its own, since a Helm release "wordpress" is more likely to be the blog than its database.
-func releaseName(db *v1.Database) string { return db.Name + "-database" }
+func releaseName(db *v1.Database) string { return releaseOf(db.Name) }
+
+// releaseOf is the name of the release of the Database of a name.
+func releaseOf(database string) string { return database + "-database" }
 
 func claimName(db *v1.Database) string { return releaseName(db) + "-data" }
 

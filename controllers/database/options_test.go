@@ -64,7 +64,7 @@ func TestServerOptions(t *testing.T) {
 			if got, want := encoded(t, got), encoded(t, want); got != want {
 				t.Errorf("got %s\nwant %s", got, want)
 			}
-			if _, err := newEngine(t, apiConfig, chartDir).Render("x-database", "ns", got); err != nil {
+			if _, err := newEngine(t, apiConfig, chartDir, ChartObjects).Render(db, "x-database", got); err != nil {
 				t.Errorf("the chart: %v", err)
 			}
 		})

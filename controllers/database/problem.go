@@ -1,17 +1,21 @@
 package database
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+
+	"example.com/cnat-operator/internal/helm"
 )
 
-// problem is something that a person must mend. It becomes the condition Stalled.
+// problem is something that requires user action. It becomes the condition Stalled.
 type problem struct {
 	reason  string
 	message string
-	// serving: the server does not suffer from it, and is ready all the same.
+	// serving: the server does not suffer from it.
 	serving bool
 }
 
@@ -21,6 +25,20 @@ func newProblem(reason, format string, args ...any) *problem {
 
 // maxMessage is the longest message of a condition or an event that we write.
 const maxMessage = 1000
+
+// transientGrace is for how long errors that say nothing of the request, such as those of an API server that is busy,
+// are retried before they are reported.
+const transientGrace = 30 * time.Second
+
+// isRefusal tells whether the API server said no, as for a quota, a policy or a webhook: that lasts, other than a stale
+// read or an API server that is away.
+func isRefusal(err error) bool {
+	var answer apierrors.APIStatus
+	return errors.As(err, &answer) && !helm.IsTransient(err) && !isStaleRead(err)
+}
+
+// isStaleRead tells whether the cache was behind.
+func isStaleRead(err error) bool { return apierrors.IsConflict(err) || apierrors.IsAlreadyExists(err) }
 
 // event is an event to be sent once the status that it tells of is written.
 type event struct {

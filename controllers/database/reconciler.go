@@ -6,9 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"sync"
 	"time"
 
+	appsv1 "k8s.io/api/apps/v1"
+	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -18,9 +19,9 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
+	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	v1 "example.com/cnat-operator/api/database/v1"
-	"example.com/cnat-operator/internal/helm"
 )
 
 // +kubebuilder:rbac:groups=example.com,resources=databases,verbs=get;list;watch;patch
@@ -63,21 +64,37 @@ type Reconciler struct {
 	// Namespaces are those that the manager's cache is limited to. None: all.
 	Namespaces map[string]cache.Config
 
-	crashes  client.Reader
-	turns    turns
-	held     sync.Map // of *helm.Release, by the UID of a Database that waits for its turn
-	repairs  repairs
-	written  written
-	monitors monitors
+	crashes    client.Reader
+	tracker    tracker
+	monitorAPI missingAPI
+}
+
+// pass is one reconciliation of one Database.
+type pass struct {
+	db    *v1.Database
+	track *track
+	now   time.Time
+	seen  observation
+	// cronJob creates backups, as it was rendered; nil: it is not there.
+	cronJob *batchv1.CronJob
+	// failed are the errors of the steps.
+	failed []error
 }
 
 // Reconcile brings one Database closer to its spec.
 func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.Result, error) {
 	db := &v1.Database{}
 	if err := r.Client.Get(ctx, request.NamespacedName, db); err != nil {
+		if apierrors.IsNotFound(err) {
+			r.tracker.forget(request.NamespacedName)
+		}
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}
-	if r.written.isStale(db) {
+	p := &pass{db: db, track: r.tracker.of(db), now: r.Clock.Now()}
+	p.track.busy.Lock() // by nobody, where one worker handles a Database
+	defer p.track.busy.Unlock()
+	p.track.log = log.FromContext(ctx)
+	if p.track.isStale(db, p.now) {
 		return ctrl.Result{RequeueAfter: staleRetry}, nil
 	}
 	// Owner references are made from it, and the cache leaves it out.
@@ -88,168 +105,150 @@ func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 	if err := r.addFinalizer(ctx, db); err != nil {
 		return retry(err)
 	}
-	seen, err := r.ensure(ctx, db)
-	if err != nil {
-		return retry(errors.Join(err, r.reportRefused(ctx, db, err)))
+	r.ensure(ctx, p)
+	if err := r.report(ctx, db, statusFor(p), p.seen.events()); err != nil {
+		return retry(errors.Join(append(p.failed, err)...))
 	}
-	if err := r.report(ctx, db, statusFor(db, seen), seen.events()); err != nil {
-		return retry(err)
+	if len(p.failed) > 0 {
+		return retry(errors.Join(p.failed...))
 	}
-	if rolledOut(seen, db.Status.Conditions) {
-		r.turns.end(db.UID)
+	if !p.seen.release.slot && p.seen.server.ready && db.Status.Release.RolloutTime == nil {
+		r.tracker.releaseSlot(db.UID)
 	}
-	return ctrl.Result{RequeueAfter: seen.recheck()}, nil
+	return ctrl.Result{RequeueAfter: p.seen.recheck(), Priority: priorityOf(db)}, nil
 }
 
-// ensure goes from step to step as far as it can, and tells how far it came.
-func (r *Reconciler) ensure(ctx context.Context, db *v1.Database) (*observation, error) {
-	seen := &observation{}
+// failure notes how a step ended. An error of one step keeps no other from being done. What the API server refuses is
+// reported at once, other errors when they last.
+func (p *pass) failure(step string, err error) {
+	text := ""
+	if err != nil {
+		text = "failing"
+		p.failed = append(p.failed, err)
+	}
+	lasting := p.track.since(step, text, p.now) >= transientGrace
+	switch {
+	case err == nil:
+	case isRefusal(err):
+		p.seen.failures = append(p.seen.failures, newProblem(v1.ReasonRefused, "%v", err))
+	case lasting:
+		p.seen.failures = append(p.seen.failures, newProblem(v1.ReasonAPIServerFailing, "%s, for %s and longer: %v", step, transientGrace, err))
+	}
+}
+
+// ensure takes each step, whatever becomes of the others.
+func (r *Reconciler) ensure(ctx context.Context, p *pass) {
+	db, seen := p.db, &p.seen
 	seen.release.status = db.Status.Release
-	seen.monitor = r.ensureServiceMonitor(ctx, db)
+	statefulSet, err := r.observeServer(ctx, p)
+	p.failure("reading the server's state", err)
+
+	seen.monitor, err = r.ensureServiceMonitor(ctx, p)
+	p.failure("the ServiceMonitor", err)
+	seen.credentials, err = r.ensureCredentials(ctx, db)
+	p.failure("the credentials", err)
+	blocked, known := err != nil || !seen.credentials.usable(), err == nil && seen.credentials.problem == nil
+	seen.certificate, err = r.checkCertificate(ctx, db)
+	p.failure("the certificate", err)
+	blocked = blocked || err != nil || seen.certificate.problem != nil
+	if known && err == nil {
+		seen.binding, err = r.ensureBinding(ctx, db, seen.credentials.password, seen.certificate.ca)
+		seen.bound = err == nil && seen.binding == nil
+		p.failure("the binding", err)
+	}
+	seen.exporter, err = r.ensureExporter(ctx, db)
+	p.failure("the exporter", err)
+	blocked = blocked || err != nil || seen.exporter != nil
+
+	err = r.ensureInstalled(ctx, p, blocked)
+	p.failure("the release", err)
+	p.server(statefulSet)
+	if seen.server.ready && isUsed(db, seen) {
+		p.failure("the mark of data", r.markHadData(ctx, db, true))
+	}
+	seen.backups, err = r.ensureBackups(ctx, db, p.cronJob, seen.backupStorage.claim, seen.server.ready)
+	p.failure("the backups", err)
+}
+
+// ensureInstalled sees to the storage, and to the release that uses it.
+func (r *Reconciler) ensureInstalled(ctx context.Context, p *pass, blocked bool) error {
+	db, seen := p.db, &p.seen
 	var err error
-	if seen.credentials, err = r.ensureCredentials(ctx, db); err != nil || !seen.credentials.usable() {
-		return seen, err
-	}
-	if seen.certificate, err = r.checkCertificate(ctx, db); err != nil {
-		return seen, err
-	}
-	if seen.credentials.problem == nil {
-		if seen.binding, err = r.ensureBinding(ctx, db, seen.credentials.password, seen.certificate.ca); err != nil {
-			return seen, err
-		}
-	}
-	if seen.exporter, err = r.ensureExporter(ctx, db); err != nil || seen.exporter != nil {
-		return seen, err
-	}
 	if seen.storage, err = r.dataStorage(ctx, db); err != nil {
-		return seen, err
+		return err
 	}
 	if seen.data = dataProblem(db, seen.storage.claim); seen.data != nil {
 		// A claim that the user creates has none of our labels, and is not watched.
 		seen.storage.recheck = secretRecheck
+	} else if err := r.markHadData(ctx, db, hadData(db) && lostDataWord(db) == ""); err != nil {
+		return err // Before there is a claim again that the server may find empty.
 	}
 	if seen.backupStorage, err = r.backupStorageFor(ctx, db); err != nil {
-		return seen, err
+		return err
 	}
 	seen.image, seen.imageProblem = imageFor(db, r.DefaultImage)
 	values, err := valuesFor(db, seen.credentials.ref, seen.storage, seen.image)
 	if err != nil {
-		return seen, err
+		return err
 	}
 	backup, err := backupValues(db, seen.backupStorage)
 	if err != nil {
-		return seen, err
+		return err
 	}
 	maps.Copy(values, backup)
 	if err := addExporter(values, db, r.ExporterImage); err != nil {
-		return seen, err
+		return err
 	}
-	return seen, r.ensureObjects(ctx, db, seen, values)
-}
-
-// ensureObjects sees to the release and the server that comes of it.
-func (r *Reconciler) ensureObjects(ctx context.Context, db *v1.Database, seen *observation, values map[string]any) error {
-	digest, err := r.Releases.Digest(values)
+	want, err := r.Releases.Render(db, releaseName(db), values)
 	if err != nil {
-		return err
-	}
-	var held *held
-	pinned := seen.pinned()
-	if pinned == nil {
-		if held, err = r.hold(ctx, db, digest); err != nil {
-			return err
-		}
-	}
-	var objects helm.Objects
-	switch {
-	case held != nil:
-		digest, objects = held.digest, held.objects
-	case db.Status.Release.Revision > 0: // Before that there is nothing to compare with what the chart makes.
-		if objects, err = r.Releases.Render(releaseName(db), db.Namespace, values); err != nil {
-			// Nothing was asked of the API server: a chart that can't be rendered fails the same way each time.
-			seen.release.problem = newProblem(v1.ReasonReleaseFailed, "%v", err)
-			return nil
-		}
-	}
-	found, err := r.inspect(ctx, objects)
-	if err != nil {
-		return err
-	}
-	if held != nil {
-		found.stored = objects
-	}
-	if len(found.drift) == 0 {
-		r.repairs.forget(db.UID)
-	}
-	if pinned != nil {
-		// A release that is changed, or repaired, may restart the server or create an empty claim.
-		seen.release = releaseResult{status: db.Status.Release, current: true}
-		err := r.watchServer(ctx, db, seen, found)
-		pinned.serving = seen.server.ready
-		return err
-	}
-	// Before there is a claim again that the server may find empty.
-	if err := r.markHadData(ctx, db, hadData(db) && lostDataWord(db) == ""); err != nil {
-		return err
-	}
-	if seen.release, err = r.ensureRelease(ctx, db, digest, values, found); err != nil {
-		return err
-	}
-	seen.release.spare(objects == nil || found.serverDrift && held == nil)
-	if held != nil {
-		held.tell(&seen.release)
-	}
-	return r.watchServer(ctx, db, seen, found)
-}
-
-// watchServer sees how the server is, and what hangs on that.
-func (r *Reconciler) watchServer(ctx context.Context, db *v1.Database, seen *observation, found owned) error {
-	if seen.release.changed {
-		seen.server = serverState{waiting: fmt.Sprintf("StatefulSet %s to be seen as it was made", releaseName(db))}
+		// Nothing was asked of the API server: a chart that can't be rendered fails the same way each time.
+		seen.release.problem = newProblem(v1.ReasonReleaseFailed, "%v", err)
 		return nil
 	}
-	var err error
-	if seen.server, err = r.server(ctx, db, found); err != nil {
-		return err
-	}
-	if restoreSource(db).Database != "" && seen.release.current && seen.server.ready {
-		seen.restored = &metav1.Time{Time: r.Clock.Now()}
-		seen.server = serverState{waiting: "the server to restart without the volume of the dumps", recheck: staleRetry}
-	}
-	if seen.server.ready && isUsed(db, seen) {
-		if err := r.markHadData(ctx, db, true); err != nil {
-			return err
-		}
-	}
-	seen.backups, err = r.ensureBackups(ctx, db, found.cronJob, seen.backupStorage.claim, seen.release.current && seen.server.ready)
+	seen.release, err = r.ensureRelease(ctx, p, want, blocked || seen.data != nil)
 	return err
 }
 
-// server reads the state of the StatefulSet and its pods.
-func (r *Reconciler) server(ctx context.Context, db *v1.Database, found owned) (serverState, error) {
+// observeServer reads the state of the StatefulSet and its pods.
+func (r *Reconciler) observeServer(ctx context.Context, p *pass) (*appsv1.StatefulSet, error) {
+	statefulSet := &appsv1.StatefulSet{}
+	err := r.Client.Get(ctx, client.ObjectKey{Namespace: p.db.Namespace, Name: releaseName(p.db)}, statefulSet)
+	if apierrors.IsNotFound(err) {
+		statefulSet, err = nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("get StatefulSet: %w", err)
+	}
 	pods := &corev1.PodList{}
-	err := r.Client.List(ctx, pods, client.InNamespace(db.Namespace), client.MatchingLabels{
-		labelDatabase: db.Name, labelComponent: componentDatabase,
+	err = r.Client.List(ctx, pods, client.InNamespace(p.db.Namespace), client.MatchingLabels{
+		labelDatabase: p.db.Name, labelComponent: componentDatabase,
 	})
 	if err != nil {
-		return serverState{}, fmt.Errorf("list pods: %w", err)
+		return statefulSet, fmt.Errorf("list pods: %w", err)
 	}
-	now := r.Clock.Now()
-	asked := questionFor(found.statefulSet, pods.Items, attempted(db.Status.Release), now)
+	asked := questionFor(statefulSet, pods.Items, attempted(p.db.Status.Release), p.now)
 	explanation, err := r.explain(ctx, asked)
-	if err != nil {
-		return serverState{}, err
-	}
-	state := serverStateOf(found.statefulSet, pods.Items, explanation, now)
+	state := serverStateOf(statefulSet, pods.Items, explanation, p.now)
 	state.version = serverVersion(pods.Items)
 	state.recheck = sooner(state.recheck, asked.after)
-	crashes, err := r.crashEvents(ctx, db.Namespace)
-	if err != nil {
-		return serverState{}, err
+	crashes, failure := r.crashEvents(ctx, p.db.Namespace)
+	state.restarts = withCrashes(p.db.Status.Restarts, state.restarts, pods.Items, crashes)
+	state.events = restartEvents(p.db.Status.Restarts, state.restarts)
+	p.seen.server = state
+	return statefulSet, errors.Join(err, failure)
+}
+
+// server corrects the server's state by what was done since it was read.
+func (p *pass) server(statefulSet *appsv1.StatefulSet) {
+	seen := &p.seen
+	if seen.release.rolling {
+		seen.server = serverState{waiting: fmt.Sprintf("StatefulSet %s to be updated", releaseName(p.db))}
+		return
 	}
-	state.restarts = withCrashes(db.Status.Restarts, state.restarts, pods.Items, crashes)
-	state.events = restartEvents(db.Status.Restarts, state.restarts)
-	return state, nil
+	if restoreSource(p.db).Database != "" && statefulSet != nil && seen.release.current && seen.server.ready {
+		seen.restored = &metav1.Time{Time: p.now}
+		seen.server = serverState{waiting: "the server to restart without the volume of the dumps", recheck: staleRetry}
+	}
 }
 
 // recheck is after what time to look again, besides when something changes.
@@ -265,7 +264,7 @@ func (o *observation) recheck() time.Duration {
 		soonest = sooner(soonest, o.backups.recheck)
 	}
 	if o.exporter != nil || o.binding != nil {
-		// Nobody tells of a Secret that is not ours.
+		// Secrets that are not ours are not watched.
 		soonest = sooner(soonest, secretRecheck)
 	}
 	return soonest
@@ -279,21 +278,16 @@ func (r *Reconciler) addFinalizer(ctx context.Context, db *v1.Database) error {
 	if err := r.Client.Patch(ctx, db, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})); err != nil {
 		return fmt.Errorf("add finalizer: %w", err)
 	}
-	r.written.remember(db)
+	r.tracker.of(db).written = db.ResourceVersion
 	db.SetGroupVersionKind(v1.GroupVersion.WithKind("Database"))
 	return nil
 }
 
-// staleRetry is after what time a stale read is tried again: the newer object is on its way to the cache.
-const staleRetry = 100 * time.Millisecond
-
 // retry turns the error of a pass into what the queue does: a stale read is no failure and is tried again soon,
 // everything else after a wait that grows.
 func retry(err error) (ctrl.Result, error) {
-	switch {
-	case apierrors.IsConflict(err), apierrors.IsAlreadyExists(err):
+	if isStaleRead(err) {
 		return ctrl.Result{RequeueAfter: staleRetry}, nil
-	default:
-		return ctrl.Result{}, err
 	}
+	return ctrl.Result{}, err
 }

@@ -65,7 +65,7 @@ func TestSecretThatIsRefused(t *testing.T) {
 		if kind == v1.ConditionReady {
 			status = metav1.ConditionFalse
 		}
-		waitCondition(t, db, kind, status, v1.ReasonRefused)
+		waitOf(t, db, kind, status, v1.ReasonRefused)
 		if words := meta.FindStatusCondition(db.Status.Conditions, kind).Message; !strings.Contains(words, "exceeded quota") {
 			t.Errorf("%s: %s", kind, words)
 		}

@@ -2,12 +2,14 @@ package database
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
-	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	v1 "example.com/cnat-operator/api/database/v1"
@@ -16,25 +18,23 @@ import (
 
 // Releases is what the reconciler needs of Helm. Observe returns nil for a release that is not there.
 type Releases interface {
-	Digest(values map[string]any) (string, error)
-	Render(name, namespace string, values map[string]any) (helm.Objects, error)
-	Observe(ctx context.Context, owner client.Object, name string) (*helm.Release, error)
-	Install(ctx context.Context, owner client.Object, name string, values map[string]any) (*helm.Release, error)
-	Upgrade(ctx context.Context, owner client.Object, name string, values map[string]any) (*helm.Release, error)
-	Abandon(ctx context.Context, owner client.Object, name string) error
-	Repair(ctx context.Context, owner client.Object, name string, objects helm.Objects) error
-	Uninstall(ctx context.Context, owner client.Object, name string) error
+	Render(owner client.Object, name string, values map[string]any) (*helm.Desired, error)
+	Observe(ctx context.Context, owner client.Object, name string, trusted ...string) (*helm.Release, error)
+	Install(ctx context.Context, want *helm.Desired) (*helm.Release, error)
+	Upgrade(ctx context.Context, want *helm.Desired, from *helm.Release) (*helm.Release, error)
+	Apply(ctx context.Context, owner client.Object, name string, object *unstructured.Unstructured) error
+	Uninstall(ctx context.Context, owner client.Object, name string, trusted ...string) error
 }
 
 // releaseResult is what came of a release.
 type releaseResult struct {
 	status v1.ReleaseStatus
-	// current: what was asked for is installed, and nothing is left to do.
+	// current: what was asked for is installed.
 	current bool
-	// changed: the objects were just made or changed, and the cache does not show them so.
-	changed bool
-	// turn: the release is current as far as the spec goes, and waits for its turn to be upgraded to a newer chart.
-	turn bool
+	// rolling: the StatefulSet was just changed, and the cache does not show it so.
+	rolling bool
+	// slot: the release is current as far as the spec goes, and waits for a slot to be upgraded to a newer chart.
+	slot bool
 	// waiting says what the operator does or waits for.
 	waiting string
 	problem *problem
@@ -42,120 +42,49 @@ type releaseResult struct {
 	recheck time.Duration
 }
 
-// ensureRelease brings the release to what has this digest, by one action at most.
-func (r *Reconciler) ensureRelease(
-	ctx context.Context, db *v1.Database, digest string, values map[string]any, found owned,
-) (releaseResult, error) {
-	name := releaseName(db)
-	known, drift := db.Status.Release, found.drift
-	known.Name = name
-	if settled(known, digest, drift) {
-		known.Failures, known.AttemptedDigest = 0, ""
+// ensureRelease brings the release to what the chart renders, by one action at most. While it is blocked, as by a Secret
+// that is missing, or waits for a rollout slot, it is kept as it is stored.
+func (r *Reconciler) ensureRelease(ctx context.Context, p *pass, want *helm.Desired, blocked bool) (releaseResult, error) {
+	known := p.db.Status.Release
+	known.Name = want.Name
+	switch {
+	case known.Digest == want.Digest:
+	case known.Status != statusDeployed && blocked: // what is to be restored is not known
+		return releaseResult{status: known}, nil
+	case known.Status == statusDeployed:
+		wait := ""
+		if !blocked && isRollout(p.db, p.seen.server.ready, p.track.pinned != "") {
+			var err error
+			if wait, err = r.slot(ctx, p.db); err != nil {
+				return releaseResult{status: known}, err
+			}
+		}
+		if blocked || wait != "" {
+			if result, err := r.pin(ctx, p, known, wait); result != nil || err != nil {
+				return *result, err
+			}
+		}
+	}
+	p.track.pinned = ""
+	found, err := r.inspect(ctx, want.Objects)
+	if err != nil {
+		return releaseResult{status: known}, err
+	}
+	if p.seen.data != nil {
+		found = found.withoutData()
+	}
+	p.cronJob = found.cronJob
+	if settled(known, want.Digest, found.drift) {
+		known.Failures, known.AttemptedDigest, known.LastFailureMessage, known.Generation = 0, "", "", p.db.Generation
 		return releaseResult{status: known, current: true}, nil
 	}
-	stored, err := r.Releases.Observe(ctx, db, name)
-	if err != nil {
-		return releaseResult{}, err
+	if blocked {
+		return r.repair(ctx, p, known, found)
 	}
-	now := r.Clock.Now()
-	in := situation{state: stateOf(stored, db.Name, digest, drift), stored: stored, known: known, digest: digest, now: now}
-	do := decide(in)
-	if do.kind == actionRepair {
-		if wait := r.repairs.wait(db.UID, drift, now); wait > 0 {
-			do = action{kind: actionWait, wait: wait}
-		}
-	}
-	result, err := r.run(ctx, db, do, in, values, found)
-	if do.kind == actionUpgrade && err == nil && isRollout(db, digest) {
-		result.status.RolloutTime = &metav1.Time{Time: now}
-	}
-	releaseActions.observe(do.kind, result, err, r.Clock.Since(now))
-	return result, err
+	return r.act(ctx, p, known, want, found)
 }
 
-// run carries out one action, and reports what Helm has stored after it.
-func (r *Reconciler) run(
-	ctx context.Context, db *v1.Database, do action, in situation, values map[string]any, found owned,
-) (releaseResult, error) {
-	name := releaseName(db)
-	var stored *helm.Release
-	var err error
-	switch do.kind {
-	case actionNone:
-		result := releaseResult{status: asStored(in.known, in.stored), current: true}
-		if in.known.Revision == 0 {
-			// The status did not know of the release, so this pass did not look at its objects.
-			result.changed, result.recheck = true, staleRetry
-		}
-		return result, nil
-	case actionWait:
-		return waitResult(do, in, lastMessage(db)), nil
-	case actionRefuse:
-		return releaseResult{
-			status: v1.ReleaseStatus{Name: name}, recheck: do.wait,
-			problem: newProblem(v1.ReasonNameConflict, "Helm release %s is not this Database's, and is left alone: "+
-				"uninstall it, or give the Database another name", name),
-		}, nil
-	case actionInstall:
-		stored, err = r.Releases.Install(ctx, db, name, values)
-	case actionUpgrade:
-		stored, err = r.Releases.Upgrade(ctx, db, name, values)
-	case actionRecover:
-		if err = r.Releases.Abandon(ctx, db, name); err == nil {
-			stored, err = r.Releases.Upgrade(ctx, db, name, values)
-		}
-	case actionRepair:
-		if err = r.Releases.Repair(ctx, db, name, found.stored); err == nil {
-			err = r.setReach(ctx, found.widened)
-		}
-	}
-	if helm.IsTransient(err) {
-		return releaseResult{}, err
-	}
-	if stored == nil {
-		// What Helm stored is what holds, also of an action that failed.
-		var observeErr error
-		if stored, observeErr = r.Releases.Observe(ctx, db, name); observeErr != nil {
-			return releaseResult{}, observeErr
-		}
-	}
-	return afterAction(do, in, stored, err, found.drift), nil
-}
-
-// afterAction is the report of an install, upgrade, recovery or repair that ended with err.
-func afterAction(do action, in situation, stored *helm.Release, err error, drift []string) releaseResult {
-	status := asStored(in.known, stored)
-	if do.kind != actionRepair || err != nil {
-		status.LastAttemptTime = &metav1.Time{Time: in.now}
-	}
-	if err == nil {
-		status.Failures, status.AttemptedDigest = 0, ""
-		return releaseResult{
-			status:  status,
-			current: true,
-			changed: true,
-			events:  []event{do.event(in, status, drift)},
-			recheck: cacheLag,
-		}
-	}
-	status.Failures = in.failures() + 1
-	status.AttemptedDigest = in.digest
-	wait := backoff(status.Failures)
-	return releaseResult{
-		status:  status,
-		recheck: wait,
-		problem: newProblem(v1.ReasonReleaseFailed, "%v", err),
-	}
-}
-
-// spare takes the server out of a failure that does not touch it: it was, before the attempt, already all that the spec
-// asks, and what the API server refuses is only for backups.
-func (r *releaseResult) spare(serverDrift bool) {
-	if r.problem != nil && r.problem.reason == v1.ReasonReleaseFailed && !serverDrift {
-		r.problem.serving, r.current = true, true
-	}
-}
-
+// attempted is when the last install or upgrade was tried.
 func attempted(known v1.ReleaseStatus) time.Time {
 	if known.LastAttemptTime == nil {
 		return time.Time{}
@@ -163,58 +92,232 @@ func attempted(known v1.ReleaseStatus) time.Time {
 	return known.LastAttemptTime.Time
 }
 
-// lastMessage is what the condition Stalled says of a release that failed.
-func lastMessage(db *v1.Database) string {
-	stalled := meta.FindStatusCondition(db.Status.Conditions, v1.ConditionStalled)
-	if stalled == nil || stalled.Reason != v1.ReasonReleaseFailed {
-		return ""
+// act observes, decides, and carries the decision out.
+func (r *Reconciler) act(ctx context.Context, p *pass, known v1.ReleaseStatus, want *helm.Desired, found owned) (releaseResult, error) {
+	stored, err := r.Releases.Observe(ctx, p.db, want.Name, want.Digest, known.Digest)
+	if err != nil {
+		return releaseResult{status: known}, err
 	}
-	return stalled.Message
+	in := p.situation(known, stored, want.Digest, found.drift)
+	do := decide(in)
+	started := r.Clock.Now()
+	result, err := r.run(ctx, p, do, in, want, found)
+	if do.kind == actionUpgrade && err == nil && in.state() == stateOutdated && isRollout(p.db, p.seen.server.ready, false) {
+		result.status.RolloutTime = &metav1.Time{Time: started}
+	}
+	releaseActions.observe(do.kind, result, err, r.Clock.Since(started))
+	return result, err
 }
 
-// waitResult is the report while an action is put off. What was last said of its failure still holds.
-func waitResult(do action, in situation, said string) releaseResult {
+// situation puts together what the decision is made from.
+func (p *pass) situation(known v1.ReleaseStatus, stored *helm.Release, digest string, drift []string) situation {
+	in := situation{
+		stored: stored, known: known, uid: string(p.db.UID), owner: p.db.Name, namespace: p.db.Namespace,
+		digest: digest, drift: drift, acted: cacheLag,
+	}
+	if stored != nil {
+		in.seen = p.track.since("revision", strconv.FormatInt(stored.Revision, 10), p.now)
+	}
+	if known.LastAttemptTime != nil {
+		in.attempted = p.track.since("attempt", known.LastAttemptTime.UTC().Format(time.RFC3339), p.now)
+	}
+	if !p.track.acted.IsZero() {
+		in.acted = p.now.Sub(p.track.acted)
+	}
+	return in
+}
+
+// run carries out one action, and reports what Helm has stored after it.
+func (r *Reconciler) run(
+	ctx context.Context, p *pass, do action, in situation, want *helm.Desired, found owned,
+) (releaseResult, error) {
+	var stored *helm.Release
+	var err error
+	switch do.kind {
+	case actionNone:
+		status := asStored(in.known, in.stored)
+		status.Generation = p.db.Generation
+		return releaseResult{status: status, current: true}, nil
+	case actionWait:
+		return waitResult(do, in, found), nil
+	case actionRefuse:
+		return releaseResult{
+			status: v1.ReleaseStatus{Name: want.Name}, recheck: do.wait,
+			problem: newProblem(v1.ReasonNameConflict, "Helm release %s is not this Database's, and is left alone: "+
+				"uninstall it, or give the Database another name", want.Name),
+		}, nil
+	case actionRepair:
+		status := asStored(in.known, in.stored)
+		status.Generation = p.db.Generation
+		return r.repair(ctx, p, status, found)
+	case actionInstall:
+		stored, err = r.Releases.Install(ctx, want)
+	case actionUpgrade:
+		if in.state() == stateModified {
+			if wait, _ := p.track.repairs.wait("the release", strconv.FormatInt(in.stored.Revision, 10), p.now); wait > 0 {
+				return releaseResult{status: in.known, recheck: wait, waiting: "the next correction of a release that somebody else changes"}, nil
+			}
+		}
+		stored, err = r.Releases.Upgrade(ctx, want, in.stored)
+	}
+	if helm.IsTransient(err) {
+		return releaseResult{status: in.known}, err
+	}
+	p.track.acted = r.Clock.Now()
+	result := afterAction(in, stored, err, p.now)
+	if err == nil {
+		result.status.Generation = p.db.Generation
+		result.rolling = found.server
+	} else {
+		// What is refused is not the server's.
+		result.problem.serving = !found.server
+	}
+	return result, nil
+}
+
+// repair restores the objects that drifted, each by itself: one that is refused does not keep the others from it.
+func (r *Reconciler) repair(ctx context.Context, p *pass, status v1.ReleaseStatus, found owned) (releaseResult, error) {
+	result := releaseResult{status: status, current: true}
+	due, wait, fight := p.track.repairs.due(found, p.now)
+	result.recheck = wait
+	if fight != nil {
+		result.problem = r.contested(ctx, fight)
+	}
+	if len(due.drifted) == 0 {
+		return result, nil
+	}
+	var failed []error
+	for _, object := range due.drifted {
+		if err := r.Releases.Apply(ctx, p.db, status.Name, object); err != nil {
+			failed = append(failed, err)
+		}
+	}
+	if err := errors.Join(failed...); err != nil {
+		if helm.IsTransient(err) {
+			return result, err
+		}
+		result.problem = newProblem(v1.ReasonReleaseFailed, "%v", err)
+		result.recheck = sooner(wait, firstBackoff)
+		return result, nil
+	}
+	result.recheck = sooner(wait, cacheLag)
+	result.events = []event{normal("Repaired", "Repair", "Restored "+strings.Join(due.drift, ", "))}
+	return result, nil
+}
+
+// pin keeps the release as it is stored, as far as that is the operator's own. It returns nil where it is not: then there
+// is nothing to wait with. Helm is asked only where an object changed.
+func (r *Reconciler) pin(ctx context.Context, p *pass, known v1.ReleaseStatus, wait string) (*releaseResult, error) {
+	result := &releaseResult{status: known, current: true}
+	if wait != "" {
+		result.slot, result.waiting, result.recheck = true, wait, slotRecheck
+	}
+	mark, err := r.fingerprint(ctx, p.db)
+	if err != nil || mark == p.track.pinned {
+		return result, err
+	}
+	stored, err := r.Releases.Observe(ctx, p.db, known.Name, known.Digest)
+	if err != nil {
+		return result, err
+	}
+	if stored == nil || !stored.Verified || stored.Status != statusDeployed {
+		if wait == "" { // but what it is to be can't be installed either
+			p.track.pinned = mark
+			return result, nil
+		}
+		return nil, nil
+	}
+	objects, err := helm.ParseManifest(stored.Manifest)
+	if err != nil {
+		return result, fmt.Errorf("release %s: %w", known.Name, err)
+	}
+	found, err := r.inspect(ctx, withoutClaims(objects))
+	if err != nil {
+		return result, err
+	}
+	if p.seen.data != nil {
+		found = found.withoutData()
+	}
+	p.cronJob = found.cronJob
+	p.track.pinned = mark
+	if len(found.drift) == 0 {
+		return result, nil
+	}
+	repaired, err := r.repair(ctx, p, known, found)
+	result.problem, result.events = repaired.problem, repaired.events
+	result.recheck = sooner(result.recheck, repaired.recheck)
+	if err != nil || repaired.problem != nil || len(repaired.events) == 0 {
+		p.track.pinned = "again" // not as it is stored yet
+	}
+	return result, err
+}
+
+// withoutClaims leaves out the volume claims, which may have grown since the release was stored.
+func withoutClaims(objects helm.Objects) helm.Objects {
+	var rest helm.Objects
+	for _, object := range objects {
+		if object.GetKind() != "PersistentVolumeClaim" {
+			rest = append(rest, object)
+		}
+	}
+	return rest
+}
+
+// afterAction is the report of an install or upgrade that ended with err.
+func afterAction(in situation, stored *helm.Release, err error, now time.Time) releaseResult {
+	status := in.known
+	if stored != nil {
+		status = asStored(in.known, stored)
+	}
+	status.LastAttemptTime = &metav1.Time{Time: now}
+	if err == nil {
+		status.Failures, status.AttemptedDigest, status.LastFailureMessage = 0, "", ""
+		return releaseResult{status: status, current: true, events: []event{in.event(status)}, recheck: cacheLag}
+	}
+	status.Failures = in.failures() + 1
+	status.AttemptedDigest = in.digest
+	status.LastFailureMessage = shortened(err.Error(), maxMessage)
+	return releaseResult{status: status, recheck: backoff(status.Failures), problem: releaseProblem(err)}
+}
+
+func releaseProblem(err error) *problem {
+	reason := v1.ReasonReleaseFailed
+	if errors.Is(err, helm.ErrNotOurs) {
+		reason = v1.ReasonNameConflict
+	}
+	return newProblem(reason, "%v", err)
+}
+
+// waitResult is the report while an action is put off.
+func waitResult(do action, in situation, found owned) releaseResult {
 	result := releaseResult{status: asStored(in.known, in.stored), recheck: do.wait}
 	switch {
-	case in.state == stateDrifted && in.failures() == 0:
-		// The cache may be behind the action that made the objects, or a repair can't set what differs.
-		result.current = true
-		result.changed = in.now.Sub(attempted(in.known)) < cacheLag
-	case in.state == statePending:
+	case in.state() == stateDrifted && in.failures() == 0: // the cache is behind the action
+		result.current, result.rolling = true, found.server
+	case in.state() == statePending:
 		result.waiting = fmt.Sprintf("the %s of release %s, which another process may still be working on",
-			strings.TrimPrefix(in.stored.Status, "pending-"), in.known.Name)
+			strings.TrimPrefix(in.stored.Status, statusPending), in.known.Name)
+	case in.known.LastFailureMessage != "":
+		result.problem = newProblem(v1.ReasonReleaseFailed, "%s", in.known.LastFailureMessage)
 	default:
-		if said == "" && in.stored != nil && in.stored.Status == statusFailed {
-			said = in.stored.Description
-		}
-		if said == "" {
-			said = fmt.Sprintf("release %s failed, and is tried again in %s", in.known.Name, do.wait.Round(time.Second))
-		}
-		result.problem = newProblem(v1.ReasonReleaseFailed, "%s", said)
+		result.problem = newProblem(v1.ReasonReleaseFailed, "release %s failed, and is tried again in %s", in.known.Name, do.wait.Round(time.Second))
 	}
 	return result
 }
 
 // asStored is the release's status after Helm's storage was read. The history of attempts stays as it was.
 func asStored(known v1.ReleaseStatus, stored *helm.Release) v1.ReleaseStatus {
-	status := v1.ReleaseStatus{
-		Name:            known.Name,
-		AttemptedDigest: known.AttemptedDigest,
-		Failures:        known.Failures,
-		LastAttemptTime: known.LastAttemptTime,
-		RolloutTime:     known.RolloutTime,
-	}
+	status := known
+	status.Revision, status.Status, status.ChartVersion = 0, "", ""
 	if stored == nil {
+		status.Digest = ""
 		return status
 	}
 	status.Revision = stored.Revision
-	status.Status = stored.Status
+	status.Status = shortened(stored.Status, 32)
 	status.ChartVersion = stored.ChartVersion
-	if stored.Status == statusDeployed {
+	if stored.Status == statusDeployed && stored.Verified {
 		status.Digest = stored.Digest
 	}
 	return status
 }
-
-// cacheLag is for how long after an action the cache may not show what it made.
-const cacheLag = 5 * time.Second

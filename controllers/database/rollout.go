@@ -3,85 +3,105 @@ package database
 import (
 	"context"
 	"fmt"
-	"sync"
 	"time"
 
-	"k8s.io/apimachinery/pkg/api/meta"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	v1 "example.com/cnat-operator/api/database/v1"
-	"example.com/cnat-operator/internal/helm"
 )
 
 // A new version of the operator may bring a new chart, which is a reason to upgrade every release there is. That is done
-// a few at a time: a Database has its turn from its upgrade until its server is ready again. One that does not get
-// ready keeps its turn, so the rest stay as they are, and serve: what others change of their objects is set back to the
-// release as it is stored.
+// a few at a time: a Database has a rollout slot from its upgrade until its server is ready again. One that does not
+// become ready within the deadline has failed, and frees its slot. When upgrades have failed in several namespaces, it is
+// the chart: the rest stay as they are, and serve.
 
-// defaultRollouts is how many Databases have their turn at once.
-const defaultRollouts = 1
+const (
+	// defaultRollouts is how many slots there are.
+	defaultRollouts = 1
 
-// isRollout tells whether an upgrade to what has this digest is the operator's own idea: nobody changed the Database, and
-// its server is ready, or was when it began to wait and starts again. One that is not ready, and does not get so by
-// itself, can't be made worse, and is upgraded at once.
-func isRollout(db *v1.Database, digest string) bool {
-	known, conditions := db.Status.Release, db.Status.Conditions
-	progressing := meta.FindStatusCondition(conditions, v1.ConditionProgressing)
-	return known.Status == statusDeployed && known.Digest != digest && db.Status.ObservedGeneration == db.Generation &&
-		(meta.IsStatusConditionTrue(conditions, v1.ConditionReady) ||
-			progressing != nil && progressing.Reason == v1.ReasonWaitingForTurn)
+	// slotDeadline is how long an upgrade may take.
+	slotDeadline = 10 * time.Minute
+
+	// maxFailedRollouts is in how many namespaces upgrades may fail until there are no more. Several in one namespace
+	// count once, so that no tenant alone keeps the others from theirs.
+	maxFailedRollouts = 3
+
+	// slotRecheck is how often a Database asks for a slot. It asks the cache.
+	slotRecheck = 10 * time.Second
+)
+
+// isRollout tells whether an upgrade is the operator's own idea: nobody changed the Database since it was installed, and
+// its server serves, or did when it began to wait. One that does not can't be made worse, and is upgraded at once.
+func isRollout(db *v1.Database, serving, waiting bool) bool {
+	known := db.Status.Release
+	installed := known.Generation
+	if installed == 0 { // by version 0.2.0
+		installed = db.Status.ObservedGeneration
+	}
+	return known.Status == statusDeployed && installed == db.Generation && (serving || waiting)
 }
 
-// rolledOut tells whether a pass ends the turn of a Database: its server is ready, and nothing of its release failed.
-func rolledOut(seen *observation, conditions []metav1.Condition) bool {
-	return seen.release.problem == nil && meta.IsStatusConditionTrue(conditions, v1.ConditionReady)
-}
-
-// turns are the Databases that this process gave a turn to, and that the cache may not show to have one.
-type turns struct {
-	mu    sync.Mutex
+// slots are the Databases that have a rollout slot: by their status, or because this process gave them one that the cache
+// may not show.
+type slots struct {
 	given map[types.UID]bool
+	// seen is since when this process knows of an upgrade.
+	seen map[types.UID]time.Time
 }
 
-// take gives a Database a turn, unless as many others as may have one have it. Then it returns the name of one of those.
-// One that is gone, or goes, has none any more: it would not get ready, and hold up the rest.
-func (t *turns) take(db *v1.Database, all []v1.Database, limit int) (blocker string) {
+// acquire gives a Database a slot, unless all are taken. Then it says why.
+func (t *tracker) acquire(db *v1.Database, all []v1.Database, limit int, now time.Time) (wait string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	others := 0
+	s := &t.slots
+	if s.given == nil {
+		s.given, s.seen = map[types.UID]bool{}, map[types.UID]time.Time{}
+	}
+	busy, failed := 0, map[string]bool{}
 	for i := range all {
 		other := &all[i]
-		if other.UID == db.UID || !other.DeletionTimestamp.IsZero() ||
-			!t.given[other.UID] && other.Status.Release.RolloutTime == nil {
+		rolling := s.given[other.UID] || other.Status.Release.RolloutTime != nil
+		if !rolling {
+			delete(s.seen, other.UID)
+		}
+		// One that is being deleted would not become ready.
+		if other.UID == db.UID || !other.DeletionTimestamp.IsZero() || !rolling {
 			continue
 		}
-		others++
-		// The same one each time, for the same message.
-		if name := fmt.Sprintf("%s/%s", other.Namespace, other.Name); blocker == "" || name < blocker {
-			blocker = name
+		if _, known := s.seen[other.UID]; !known {
+			s.seen[other.UID] = now
+		}
+		if now.Sub(s.seen[other.UID]) < slotDeadline {
+			busy++
+		} else {
+			failed[other.Namespace] = true
 		}
 	}
-	if others >= limit {
-		return blocker
+	switch {
+	case len(failed) >= maxFailedRollouts:
+		return fmt.Sprintf("an administrator: in %d namespaces Databases did not become ready after this upgrade", len(failed))
+	case busy >= limit:
+		return fmt.Sprintf("a rollout slot: at most %d are upgraded at once, and are to be ready first", limit)
 	}
-	if t.given == nil {
-		t.given = map[types.UID]bool{}
-	}
-	t.given[db.UID] = true
+	s.given[db.UID] = true
 	return ""
 }
 
-// end takes the turn back.
-func (t *turns) end(uid types.UID) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	delete(t.given, uid)
+// release takes a slot back.
+func (s *slots) release(uid types.UID) {
+	delete(s.given, uid)
+	delete(s.seen, uid)
 }
 
-// blocker returns the name of a Database whose turn must end before db is upgraded, or nothing where db has its turn.
-func (r *Reconciler) blocker(ctx context.Context, db *v1.Database) (string, error) {
+func (t *tracker) releaseSlot(uid types.UID) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.slots.release(uid)
+}
+
+// slot returns what a Database waits for before it may be upgraded, or nothing where it may.
+func (r *Reconciler) slot(ctx context.Context, db *v1.Database) (string, error) {
 	all := &v1.DatabaseList{}
 	// It is only read, and there may be many of them.
 	if err := r.Client.List(ctx, all, client.UnsafeDisableDeepCopy); err != nil {
@@ -91,74 +111,5 @@ func (r *Reconciler) blocker(ctx context.Context, db *v1.Database) (string, erro
 	if limit == 0 {
 		limit = defaultRollouts
 	}
-	return r.turns.take(db, all.Items, limit), nil
+	return r.tracker.acquire(db, all.Items, limit, r.Clock.Now()), nil
 }
-
-// held is what the release of a Database is to be while it waits for its turn: what is stored of it.
-type held struct {
-	digest  string
-	objects helm.Objects
-	// blocker is the Database that it waits for.
-	blocker string
-}
-
-// hold returns what a Database that waits for its turn is to be, or nil where it does not wait. Helm is asked once, and
-// its answer remembered for as long as it waits.
-func (r *Reconciler) hold(ctx context.Context, db *v1.Database, digest string) (*held, error) {
-	var blocker string
-	var err error
-	if isRollout(db, digest) {
-		blocker, err = r.blocker(ctx, db)
-	}
-	if err != nil || blocker == "" {
-		r.held.Delete(db.UID)
-		return nil, err
-	}
-	remembered, _ := r.held.Load(db.UID)
-	stored, ok := remembered.(*helm.Release)
-	if !ok || stored.Digest != db.Status.Release.Digest {
-		if stored, err = r.Releases.Observe(ctx, db, releaseName(db)); err != nil {
-			return nil, err
-		}
-		if stateOf(stored, db.Name, digest, nil) != stateOutdated {
-			return nil, nil // Somebody else was at it: that is mended at once.
-		}
-		r.held.Store(db.UID, stored)
-	}
-	objects, err := helm.ParseManifest(stored.Manifest)
-	if err != nil {
-		return nil, fmt.Errorf("release %s: %w", releaseName(db), err)
-	}
-	objects, err = r.withoutClaims(ctx, objects)
-	return &held{digest: stored.Digest, objects: objects, blocker: blocker}, err
-}
-
-// withoutClaims leaves out the volume claims that are there: they may have grown since the release was stored.
-func (r *Reconciler) withoutClaims(ctx context.Context, objects helm.Objects) (helm.Objects, error) {
-	var rest helm.Objects
-	for _, object := range objects {
-		if object.GetKind() == "PersistentVolumeClaim" {
-			claim, err := r.claim(ctx, client.ObjectKeyFromObject(object), false)
-			if err != nil {
-				return nil, err
-			}
-			if claim != nil {
-				continue
-			}
-		}
-		rest = append(rest, object)
-	}
-	return rest, nil
-}
-
-// tell adds to the report of a release that is as it was stored what it waits for.
-func (h *held) tell(release *releaseResult) {
-	if release.current {
-		release.turn = true
-		release.waiting = fmt.Sprintf("Database %s to be ready after its upgrade, before this one is upgraded", h.blocker)
-		release.recheck = sooner(release.recheck, turnRecheck)
-	}
-}
-
-// turnRecheck is how often a Database asks for its turn. It asks the cache.
-const turnRecheck = 10 * time.Second

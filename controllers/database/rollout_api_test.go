@@ -87,9 +87,9 @@ func TestDriftIsRepairedWhileWaiting(t *testing.T) {
 	waitEvent(t, db, "Repaired")
 	// It starts again, and still waits.
 	waitCondition(t, db, v1.ConditionReady, metav1.ConditionFalse, v1.ReasonStarting)
-	waitCondition(t, db, v1.ConditionProgressing, metav1.ConditionTrue, v1.ReasonWaitingForTurn)
+	waitCondition(t, db, v1.ConditionProgressing, metav1.ConditionTrue, v1.ReasonWaitingForSlot)
 	becomeReady(t, db)
-	waitCondition(t, db, v1.ConditionProgressing, metav1.ConditionTrue, v1.ReasonWaitingForTurn)
+	waitCondition(t, db, v1.ConditionProgressing, metav1.ConditionTrue, v1.ReasonWaitingForSlot)
 	if err := get(t, statefulSet); err != nil || !equality.Semantic.DeepEqual(&statefulSet.Spec.Template, template) {
 		t.Errorf("the pod is of another chart: %v, %+v", err, statefulSet.Spec.Template)
 	}
@@ -118,7 +118,7 @@ func TestRepairThatFailsWhileWaiting(t *testing.T) {
 		}
 	}
 	waitCondition(t, db, v1.ConditionStalled, metav1.ConditionTrue, v1.ReasonReleaseFailed)
-	waitCondition(t, db, v1.ConditionProgressing, metav1.ConditionTrue, v1.ReasonWaitingForTurn)
+	waitCondition(t, db, v1.ConditionProgressing, metav1.ConditionTrue, v1.ReasonWaitingForSlot)
 	waitCondition(t, db, v1.ConditionReady, metav1.ConditionTrue, v1.ReasonReady)
 	if db.Status.Release.Revision != 1 {
 		t.Errorf("release is %+v", db.Status.Release)
@@ -172,7 +172,7 @@ func awaitUpgrades(t *testing.T, namespace string, names []string, want int) *v1
 			}
 			progressing := meta.FindStatusCondition(db.Status.Conditions, v1.ConditionProgressing)
 			switch {
-			case db.Status.Release.Revision == 1 && progressing.Reason == v1.ReasonWaitingForTurn:
+			case db.Status.Release.Revision == 1 && progressing.Reason == v1.ReasonWaitingForSlot:
 				waiting++
 			case db.Status.Release.Revision == 2:
 				upgraded++

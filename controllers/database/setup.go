@@ -1,7 +1,6 @@
 package database
 
 import (
-	"context"
 	"fmt"
 	"time"
 
@@ -10,7 +9,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	policyv1 "k8s.io/api/policy/v1"
-	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/util/workqueue"
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -71,7 +69,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 				firstRetry, lastRetry),
 		})
 	for _, kind := range ownedKinds() {
-		build = build.Watches(kind, handler.EnqueueRequestsFromMapFunc(databaseOf))
+		build = build.Watches(kind, ownedHandler{})
 	}
 	crashes, err := r.cacheCrashes(mgr)
 	if err != nil {
@@ -82,13 +80,4 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 		return fmt.Errorf("set up the Database controller: %w", err)
 	}
 	return nil
-}
-
-// databaseOf leads from an object to its Database by the label.
-func databaseOf(_ context.Context, object client.Object) []reconcile.Request {
-	name := object.GetLabels()[labelDatabase]
-	if name == "" {
-		return nil
-	}
-	return []reconcile.Request{{NamespacedName: types.NamespacedName{Namespace: object.GetNamespace(), Name: name}}}
 }

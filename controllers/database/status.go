@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/equality"
@@ -19,6 +20,8 @@ import (
 type observation struct {
 	credentials credentials
 	binding     *problem
+	// bound: the binding's Secret is there.
+	bound       bool
 	certificate certificate
 	// exporter says what is wrong with the Secret of the exporter's password.
 	exporter *problem
@@ -36,28 +39,36 @@ type observation struct {
 	backupStorage storage
 	// backups is nil where the pass did not come that far: what the status says of them stays.
 	backups *backups
+	// failures are steps that the API server refused, or that fail for some time.
+	failures []*problem
 }
 
-// pinned is why the server must not be restarted, or nil: it would not come back, or not with its data.
-func (o *observation) pinned() *problem {
-	if o.data != nil {
-		return o.data
-	}
-	return o.certificate.problem
-}
-
-// problem is the first thing that a person must mend, or nil. Those that the server suffers from stand first.
+// problem is what requires user action, or nil. The reason is the first one's, and the message has all. Those that the
+// server suffers from stand first.
 func (o *observation) problem() *problem {
-	var first *problem
-	for _, found := range []*problem{
+	var first, all []*problem
+	for _, found := range append([]*problem{
 		o.data, o.certificate.problem, o.release.problem, o.server.problem, o.credentials.problem, o.exporter, o.imageProblem, o.binding,
 		o.monitor.problem, o.storage.problem, o.backupStorage.problem,
-	} {
-		if found != nil && (first == nil || first.serving && !found.serving) {
-			first = found
+	}, o.failures...) {
+		switch {
+		case found == nil:
+		case found.serving:
+			all = append(all, found)
+		default:
+			first = append(first, found)
 		}
 	}
-	return first
+	if all = append(first, all...); len(all) == 0 {
+		return nil
+	}
+	var messages []string
+	for _, found := range all {
+		messages = append(messages, found.message)
+	}
+	found := newProblem(all[0].reason, "%s", strings.Join(messages, "; and "))
+	found.serving = all[0].serving
+	return found
 }
 
 // events are those of the pass, in the order in which things were done.
@@ -73,16 +84,20 @@ func (o *observation) events() []event {
 }
 
 // statusFor computes the whole status from what was observed.
-func statusFor(db *v1.Database, seen *observation) v1.DatabaseStatus {
+func statusFor(p *pass) v1.DatabaseStatus {
+	db, seen := p.db, &p.seen
 	status := *db.Status.DeepCopy()
-	status.ObservedGeneration = db.Generation
+	// What was not acted on was not observed.
+	if len(p.failed) == 0 || seen.monitor.done && seen.release.current && seen.release.status.Generation == db.Generation {
+		status.ObservedGeneration = db.Generation
+	}
 	status.Endpoint = endpoint(db)
 	status.DatabaseName = databaseName(db)
-	if seen.credentials.usable() {
+	if seen.credentials.usable() && seen.credentials.ref.Name != "" {
 		status.Credentials = seen.credentials.ref
-		if seen.binding == nil {
-			status.Binding.Name = bindingName(db)
-		}
+	}
+	if seen.bound {
+		status.Binding.Name = bindingName(db)
 	}
 	if seen.release.status.Name != "" {
 		status.Release = *seen.release.status.DeepCopy()
@@ -99,66 +114,75 @@ func statusFor(db *v1.Database, seen *observation) v1.DatabaseStatus {
 	if seen.restored != nil {
 		status.RestoreTime = seen.restored
 	}
-	ready, progressing, stalled := conditionsFor(db, seen)
-	status.Reason, status.Message = summary(ready, progressing, stalled)
-	if isUsed(db, seen) && (ready.Status == metav1.ConditionTrue || seen.restored != nil) {
+	conditions := conditionsFor(db, seen)
+	status.Reason, status.Message = summary(conditions[0], conditions[1], conditions[2])
+	if isUsed(db, seen) && (seen.server.ready || seen.restored != nil) {
 		status.Storage.ClaimUID = string(seen.storage.claim.UID)
 	}
-	if ready.Status == metav1.ConditionTrue {
+	if conditions[0].Status == metav1.ConditionTrue && seen.release.current {
 		// What the readiness probe compares the server's encoding with.
 		status.Encoding, _ = canonicalEncoding(db.Spec.Encoding)
-		if seen.release.problem == nil {
-			status.Release.RolloutTime = nil
-		}
+		status.Release.RolloutTime = nil
 		if seen.server.version != "" {
 			status.ServerVersion = seen.server.version
-			if !seen.release.turn {
+			if !seen.release.slot && seen.image != "" {
 				status.Image = seen.image
 			}
 		}
 	}
-	for _, condition := range []metav1.Condition{ready, progressing, stalled} {
+	for _, condition := range conditions {
 		condition.ObservedGeneration = db.Generation
 		meta.SetStatusCondition(&status.Conditions, condition)
 	}
 	return status
 }
 
-// conditionsFor computes the three conditions. A problem stands before everything else; Ready follows from the others.
-func conditionsFor(db *v1.Database, seen *observation) (ready, progressing, stalled metav1.Condition) {
+// conditionsFor computes Ready, Progressing and Stalled. Ready says only whether the server serves; what requires user
+// action, and what goes on, stands beside it.
+func conditionsFor(db *v1.Database, seen *observation) []metav1.Condition {
 	found := seen.problem()
-	if found != nil && !found.serving {
-		return condition(v1.ConditionReady, metav1.ConditionFalse, found.reason, found.message),
-			condition(v1.ConditionProgressing, metav1.ConditionFalse, found.reason, "waits for a person: "+found.message),
-			condition(v1.ConditionStalled, metav1.ConditionTrue, found.reason, found.message)
+	ready, waiting := readiness(db, seen)
+	stalled := condition(v1.ConditionStalled, metav1.ConditionFalse, v1.ReasonNotStalled, "nothing requires user action")
+	progressing := condition(v1.ConditionProgressing, metav1.ConditionTrue, ready.Reason, waiting)
+	if ready.Status == metav1.ConditionTrue {
+		progressing = condition(v1.ConditionProgressing, metav1.ConditionFalse, v1.ReasonReconciled, "nothing is left to do")
 	}
-	stalled = condition(v1.ConditionStalled, metav1.ConditionFalse, v1.ReasonNotStalled, "nothing waits for a person")
 	if found != nil {
 		stalled = condition(v1.ConditionStalled, metav1.ConditionTrue, found.reason, found.message)
+		if ready.Status == metav1.ConditionTrue || !found.serving {
+			progressing = condition(v1.ConditionProgressing, metav1.ConditionFalse, found.reason, "waits for user action: "+found.message)
+		}
+		if ready.Status == metav1.ConditionFalse && !found.serving {
+			ready = condition(v1.ConditionReady, metav1.ConditionFalse, found.reason, found.message)
+		}
 	}
-	if seen.release.current && seen.server.ready {
+	if seen.release.slot {
+		words := "waiting for " + seen.release.waiting
+		if !seen.server.ready {
+			words += ", and now for " + seen.server.waiting
+		}
+		progressing = condition(v1.ConditionProgressing, metav1.ConditionTrue, v1.ReasonWaitingForSlot, words)
+	} else if found == nil && ready.Status == metav1.ConditionTrue && seen.release.waiting != "" {
+		progressing = condition(v1.ConditionProgressing, metav1.ConditionTrue, v1.ReasonInstalling, "waiting for "+seen.release.waiting)
+	}
+	return []metav1.Condition{ready, progressing, stalled}
+}
+
+// readiness is whether the server serves, and what it waits for.
+func readiness(db *v1.Database, seen *observation) (ready metav1.Condition, waiting string) {
+	if seen.server.ready {
 		encoding, _ := canonicalEncoding(db.Spec.Encoding)
-		words := fmt.Sprintf("the server takes logins of user %s to database %s with encoding %s",
-			db.Spec.User, databaseName(db), encoding)
+		words := fmt.Sprintf("the server takes logins of user %s to database %s with encoding %s", db.Spec.User, databaseName(db), encoding)
 		if at := seen.credentials.replaced; !at.IsZero() {
 			words += fmt.Sprintf("; its password is a new one since %s, when Secret %s had been deleted", at.UTC().Format(time.RFC3339), credentialsName(db))
 		}
-		progressing = condition(v1.ConditionProgressing, metav1.ConditionFalse, v1.ReasonReconciled, "nothing is left to do")
-		if seen.release.turn {
-			progressing = condition(v1.ConditionProgressing, metav1.ConditionTrue, v1.ReasonWaitingForTurn, "waiting for "+seen.release.waiting)
-		}
-		return condition(v1.ConditionReady, metav1.ConditionTrue, v1.ReasonReady, words), progressing, stalled
+		return condition(v1.ConditionReady, metav1.ConditionTrue, v1.ReasonReady, words), ""
 	}
-	reason, words := v1.ReasonStarting, "waiting for "+seen.server.waiting
-	if !seen.release.current {
-		reason, words = v1.ReasonInstalling, "waiting for "+seen.release.waiting
+	reason, waiting := v1.ReasonStarting, "waiting for "+seen.server.waiting
+	if seen.release.waiting != "" && !seen.release.slot {
+		reason, waiting = v1.ReasonInstalling, "waiting for "+seen.release.waiting
 	}
-	ready = condition(v1.ConditionReady, metav1.ConditionFalse, reason, words)
-	if seen.release.turn {
-		// It goes on waiting: see isRollout.
-		reason, words = v1.ReasonWaitingForTurn, fmt.Sprintf("waiting for %s, and now for %s", seen.release.waiting, seen.server.waiting)
-	}
-	return ready, condition(v1.ConditionProgressing, metav1.ConditionTrue, reason, words), stalled
+	return condition(v1.ConditionReady, metav1.ConditionFalse, reason, waiting), waiting
 }
 
 func condition(kind string, status metav1.ConditionStatus, reason, message string) metav1.Condition {
@@ -174,9 +198,13 @@ func transitions(before, after []metav1.Condition) []event {
 		(was == nil || was.Status != stalled.Status || was.Reason != stalled.Reason) {
 		events = append(events, warning(stalled.Reason, "Reconcile", stalled.Message))
 	}
-	ready := meta.FindStatusCondition(after, v1.ConditionReady)
-	if ready != nil && ready.Status == metav1.ConditionTrue && !meta.IsStatusConditionTrue(before, v1.ConditionReady) {
+	ready, wasReady := meta.FindStatusCondition(after, v1.ConditionReady), meta.IsStatusConditionTrue(before, v1.ConditionReady)
+	switch {
+	case ready == nil:
+	case ready.Status == metav1.ConditionTrue && !wasReady:
 		events = append(events, normal(ready.Reason, "Reconcile", ready.Message))
+	case ready.Status != metav1.ConditionTrue && wasReady && ready.Reason != v1.ReasonDeleting:
+		events = append(events, warning("NotReady", "Reconcile", ready.Message))
 	}
 	return events
 }
@@ -194,7 +222,7 @@ func (r *Reconciler) report(ctx context.Context, db *v1.Database, status v1.Data
 			}
 			return fmt.Errorf("write status: %w", err)
 		}
-		r.written.remember(db)
+		r.tracker.of(db).written = db.ResourceVersion
 	}
 	for _, e := range events {
 		r.tell(db, e)
@@ -202,7 +230,14 @@ func (r *Reconciler) report(ctx context.Context, db *v1.Database, status v1.Data
 	return nil
 }
 
-// tell sends an event.
+// tell sends an event, unless it is the same as the last one, and logs it.
 func (r *Reconciler) tell(db *v1.Database, e event) {
-	r.Recorder.Eventf(db, nil, e.kind, e.reason, e.action, "%s", shortened(e.note, maxMessage))
+	e.note = shortened(e.note, maxMessage)
+	known := r.tracker.of(db)
+	if known.told == e {
+		return
+	}
+	known.told = e
+	known.log.Info(e.note, "action", e.action, "reason", e.reason)
+	r.Recorder.Eventf(db, nil, e.kind, e.reason, e.action, "%s", e.note)
 }

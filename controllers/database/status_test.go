@@ -31,8 +31,13 @@ func TestStatus(t *testing.T) {
 			"False Starting", "True Starting", "False NotStalled", "",
 		},
 		{
-			"installing, with the server of before",
+			"upgrading, while the previous server serves",
 			observation{release: releaseResult{waiting: "x"}, server: serverState{ready: true}},
+			"True Ready", "True Installing", "False NotStalled", "",
+		},
+		{
+			"installing",
+			observation{release: releaseResult{waiting: "x"}, server: serverState{waiting: "y"}},
 			"False Installing", "True Installing", "False NotStalled", "",
 		},
 		{
@@ -41,25 +46,17 @@ func TestStatus(t *testing.T) {
 			"False SecretMissing", "False SecretMissing", "True SecretMissing", "",
 		},
 		{
-			"the release failed, with the server of before",
+			"the release failed, and the previous server serves",
 			observation{release: releaseResult{problem: stuck(v1.ReasonReleaseFailed)}, server: serverState{ready: true}},
-			"False ReleaseFailed", "False ReleaseFailed", "True ReleaseFailed", "",
+			"True Ready", "False ReleaseFailed", "True ReleaseFailed", "",
 		},
 		{
-			"the release failed, but not for the server",
+			"a refused object beside it, and the server crashes",
 			observation{
-				release: releaseResult{current: true, problem: &problem{reason: v1.ReasonReleaseFailed, message: "x", serving: true}},
-				server:  serverState{ready: true},
+				failures: []*problem{stuck(v1.ReasonRefused)}, release: releaseResult{current: true},
+				server: serverState{problem: stuck(v1.ReasonServerFailed)},
 			},
-			"True Ready", "False Reconciled", "True ReleaseFailed", "UTF8",
-		},
-		{
-			"the release failed, but not for the server, which does not start for another reason",
-			observation{
-				release: releaseResult{current: true, problem: &problem{reason: v1.ReasonReleaseFailed, message: "x", serving: true}},
-				server:  serverState{problem: stuck(v1.ReasonImagePullFailed)},
-			},
-			"False ImagePullFailed", "False ImagePullFailed", "True ImagePullFailed", "",
+			"False ServerFailed", "False ServerFailed", "True ServerFailed", "",
 		},
 		{
 			"the image is not there",
@@ -72,13 +69,13 @@ func TestStatus(t *testing.T) {
 				storage: storage{problem: &problem{reason: v1.ReasonStorageNotGrown, message: "x", serving: true}},
 				release: releaseResult{current: true}, server: serverState{ready: true},
 			},
-			"True Ready", "False Reconciled", "True StorageNotGrown", "UTF8",
+			"True Ready", "False StorageNotGrown", "True StorageNotGrown", "UTF8",
 		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			db := newDatabase("ns", "wordpress").build()
 			db.Generation = 7
-			status := statusFor(db, &test.seen)
+			status := statusFor(&pass{db: db, seen: test.seen})
 			for kind, want := range map[string]string{
 				v1.ConditionReady: test.ready, v1.ConditionProgressing: test.progressing, v1.ConditionStalled: test.stalled,
 			} {
@@ -108,7 +105,7 @@ func TestTransitions(t *testing.T) {
 	}{
 		{"ready at first", nil, ready, "Ready"},
 		{"still ready", ready, ready, ""},
-		{"stalled", ready, image, "ImagePullFailed"},
+		{"stalled", ready, image, "ImagePullFailed NotReady"},
 		{"still stalled", image, image, ""},
 		{"stalled by something else", image, crash, "ServerFailed"},
 		{"ready again", crash, ready, "Ready"},

@@ -78,7 +78,7 @@ func newNamespace(t *testing.T) string {
 	return namespace.Name
 }
 
-func newEngine(t *testing.T, cfg *rest.Config, dir string) *helm.Engine {
+func newEngine(t *testing.T, cfg *rest.Config, dir string, possible func(client.Object) []helm.ID) *helm.Engine {
 	t.Helper()
 	chart, err := helm.LoadChart(dir)
 	if err != nil {
@@ -88,7 +88,7 @@ func newEngine(t *testing.T, cfg *rest.Config, dir string) *helm.Engine {
 	if err != nil {
 		t.Fatal(err)
 	}
-	engine, err := helm.New(cfg, httpClient, api.RESTMapper(), chart)
+	engine, err := helm.New(cfg, httpClient, api.RESTMapper(), chart, possible)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -119,7 +119,7 @@ func startOperator(t *testing.T, namespace string, options operatorOptions) *ope
 	if err != nil {
 		t.Fatal(err)
 	}
-	running := &operator{engine: newEngine(t, cfg, options.chart)}
+	running := &operator{engine: newEngine(t, cfg, options.chart, ChartObjects)}
 	var releases Releases = running.engine
 	if options.wrap != nil {
 		releases = options.wrap(releases)
@@ -154,7 +154,7 @@ func startOperator(t *testing.T, namespace string, options operatorOptions) *ope
 // eventually waits until check returns no error.
 func eventually(t *testing.T, what string, check func() error) {
 	t.Helper()
-	deadline := time.Now().Add(2 * time.Minute) // a machine may be slow
+	deadline := time.Now().Add(40 * time.Second) // a machine may be slow
 	for {
 		err := check()
 		if err == nil {

@@ -1,7 +1,11 @@
-// Package helm is the one place that knows the Helm SDK and helm-operator-plugins.
+// Package helm is the one place that knows the Helm SDK.
 //
-// It offers what a controller needs of a release: see what Helm stored, render, install, upgrade, repair, uninstall.
-// It never rolls back, and never uninstalls because something failed.
+// It offers what a controller needs of a release: render, see what Helm stored, install, upgrade, apply one object,
+// uninstall. It never rolls back, and never uninstalls because something failed.
+//
+// Helm stores releases in Secrets of the namespace, which its users may write. So nothing that is stored is obeyed:
+// what is created, changed and deleted follows from what the chart renders (Desired) and from what it can render at all
+// (ID), in the owner's namespace. See storage.go for what is read back, and apply.go for what is written.
 package helm
 
 import (
@@ -19,7 +23,11 @@ import (
 	"helm.sh/helm/v3/pkg/chart/loader"
 	"helm.sh/helm/v3/pkg/chartutil"
 	"helm.sh/helm/v3/pkg/engine"
+	"helm.sh/helm/v3/pkg/kube"
+	"helm.sh/helm/v3/pkg/releaseutil"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/yaml"
 )
 
@@ -31,12 +39,10 @@ type Chart struct {
 	chart *chart.Chart
 	// schema is what the chart's values must meet.
 	schema *jsonschema.Schema
-	// sum is over the name and the bytes of every file: a chart that was edited without a new version is another one.
-	sum []byte
 }
 
-// schemaIsChecked tells Helm not to check values by the chart's schema, which it would compile anew each time. Render,
-// Install and Upgrade check them.
+// schemaIsChecked tells Helm not to check values by the chart's schema, which it would compile anew each time. Render
+// checks them.
 const schemaIsChecked = true
 
 // LoadChart reads the chart in a directory.
@@ -52,17 +58,7 @@ func LoadChart(dir string) (*Chart, error) {
 	if err != nil {
 		return nil, fmt.Errorf("schema of the values of the chart in %s: %w", dir, err)
 	}
-	files := map[string][]byte{}
-	for _, file := range c.Raw {
-		files[file.Name] = file.Data
-	}
-	// JSON has the files in the order of their names.
-	encoded, err := json.Marshal(files)
-	if err != nil {
-		return nil, fmt.Errorf("chart in %s: %w", dir, err)
-	}
-	sum := sha256.Sum256(encoded)
-	return &Chart{chart: c, schema: schema, sum: sum[:]}, nil
+	return &Chart{chart: c, schema: schema}, nil
 }
 
 func compile(text []byte) (*jsonschema.Schema, error) {
@@ -95,23 +91,27 @@ func (c *Chart) check(values map[string]any) error {
 	return c.schema.Validate(decoded)
 }
 
-// Digest tells one pair of chart and values from another, in 32 hex digits, few enough for the value of a label.
-func (c *Chart) Digest(values map[string]any) (string, error) {
-	// Maps are encoded with sorted keys.
-	encoded, err := json.Marshal(values)
-	if err != nil {
-		return "", fmt.Errorf("encode values: %w", err)
-	}
-	sum := sha256.Sum256(append(slices.Clone(c.sum), encoded...))
-	return hex.EncodeToString(sum[:16]), nil
+// Desired is what the chart creates from values, for an owner: the only thing that the operator believes of a release.
+type Desired struct {
+	// Name is the release's.
+	Name  string
+	Owner client.Object
+	// Objects are in the order in which Helm installs them.
+	Objects Objects
+	// Digest is the SHA-256 of the objects as Helm stores them, in hex: what tells one content of a release from another.
+	Digest string
+
+	manifest string
+	values   map[string]any
 }
 
-// Render returns the objects that the chart makes of the values, without asking the API server anything.
-func (c *Chart) Render(name, namespace string, values map[string]any) (Objects, error) {
+// Render returns what the chart creates from the values, without asking the API server anything. Each object is
+// controlled by the owner, except those that the chart marks to be kept: they outlive it.
+func (c *Chart) Render(owner client.Object, name string, values map[string]any) (*Desired, error) {
 	if err := c.check(values); err != nil {
 		return nil, fmt.Errorf("values of release %s: %w", name, err)
 	}
-	options := chartutil.ReleaseOptions{Name: name, Namespace: namespace, Revision: 1, IsInstall: true}
+	options := chartutil.ReleaseOptions{Name: name, Namespace: owner.GetNamespace(), Revision: 1, IsInstall: true}
 	toRender, err := chartutil.ToRenderValuesWithSchemaValidation(
 		c.forAction(), chartutil.Values(values), options, chartutil.DefaultCapabilities, schemaIsChecked)
 	if err != nil {
@@ -121,15 +121,51 @@ func (c *Chart) Render(name, namespace string, values map[string]any) (Objects, 
 	if err != nil {
 		return nil, fmt.Errorf("render release %s: %w", name, err)
 	}
-	var objects Objects
+	want := &Desired{Name: name, Owner: owner, values: values}
 	for _, file := range slices.Sorted(maps.Keys(files)) {
 		more, err := ParseManifest(files[file])
 		if err != nil {
 			return nil, fmt.Errorf("render release %s: %s: %w", name, file, err)
 		}
-		objects = append(objects, more...)
+		want.Objects = append(want.Objects, more...)
 	}
-	return objects, nil
+	return want, want.complete()
+}
+
+// complete puts the owner and Helm's marks into the objects, and computes the manifest and its digest.
+func (d *Desired) complete() error {
+	slices.SortStableFunc(d.Objects, func(a, b *unstructured.Unstructured) int {
+		return slices.Index(releaseutil.InstallOrder, a.GetKind()) - slices.Index(releaseutil.InstallOrder, b.GetKind())
+	})
+	reference := metav1.NewControllerRef(d.Owner, d.Owner.GetObjectKind().GroupVersionKind())
+	var manifest strings.Builder
+	for _, object := range d.Objects {
+		annotations := object.GetAnnotations()
+		if annotations[kube.ResourcePolicyAnno] != kube.KeepPolicy {
+			object.SetOwnerReferences([]metav1.OwnerReference{*reference})
+		}
+		if annotations == nil {
+			annotations = map[string]string{}
+		}
+		annotations[annotationName], annotations[annotationNamespace] = d.Name, d.Owner.GetNamespace()
+		object.SetAnnotations(annotations)
+		object.SetNamespace(d.Owner.GetNamespace())
+		text, err := yaml.Marshal(object.Object)
+		if err != nil {
+			return fmt.Errorf("encode %s %s: %w", object.GetKind(), object.GetName(), err)
+		}
+		manifest.WriteString("---\n")
+		manifest.Write(text)
+	}
+	d.manifest = manifest.String()
+	d.Digest = digestOf(d.manifest)
+	return nil
+}
+
+// digestOf is the digest of a manifest.
+func digestOf(manifest string) string {
+	sum := sha256.Sum256([]byte(manifest))
+	return hex.EncodeToString(sum[:])
 }
 
 // ParseManifest returns the objects in a manifest: of a file, or of a whole release.
@@ -152,4 +188,12 @@ func ParseManifest(manifest string) (Objects, error) {
 func (c *Chart) forAction() *chart.Chart {
 	copied := *c.chart
 	return &copied
+}
+
+// withoutSources returns the chart as Helm stores it: its templates, files and schema are the operator's own, the same
+// for each release, and most of a release's size. What Helm needs to show, compare, roll back or remove a revision stays.
+func (c *Chart) withoutSources() *chart.Chart {
+	metadata := *c.chart.Metadata
+	metadata.KubeVersion = "" // The cluster has been asked whether the operator may run, by OLM or its users.
+	return &chart.Chart{Metadata: &metadata, Values: c.chart.Values}
 }

@@ -12,7 +12,9 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
 const chartDir = "../../helm-charts/database"
@@ -34,23 +36,32 @@ func load(t *testing.T, dir string) *Chart {
 	return chart
 }
 
+func owner() client.Object {
+	return &corev1.Secret{
+		TypeMeta:   metav1.TypeMeta{APIVersion: "v1", Kind: "Secret"},
+		ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: "owner", UID: "uid"},
+	}
+}
+
+func render(t *testing.T, chart *Chart, values map[string]any) *Desired {
+	t.Helper()
+	want, err := chart.Render(owner(), "r", values)
+	if err != nil || len(want.Digest) != 64 {
+		t.Fatalf("%+v, %v", want, err)
+	}
+	return want
+}
+
+// A chart that renders differently each time would be upgraded for ever.
 func TestDigest(t *testing.T) {
 	chart := load(t, chartDir)
-	digest := func(c *Chart, v map[string]any) string {
-		t.Helper()
-		digest, err := c.Digest(v)
-		if err != nil || len(digest) != 32 {
-			t.Fatalf("%q, %v", digest, err)
-		}
-		return digest
-	}
-	first := digest(chart, values())
-	if again := digest(load(t, chartDir), values()); again != first {
-		t.Error("the same chart and values have two digests")
+	first := render(t, chart, values())
+	if again := render(t, load(t, chartDir), values()); again.Digest != first.Digest || !reflect.DeepEqual(again.Objects, first.Objects) {
+		t.Error("rendered twice, not the same")
 	}
 	other := values()
 	other["user"] = "other"
-	if digest(chart, other) == first {
+	if render(t, chart, other).Digest == first.Digest {
 		t.Error("other values have the same digest")
 	}
 	dir := t.TempDir()
@@ -61,32 +72,39 @@ func TestDigest(t *testing.T) {
 	if err := os.WriteFile(script, []byte("true\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if digest(load(t, dir), values()) == first {
+	if render(t, load(t, dir), values()).Digest == first.Digest {
 		t.Error("an edited chart of the same version has the same digest")
 	}
 }
 
-// A chart that renders differently each time would be upgraded for ever.
-func TestRenderIsRepeatable(t *testing.T) {
-	chart := load(t, chartDir)
-	first, err := chart.Render("r", "ns", values())
-	if err != nil || len(first) != 7 {
-		t.Fatalf("%d objects, %v", len(first), err)
+// Each object has its owner, except what must outlive it, and is what the manifest says that Helm stores.
+func TestRendered(t *testing.T) {
+	all := values()
+	all["backup"] = map[string]any{"name": "r"}
+	all["refuseEvictions"] = true
+	want := render(t, load(t, chartDir), all)
+	kept := 0
+	for _, object := range want.Objects {
+		if object.GetKind() == "PersistentVolumeClaim" {
+			kept++
+		} else if !metav1.IsControlledBy(object, owner()) {
+			t.Errorf("%s %s has the owners %v", object.GetKind(), object.GetName(), object.GetOwnerReferences())
+		}
 	}
-	again, err := chart.Render("r", "ns", values())
-	if err != nil || !reflect.DeepEqual(first, again) {
-		t.Errorf("rendered twice, not the same: %v", err)
+	if kept != 2 || len(want.Objects) < 10 {
+		t.Errorf("%d objects, %d of them volume claims", len(want.Objects), kept)
+	}
+	parsed, err := ParseManifest(want.manifest)
+	if err != nil || !reflect.DeepEqual(parsed, want.Objects) {
+		t.Errorf("the manifest is of other objects: %v", err)
 	}
 }
 
 func TestRenderRefuses(t *testing.T) {
 	bad := values()
 	bad["encoding"] = "unicode"
-	if _, err := load(t, chartDir).Render("r", "ns", bad); err == nil || !strings.Contains(err.Error(), "encoding") {
+	if _, err := load(t, chartDir).Render(owner(), "r", bad); err == nil || !strings.Contains(err.Error(), "encoding") {
 		t.Errorf("got %v", err)
-	}
-	if _, err := (&Engine{Chart: load(t, chartDir)}).labels(&corev1.Secret{}, bad); err == nil || !strings.Contains(err.Error(), "encoding") {
-		t.Errorf("an action: got %v", err)
 	}
 	if _, err := LoadChart(t.TempDir()); err == nil {
 		t.Error("a folder without a chart was loaded")

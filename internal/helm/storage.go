@@ -1,62 +1,308 @@
 package helm
 
 import (
+	"bytes"
+	"cmp"
+	"compress/gzip"
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strconv"
+	"strings"
+
 	"helm.sh/helm/v3/pkg/chart"
 	"helm.sh/helm/v3/pkg/release"
+	helmstorage "helm.sh/helm/v3/pkg/storage"
 	"helm.sh/helm/v3/pkg/storage/driver"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	typedv1 "k8s.io/client-go/kubernetes/typed/core/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-// storage stores releases without the templates, files and schema of their chart: they are the operator's own, the same
-// for each release, and most of its size. What Helm needs to show, compare, roll back or remove a revision stays: the
-// manifest, the values, and the chart's metadata and default values.
+const (
+	// maxRecord is how large a stored release may be, unpacked. Ours have less than a tenth of it.
+	maxRecord = 1 << 20
+
+	// maxRecords is how many of the newest revisions are read: those that are kept, and the one in the making.
+	maxRecords = maxHistory + 1
+
+	// maxRevision bounds the number of a revision that is believed.
+	maxRevision = 1 << 30
+
+	// listLimit is how many Secrets of a release's name are looked at. A user may create any number.
+	listLimit = 50
+)
+
+// storage is Helm's driver that stores releases in Secrets, for one release. Whoever may write Secrets in the namespace
+// may write those too, so of what it reads it passes on:
+//   - the number, status and time of a revision;
+//   - the manifest, where its digest is one that the operator itself computed, and nothing otherwise;
+//   - never hooks, labels, or more than a bounded amount of anything.
+//
+// It reads once, and knows of its own writes.
 type storage struct {
-	driver.Driver
-	// newest is the newest revision of those that were stored by this one, as it was stored last. Helm itself only logs
-	// it when it can't store how an action ended.
-	newest *release.Release
-	// absent: the release was just looked for and not found.
-	absent bool
+	driver.Driver // Helm's own writes
+	secrets       typedv1.SecretInterface
+	lister        client.Reader
+	owner         client.Object
+	name          string
+	// trusted are the digests of the manifests that are believed.
+	trusted []string
+	ctx     context.Context // Helm's drivers have none, and this one serves one pass
+
+	read    bool
+	records []*record // the oldest first
 }
 
-// Query implements driver.Queryor. Of a release that is absent Helm asks once more whether its name is free: one that
-// came up in between is found when its first revision can't be created.
+// record is one revision, as far as it is believed.
+type record struct {
+	release *release.Release
+	// status is the one that is stored: Helm only logs it when it can't store how an action ended.
+	status release.Status
+	// secret is that of the Secret when it was read; empty: we wrote it.
+	secret types.UID
+	// verified: the manifest is the operator's own.
+	verified bool
+	// owner is what the Secret's label says, and namespace what the release says of where it is installed.
+	owner, namespace string
+}
+
+// load reads the newest revisions.
+func (s *storage) load() error {
+	if s.read {
+		return nil
+	}
+	// Metadata first: the Secrets may be many and large.
+	list := &metav1.PartialObjectMetadataList{}
+	list.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("SecretList"))
+	err := s.lister.List(s.ctx, list, client.InNamespace(s.owner.GetNamespace()), client.Limit(listLimit),
+		client.MatchingLabels{"owner": "helm", "name": s.name})
+	if err != nil {
+		return fmt.Errorf("list the revisions of release %s: %w", s.name, err)
+	}
+	var revisions []int
+	for i := range list.Items {
+		if revision := s.revision(list.Items[i].Name); revision > 0 {
+			revisions = append(revisions, revision)
+		}
+	}
+	slices.Sort(revisions)
+	s.records = nil
+	for _, revision := range revisions[max(0, len(revisions)-maxRecords):] {
+		secret, err := s.secrets.Get(s.ctx, s.key(revision), metav1.GetOptions{})
+		if apierrors.IsNotFound(err) {
+			continue
+		}
+		if err != nil {
+			return fmt.Errorf("read revision %d of release %s: %w", revision, s.name, err)
+		}
+		s.records = append(s.records, s.check(secret, revision))
+	}
+	s.read = true
+	return nil
+}
+
+func (s *storage) key(revision int) string {
+	return fmt.Sprintf("%s.%s.v%d", helmstorage.HelmStorageType, s.name, revision)
+}
+
+// revision is the number in a Secret's name, and zero where that is no name of a revision.
+func (s *storage) revision(name string) int {
+	number, found := strings.CutPrefix(name, strings.TrimSuffix(s.key(0), "0"))
+	revision, err := strconv.Atoi(number)
+	if !found || err != nil || revision < 1 || revision > maxRevision || s.key(revision) != name {
+		return 0
+	}
+	return revision
+}
+
+// check turns a Secret into what is believed of it.
+func (s *storage) check(secret *corev1.Secret, revision int) *record {
+	found := &record{secret: secret.UID, owner: secret.Labels[labelOwner]}
+	believed := &release.Release{
+		Name: s.name, Namespace: s.owner.GetNamespace(), Version: revision,
+		Info:  &release.Info{Status: release.StatusFailed, Description: "the stored release can't be read"},
+		Chart: &chart.Chart{Metadata: &chart.Metadata{}},
+	}
+	found.release, found.status = believed, believed.Info.Status
+	stored, err := decode(secret.Data["release"])
+	if err != nil || stored.Info == nil {
+		return found
+	}
+	found.namespace = stored.Namespace
+	info := *stored.Info
+	info.Description = shortened(info.Description)
+	info.Notes, info.Resources = "", nil
+	believed.Info, found.status = &info, info.Status
+	if stored.Chart != nil && stored.Chart.Metadata != nil {
+		believed.Chart.Metadata = stored.Chart.Metadata
+	}
+	if stored.Namespace == s.owner.GetNamespace() && stored.Name == s.name && slices.Contains(s.trusted, digestOf(stored.Manifest)) {
+		found.verified = true
+		believed.Manifest, believed.Config, believed.Chart = stored.Manifest, stored.Config, cmp.Or(stored.Chart, believed.Chart)
+	}
+	return found
+}
+
+// decode reads a release as Helm encodes it: JSON, zipped, in base64.
+func decode(data []byte) (*release.Release, error) {
+	zipped, err := gzip.NewReader(base64.NewDecoder(base64.StdEncoding, bytes.NewReader(data)))
+	if err != nil {
+		return nil, err
+	}
+	text, err := io.ReadAll(io.LimitReader(zipped, maxRecord+1))
+	if err != nil {
+		return nil, err
+	}
+	if len(text) > maxRecord {
+		return nil, fmt.Errorf("a stored release has more than %d bytes", maxRecord)
+	}
+	stored := &release.Release{}
+	return stored, json.Unmarshal(text, stored)
+}
+
+// shortened cuts what Helm says of a revision.
+func shortened(text string) string {
+	const limit = 1000
+	return strings.ToValidUTF8(text[:min(len(text), limit)], "")
+}
+
+// find returns the index of a revision among the records, or -1.
+func (s *storage) find(key string) int {
+	return slices.IndexFunc(s.records, func(r *record) bool { return s.key(r.release.Version) == key })
+}
+
+// newest is the newest revision, or nil.
+func (s *storage) newest() *record {
+	if len(s.records) == 0 {
+		return nil
+	}
+	return s.records[len(s.records)-1]
+}
+
+// Query implements driver.Queryor. Helm asks for all revisions of the release, or for those of one status.
 func (s *storage) Query(labels map[string]string) ([]*release.Release, error) {
-	if s.absent {
+	if err := s.load(); err != nil {
+		return nil, err
+	}
+	var found []*release.Release
+	for _, record := range s.records {
+		if status := labels["status"]; status == "" || status == record.release.Info.Status.String() {
+			found = append(found, record.release)
+		}
+	}
+	if len(found) == 0 {
 		return nil, driver.ErrReleaseNotFound
 	}
-	return s.Driver.Query(labels)
+	return found, nil
+}
+
+// List implements driver.Queryor.
+func (s *storage) List(filter func(*release.Release) bool) ([]*release.Release, error) {
+	found, err := s.Query(nil)
+	return slices.DeleteFunc(found, func(r *release.Release) bool { return !filter(r) }), err
+}
+
+// Get implements driver.Queryor.
+func (s *storage) Get(key string) (*release.Release, error) {
+	if err := s.load(); err != nil {
+		return nil, err
+	}
+	if i := s.find(key); i >= 0 {
+		return s.records[i].release, nil
+	}
+	return nil, driver.ErrReleaseNotFound
 }
 
 // Create implements driver.Creator.
 func (s *storage) Create(key string, stored *release.Release) error {
-	return s.store(s.Driver.Create, key, stored)
-}
-
-// Update implements driver.Updator.
-func (s *storage) Update(key string, stored *release.Release) error {
-	return s.store(s.Driver.Update, key, stored)
-}
-
-func (s *storage) store(write func(string, *release.Release) error, key string, stored *release.Release) error {
-	stored = slim(stored)
-	if err := write(key, stored); err != nil {
+	stored.Labels = map[string]string{labelOwner: string(s.owner.GetUID())}
+	if err := s.Driver.Create(key, stored); err != nil {
+		if errors.Is(err, driver.ErrReleaseExists) {
+			return fmt.Errorf("store Secret %s: %w", key, err)
+		}
 		return err
 	}
-	if s.newest == nil || s.newest.Version <= stored.Version {
-		s.newest = stored
-	}
+	s.records = append(s.records, &record{
+		release: stored, status: stored.Info.Status, verified: true, owner: string(s.owner.GetUID()), namespace: stored.Namespace,
+	})
 	return nil
 }
 
-// slim returns a copy, which does not change with the release.
-func slim(stored *release.Release) *release.Release {
-	copied := *stored
-	if stored.Info != nil {
-		info := *stored.Info
-		copied.Info = &info
+// Update implements driver.Updator. A revision that is replaced and that nobody vouches for is removed: a rollback to it
+// would bring back what somebody else wrote into it, or nothing at all.
+func (s *storage) Update(key string, stored *release.Release) error {
+	i := s.find(key)
+	if i < 0 {
+		return driver.ErrReleaseNotFound
 	}
-	if stored.Chart != nil {
-		copied.Chart = &chart.Chart{Metadata: stored.Chart.Metadata, Values: stored.Chart.Values}
+	old := s.records[i]
+	stored.Labels = map[string]string{labelOwner: string(s.owner.GetUID())}
+	if old.verified {
+		err := s.Driver.Update(key, stored)
+		if err == nil {
+			old.status = stored.Info.Status
+		}
+		// Somebody made the Secret immutable.
+		if !apierrors.IsInvalid(err) {
+			return err
+		}
 	}
-	return &copied
+	if _, err := s.Delete(key); err != nil || stored.Info.Status == release.StatusSuperseded {
+		return err
+	}
+	if err := s.Driver.Create(key, stored); err != nil {
+		return err
+	}
+	s.records = slices.Insert(s.records, i, &record{
+		release: stored, status: stored.Info.Status, verified: old.verified, owner: string(s.owner.GetUID()), namespace: stored.Namespace,
+	})
+	return nil
+}
+
+// Delete implements driver.Deletor.
+func (s *storage) Delete(key string) (*release.Release, error) {
+	i := s.find(key)
+	if i < 0 {
+		return nil, driver.ErrReleaseNotFound
+	}
+	old := s.records[i]
+	options := metav1.DeleteOptions{}
+	if old.secret != "" {
+		options.Preconditions = &metav1.Preconditions{UID: &old.secret}
+	}
+	if err := s.secrets.Delete(s.ctx, key, options); client.IgnoreNotFound(err) != nil {
+		return nil, err
+	}
+	s.records = slices.Delete(s.records, i, i+1)
+	return old.release, nil
+}
+
+// ownedSecrets makes the owner the controller of each Secret that is written: without its finalizer, the owner's release
+// is deleted with it all the same.
+type ownedSecrets struct {
+	typedv1.SecretInterface
+	owner client.Object
+}
+
+func (o ownedSecrets) own(secret *corev1.Secret) *corev1.Secret {
+	secret.OwnerReferences = []metav1.OwnerReference{*metav1.NewControllerRef(o.owner, o.owner.GetObjectKind().GroupVersionKind())}
+	return secret
+}
+
+// Create implements typedv1.SecretInterface.
+func (o ownedSecrets) Create(ctx context.Context, secret *corev1.Secret, options metav1.CreateOptions) (*corev1.Secret, error) {
+	return o.SecretInterface.Create(ctx, o.own(secret), options)
+}
+
+// Update implements typedv1.SecretInterface.
+func (o ownedSecrets) Update(ctx context.Context, secret *corev1.Secret, options metav1.UpdateOptions) (*corev1.Secret, error) {
+	return o.SecretInterface.Update(ctx, o.own(secret), options)
 }

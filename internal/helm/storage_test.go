@@ -1,94 +1,178 @@
 package helm
 
 import (
+	"bytes"
+	"compress/gzip"
+	"encoding/base64"
+	"encoding/json"
 	"errors"
-	"fmt"
-	"reflect"
 	"testing"
 
 	"helm.sh/helm/v3/pkg/release"
 	"helm.sh/helm/v3/pkg/storage/driver"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes/fake"
+	ctrlfake "sigs.k8s.io/controller-runtime/pkg/client/fake"
 )
 
-// What is stored of a release can still be shown, compared, rolled back and removed.
-func TestStoredWithoutSources(t *testing.T) {
-	chart := load(t, chartDir).forAction()
-	made := &release.Release{
-		Name: "r", Namespace: "ns", Version: 1, Chart: chart, Config: values(), Manifest: "kind: Service\n",
-		Info: &release.Info{Status: release.StatusPendingInstall},
+const manifest = "kind: Service\n"
+
+// encoded is a release as Helm stores it.
+func encoded(t *testing.T, stored any) []byte {
+	t.Helper()
+	var zipped bytes.Buffer
+	writer := gzip.NewWriter(&zipped)
+	if err := errors.Join(json.NewEncoder(writer).Encode(stored), writer.Close()); err != nil {
+		t.Fatal(err)
 	}
-	memory := driver.NewMemory()
-	memory.SetNamespace("ns")
-	store := &storage{Driver: memory}
-	for _, write := range []func(string, *release.Release) error{store.Create, store.Update} {
-		if err := write("sh.helm.release.v1.r.v1", made); err != nil {
+	return []byte(base64.StdEncoding.EncodeToString(zipped.Bytes()))
+}
+
+func deployed(edit func(*release.Release)) *release.Release {
+	stored := &release.Release{
+		Name: "r", Namespace: "ns", Version: 1, Manifest: manifest, Hooks: []*release.Hook{{Name: "h", Manifest: "kind: Job"}},
+		Info: &release.Info{Status: release.StatusDeployed},
+	}
+	edit(stored)
+	return stored
+}
+
+// Of what is stored only a manifest of the operator's own is passed on, and no hook ever. What can't be read, or is a
+// bomb, is a failed revision.
+func TestWhatIsBelieved(t *testing.T) {
+	bomb := func(t *testing.T) []byte {
+		return encoded(t, deployed(func(r *release.Release) { r.Manifest = string(make([]byte, 64<<20)) }))
+	}
+	for _, test := range []struct {
+		name     string
+		data     func(t *testing.T) []byte
+		verified bool
+		status   release.Status
+	}{
+		{"our own", func(t *testing.T) []byte { return encoded(t, deployed(func(*release.Release) {})) }, true, release.StatusDeployed},
+		{"another manifest", func(t *testing.T) []byte {
+			return encoded(t, deployed(func(r *release.Release) { r.Manifest += "---\nkind: Secret\n" }))
+		}, false, release.StatusDeployed},
+		{"another namespace", func(t *testing.T) []byte {
+			return encoded(t, deployed(func(r *release.Release) { r.Namespace = "prod" }))
+		}, false, release.StatusDeployed},
+		{"another name", func(t *testing.T) []byte {
+			return encoded(t, deployed(func(r *release.Release) { r.Name = "other" }))
+		}, false, release.StatusDeployed},
+		{"no info", func(t *testing.T) []byte {
+			return encoded(t, deployed(func(r *release.Release) { r.Info = nil }))
+		}, false, release.StatusFailed},
+		{"a bomb", bomb, false, release.StatusFailed},
+		{"nothing", func(*testing.T) []byte { return nil }, false, release.StatusFailed},
+		{"no base64", func(*testing.T) []byte { return []byte("{}") }, false, release.StatusFailed},
+		{"no JSON", func(t *testing.T) []byte { return encoded(t, "text") }, false, release.StatusFailed},
+		{"another shape", func(t *testing.T) []byte { return encoded(t, map[string]any{"info": 1, "chart": []int{1}}) }, false, release.StatusFailed},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			store := &storage{owner: owner(), name: "r", trusted: []string{digestOf(manifest)}}
+			found := store.check(&corev1.Secret{Data: map[string][]byte{"release": test.data(t)}}, 7)
+			if found.verified != test.verified || found.status != test.status || found.release.Info.Status != test.status {
+				t.Errorf("verified %t, %s", found.verified, found.status)
+			}
+			if !test.verified && found.release.Manifest != "" || len(found.release.Hooks) > 0 || found.release.Version != 7 ||
+				found.release.Name != "r" || found.release.Namespace != "ns" || found.release.Chart.Metadata == nil {
+				t.Errorf("passed on: %+v", found.release)
+			}
+		})
+	}
+}
+
+// newStorage has these Secrets in its namespace.
+func newStorage(t *testing.T, secrets ...*corev1.Secret) (*storage, *fake.Clientset) {
+	t.Helper()
+	clients, cached := fake.NewClientset(), ctrlfake.NewClientBuilder()
+	for _, secret := range secrets {
+		secret.Namespace = "ns"
+		secret.Labels = map[string]string{"owner": "helm", "name": "r"}
+		if err := clients.Tracker().Add(secret); err != nil {
 			t.Fatal(err)
 		}
-		stored, err := store.Get("sh.helm.release.v1.r.v1")
-		if err != nil {
-			t.Fatal(err)
-		}
-		if len(stored.Chart.Templates)+len(stored.Chart.Files)+len(stored.Chart.Schema) > 0 {
-			t.Error("the sources of the chart are stored")
-		}
-		if stored.Chart.Name() != "database" || !reflect.DeepEqual(stored.Chart.Values, chart.Values) ||
-			stored.Manifest != made.Manifest || !reflect.DeepEqual(stored.Config, made.Config) {
-			t.Errorf("got %+v", stored)
-		}
-		made.Info.Status = release.StatusDeployed
+		cached.WithObjects(secret)
 	}
-	if len(chart.Templates) == 0 {
-		t.Error("the chart itself was changed")
+	api := ownedSecrets{clients.CoreV1().Secrets("ns"), owner()}
+	return &storage{
+		Driver: driver.NewSecrets(api), secrets: api, lister: cached.Build(), owner: owner(), name: "r",
+		trusted: []string{digestOf(manifest)}, ctx: t.Context(),
+	}, clients
+}
+
+func secretOf(name string, data []byte) *corev1.Secret {
+	return &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: name, UID: "u"}, Data: map[string][]byte{"release": data}}
+}
+
+// The newest revisions are read, by their Secrets' names, and no more than that.
+func TestRevisionsThatAreRead(t *testing.T) {
+	var secrets []*corev1.Secret
+	for _, name := range []string{
+		"sh.helm.release.v1.r.v1", "sh.helm.release.v1.r.v2", "sh.helm.release.v1.r.v9", "sh.helm.release.v1.r.v10",
+		"sh.helm.release.v1.r.v11", "sh.helm.release.v1.r.v012", "sh.helm.release.v1.r.v-1", "sh.helm.release.v1.r.v99999999999",
+		"sh.helm.release.v1.other.v50", "something",
+	} {
+		secrets = append(secrets, secretOf(name, []byte("none")))
+	}
+	store, clients := newStorage(t, secrets...)
+	found, err := store.Query(map[string]string{"name": "r", "owner": "helm"})
+	if err != nil || len(found) != maxRecords || found[0].Version != 2 || found[3].Version != 11 {
+		t.Errorf("found %+v, %v", found, err)
+	}
+	if n := len(clients.Actions()); n != maxRecords {
+		t.Errorf("%d requests", n)
 	}
 }
 
 // What was stored is known by the writes that succeeded, whatever Helm does to the release after them.
 func TestStoredIsKnown(t *testing.T) {
-	memory := driver.NewMemory()
-	memory.SetNamespace("ns")
-	store := &storage{Driver: memory}
-	revision := func(version int, status release.Status) *release.Release {
-		return &release.Release{Name: "r", Namespace: "ns", Version: version, Info: &release.Info{Status: status}}
-	}
-	first, second := revision(1, release.StatusDeployed), revision(2, release.StatusPendingUpgrade)
-	for key, write := range []func(key string) error{
-		func(key string) error { return memory.Create(key, first) }, // by an earlier action
-		func(key string) error { return store.Create(key, second) },
-	} {
-		if err := write(fmt.Sprintf("sh.helm.release.v1.r.v%d", key+1)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	first.Info.Status = release.StatusSuperseded
-	if err := store.Update("sh.helm.release.v1.r.v1", first); err != nil {
+	store, clients := newStorage(t)
+	made := deployed(func(r *release.Release) { r.Info.Status = release.StatusPendingInstall })
+	if err := store.Create(store.key(1), made); err != nil {
 		t.Fatal(err)
 	}
-	second.Info.Status = release.StatusDeployed
-	if err := store.Update("sh.helm.release.v1.r.v3", second); err == nil {
-		t.Fatal("a revision that is not there was updated")
+	secret, err := clients.CoreV1().Secrets("ns").Get(t.Context(), store.key(1), metav1.GetOptions{})
+	if err != nil || !metav1.IsControlledBy(secret, owner()) || secret.Labels[labelOwner] != "uid" {
+		t.Errorf("stored %+v, %v", secret, err)
 	}
-	if got := store.newest; got.Version != 2 || got.Info.Status != release.StatusPendingUpgrade {
-		t.Errorf("revision %d is %s", got.Version, got.Info.Status)
+	made.Info.Status = release.StatusDeployed // and not stored
+	if found := observed(store); found.Status != "pending-install" || !found.Verified || found.Digest != digestOf(manifest) {
+		t.Errorf("observed %+v", found)
 	}
-	if err := store.Update("sh.helm.release.v1.r.v2", second); err != nil || store.newest.Info.Status != release.StatusDeployed {
-		t.Errorf("%s, %v", store.newest.Info.Status, err)
+	if err := store.Update(store.key(1), made); err != nil || observed(store).Status != "deployed" {
+		t.Errorf("observed %+v, %v", observed(store), err)
+	}
+}
+
+// A revision that nobody vouches for is removed when it is replaced, and written anew before.
+func TestUnverifiedIsRemoved(t *testing.T) {
+	bad := encoded(t, deployed(func(r *release.Release) { r.Manifest = "kind: Secret\n" }))
+	store, clients := newStorage(t, secretOf("sh.helm.release.v1.r.v1", bad))
+	found, err := store.Get(store.key(1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	found.Info.Status = release.StatusFailed
+	if err := store.Update(store.key(1), found); err != nil {
+		t.Fatal(err)
+	}
+	secret, err := clients.CoreV1().Secrets("ns").Get(t.Context(), store.key(1), metav1.GetOptions{})
+	if err != nil || bytes.Equal(secret.Data["release"], bad) {
+		t.Errorf("stored as it was: %v", err)
+	}
+	found.Info.Status = release.StatusSuperseded
+	if err := store.Update(store.key(1), found); err != nil || store.newest() != nil {
+		t.Errorf("the newest is %+v, %v", store.newest(), err)
 	}
 }
 
 // A release that came up after it was looked for is not overwritten.
 func TestAbsentMeanwhileThere(t *testing.T) {
-	memory := driver.NewMemory()
-	memory.SetNamespace("ns")
-	theirs := &release.Release{Name: "r", Namespace: "ns", Version: 1, Info: &release.Info{Status: release.StatusDeployed}}
-	if err := memory.Create("sh.helm.release.v1.r.v1", theirs); err != nil {
-		t.Fatal(err)
-	}
-	store := &storage{Driver: memory, absent: true}
-	if found, err := store.Query(map[string]string{"name": "r"}); len(found) > 0 || !errors.Is(err, driver.ErrReleaseNotFound) {
-		t.Errorf("found %v, %v", found, err)
-	}
-	ours := &release.Release{Name: "r", Namespace: "ns", Version: 1, Info: &release.Info{Status: release.StatusPendingInstall}}
-	if err := store.Create("sh.helm.release.v1.r.v1", ours); !errors.Is(err, driver.ErrReleaseExists) || store.newest != nil {
-		t.Errorf("stored %v, %v", store.newest, err)
+	store, _ := newStorage(t, secretOf("sh.helm.release.v1.r.v1", nil))
+	store.read = true
+	if err := store.Create(store.key(1), deployed(func(*release.Release) {})); !errors.Is(err, driver.ErrReleaseExists) || store.newest() != nil {
+		t.Errorf("stored %v, %v", store.newest(), err)
 	}
 }

@@ -6,7 +6,7 @@ const (
 	ConditionReady = "Ready"
 	// ConditionProgressing is True while the operator or the cluster works on the Database.
 	ConditionProgressing = "Progressing"
-	// ConditionStalled is True when a person must do something.
+	// ConditionStalled is True when user action is required.
 	ConditionStalled = "Stalled"
 )
 
@@ -16,12 +16,12 @@ const (
 	ReasonReady = "Ready"
 	// ReasonReconciled: nothing is left to do.
 	ReasonReconciled = "Reconciled"
-	// ReasonNotStalled: nothing waits for a person.
+	// ReasonNotStalled: nothing requires user action.
 	ReasonNotStalled = "NotStalled"
 	// ReasonInstalling: the release is being installed or upgraded, or the attempt before was cut short.
 	ReasonInstalling = "Installing"
-	// ReasonWaitingForTurn: the release is to be upgraded for a reason of the operator's, once other Databases have been.
-	ReasonWaitingForTurn = "WaitingForTurn"
+	// ReasonWaitingForSlot: the release is to be upgraded for a reason of the operator's, once there is a rollout slot.
+	ReasonWaitingForSlot = "WaitingForRolloutSlot"
 	// ReasonStarting: the release is installed and the server has not yet taken a login.
 	ReasonStarting = "Starting"
 	// ReasonDeleting: the Database is being deleted.
@@ -37,6 +37,10 @@ const (
 	ReasonReleaseFailed = "ReleaseFailed"
 	// ReasonRefused: the API server refuses an object that the operator makes beside the release.
 	ReasonRefused = "Refused"
+	// ReasonAPIServerFailing: requests to the API server have been failing for some time.
+	ReasonAPIServerFailing = "APIServerFailing"
+	// ReasonContested: somebody else changes an object each time that it is restored.
+	ReasonContested = "Contested"
 	// ReasonUninstallFailed: Helm could not uninstall the release.
 	ReasonUninstallFailed = "UninstallFailed"
 	// ReasonImagePullFailed: the kubelet can't pull the image.

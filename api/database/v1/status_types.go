@@ -183,15 +183,22 @@ type ReleaseStatus struct {
 	// +operator-sdk:csv:customresourcedefinitions:type=status,displayName="Chart Version",xDescriptors={"urn:alm:descriptor:com.tectonic.ui:text"}
 	ChartVersion string `json:"chartVersion,omitempty"`
 
-	// digest tells which chart and values the newest deployed revision was made from. The operator calls Helm only when
-	// it differs from what the spec asks for, or when an owned object does.
+	// generation is the metadata.generation of the Database that the newest deployed revision was rendered from.
+	// +kubebuilder:validation:Minimum=1
+	// +optional
+	// +operator-sdk:csv:customresourcedefinitions:type=status,displayName="Generation",xDescriptors={"urn:alm:descriptor:com.tectonic.ui:number","urn:alm:descriptor:com.tectonic.ui:advanced"}
+	Generation int64 `json:"generation,omitempty"`
+
+	// digest is the SHA-256 of the manifest of the newest deployed revision. The operator calls Helm only when it differs
+	// from that of what the chart renders from the spec, or when an owned object does. Of what Helm stores it believes a
+	// manifest with this digest, and nothing else.
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=64
 	// +optional
 	// +operator-sdk:csv:customresourcedefinitions:type=status,displayName="Digest",xDescriptors={"urn:alm:descriptor:com.tectonic.ui:text","urn:alm:descriptor:com.tectonic.ui:advanced"}
 	Digest string `json:"digest,omitempty"`
 
-	// attemptedDigest tells which chart and values the last failed attempt was made with.
+	// attemptedDigest is the digest of the manifest of the last failed attempt.
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=64
 	// +optional
@@ -205,8 +212,15 @@ type ReleaseStatus struct {
 	// +operator-sdk:csv:customresourcedefinitions:type=status,displayName="Failures",xDescriptors={"urn:alm:descriptor:com.tectonic.ui:number"}
 	Failures int32 `json:"failures,omitempty"`
 
+	// lastFailureMessage is why the last attempt to install or upgrade failed, until one succeeds.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=1024
+	// +optional
+	// +operator-sdk:csv:customresourcedefinitions:type=status,displayName="Last Failure Message",xDescriptors={"urn:alm:descriptor:com.tectonic.ui:text"}
+	LastFailureMessage string `json:"lastFailureMessage,omitempty"`
+
 	// rolloutTime is when the operator last upgraded the release for a reason of its own, such as a new version of the
-	// chart, while the server has not been ready since. As long as it stands, other Databases wait for their turn.
+	// chart, while the server has not been ready since. As long as it stands, the Database has a rollout slot.
 	// +optional
 	// +operator-sdk:csv:customresourcedefinitions:type=status,displayName="Rollout Time",xDescriptors={"urn:alm:descriptor:com.tectonic.ui:text"}
 	RolloutTime *metav1.Time `json:"rolloutTime,omitempty"`

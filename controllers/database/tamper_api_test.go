@@ -1,0 +1,303 @@
+package database
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/yaml"
+
+	v1 "example.com/cnat-operator/api/database/v1"
+)
+
+// victims are objects that no release may touch: of another namespace, of a kind that the chart does not have, and of one
+// that it has by another name.
+func victims(t *testing.T, namespace, other string) []client.Object {
+	t.Helper()
+	all := []client.Object{
+		named(&corev1.ConfigMap{}, other, "theirs"),
+		named(&corev1.ConfigMap{}, other, "shop-database-config"),
+		named(&corev1.Service{Spec: corev1.ServiceSpec{Ports: []corev1.ServicePort{{Port: 1}}}}, other, "shop-database"),
+		named(&corev1.Secret{}, namespace, "theirs"),
+		named(&corev1.ConfigMap{}, namespace, "theirs"),
+		named(&corev1.Service{Spec: corev1.ServiceSpec{Ports: []corev1.ServicePort{{Port: 1}}}}, namespace, "theirs"),
+	}
+	for _, object := range all {
+		if err := api.Create(t.Context(), object); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return all
+}
+
+// untouched tells whether objects are as they were created.
+func untouched(t *testing.T, objects []client.Object) error {
+	t.Helper()
+	for _, object := range objects {
+		live := object.DeepCopyObject().(client.Object)
+		if err := get(t, live); err != nil || live.GetResourceVersion() != object.GetResourceVersion() || live.GetDeletionTimestamp() != nil {
+			return fmt.Errorf("%T %s/%s was touched (%w)", object, object.GetNamespace(), object.GetName(), err)
+		}
+	}
+	return nil
+}
+
+// hostile is what a release is made to hold: the victims, and what would be new in their places.
+func hostile(t *testing.T, victims []client.Object, namespace, other string) string {
+	t.Helper()
+	pwned := []client.Object{
+		named(&appsv1.StatefulSet{Spec: appsv1.StatefulSetSpec{
+			Selector: &metav1.LabelSelector{MatchLabels: map[string]string{"a": "b"}},
+			Template: corev1.PodTemplateSpec{
+				ObjectMeta: metav1.ObjectMeta{Labels: map[string]string{"a": "b"}},
+				Spec:       corev1.PodSpec{Containers: []corev1.Container{{Name: "c", Image: "i"}}},
+			},
+		}}, other, "pwned"),
+		named(&corev1.ConfigMap{}, other, "pwned"), named(&corev1.Secret{}, namespace, "pwned"), named(&corev1.ConfigMap{}, namespace, "pwned"),
+	}
+	var text strings.Builder
+	for _, object := range slices.Concat(victims, pwned) {
+		object := object.DeepCopyObject().(client.Object)
+		gvk, err := api.GroupVersionKindFor(object)
+		if err != nil {
+			t.Fatal(err)
+		}
+		object.GetObjectKind().SetGroupVersionKind(gvk)
+		object.SetResourceVersion("")
+		object.SetUID("")
+		object.SetAnnotations(map[string]string{"tampered": "true"})
+		encoded, err := yaml.Marshal(object)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text.WriteString("\n---\n# Source: database/templates/x.yaml\n" + string(encoded))
+	}
+	return text.String()
+}
+
+// pwned tells whether an object that only the tampered release had is there.
+func pwned(t *testing.T, namespace, other string) error {
+	t.Helper()
+	return errors.Join(
+		gone(t, named(&appsv1.StatefulSet{}, other, "pwned")), gone(t, named(&corev1.ConfigMap{}, other, "pwned")),
+		gone(t, named(&corev1.Secret{}, namespace, "pwned")), gone(t, named(&corev1.ConfigMap{}, namespace, "pwned")),
+	)
+}
+
+func storedOf(db *v1.Database, revision int) string {
+	return fmt.Sprintf("sh.helm.release.v1.%s.v%d", releaseName(db), revision)
+}
+
+// A user who may write Secrets in one namespace gains nothing by writing Helm's: neither by a repair, nor by an upgrade,
+// nor by an uninstall, in whatever state the release is.
+func TestTamperedReleaseIsNotObeyed(t *testing.T) {
+	t.Parallel()
+	for _, status := range []string{"deployed", "failed", "pending-upgrade", "uninstalling", "superseded", "uninstalled", "nonsense"} {
+		t.Run(status, func(t *testing.T) {
+			t.Parallel()
+			namespace, other := newNamespace(t), newNamespace(t)
+			startOperator(t, namespace, operatorOptions{})
+			db := newDatabase(namespace, "shop").create(t)
+			becomeReady(t, db)
+			theirs := victims(t, namespace, other)
+			text := hostile(t, theirs, namespace, other)
+			edit := func(stored map[string]any) {
+				stored["manifest"] = stored["manifest"].(string) + text
+				stored["hooks"] = []any{map[string]any{
+					"name": "h", "kind": "ConfigMap", "path": "h.yaml", "events": []any{"pre-upgrade", "pre-delete", "post-delete"},
+					"manifest": fmt.Sprintf("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: pwned, namespace: %s}\n", other),
+				}}
+				stored["info"].(map[string]any)["status"] = status
+			}
+			tamper(t, namespace, storedOf(db, 1), edit)
+
+			// A repair.
+			service := named(&corev1.Service{}, namespace, releaseName(db))
+			if err := api.Delete(t.Context(), service); err != nil {
+				t.Fatal(err)
+			}
+			eventually(t, "the Service", func() error { return ownedBy(t, service, db) })
+			eventually(t, "the release to be replaced", func() error {
+				if err := get(t, db); err != nil || db.Status.Release.Revision != 2 || db.Status.Release.Status != statusDeployed {
+					return fmt.Errorf("release %+v (%w)", db.Status.Release, err)
+				}
+				return gone(t, named(&corev1.Secret{}, namespace, storedOf(db, 1)))
+			})
+			// An upgrade.
+			tamper(t, namespace, storedOf(db, 2), edit)
+			update(t, db, func() { db.Spec.Image = "example.com/postgres:18.9" })
+			eventually(t, "the upgrade", func() error {
+				if err := get(t, db); err != nil || db.Status.Release.Revision != 3 || db.Status.Release.Status != statusDeployed {
+					return fmt.Errorf("release %+v (%w)", db.Status.Release, err)
+				}
+				return nil
+			})
+			// An uninstall.
+			tamper(t, namespace, storedOf(db, 3), edit)
+			if err := api.Delete(t.Context(), db); err != nil {
+				t.Fatal(err)
+			}
+			eventually(t, "the Database to be deleted", func() error { return gone(t, db) })
+			if err := errors.Join(gone(t, statefulSetOf(db)), untouched(t, theirs), pwned(t, namespace, other)); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// A release that is planted before there is the Database, as is or copied from another namespace, is replaced, and what it
+// says is left alone.
+func TestPlantedRelease(t *testing.T) {
+	t.Parallel()
+	source := newNamespace(t)
+	first := startOperator(t, source, operatorOptions{})
+	prod := newDatabase(source, "shop").create(t)
+	becomeReady(t, prod)
+	first.stop()
+	original := named(&corev1.Secret{}, source, storedOf(prod, 1))
+	stored := readStored(t, original)
+	bomb := map[string]any{"manifest": strings.Repeat("x", 300<<20)}
+	for _, test := range []struct {
+		name string
+		data func(t *testing.T, text, namespace string) []byte
+	}{
+		{"copied", func(*testing.T, string, string) []byte { return original.Data["release"] }},
+		{"made up", func(t *testing.T, text, namespace string) []byte {
+			return packed(t, map[string]any{
+				"name": "shop-database", "namespace": namespace, "version": 1, "manifest": text, "info": map[string]any{"status": "deployed"},
+				"chart": stored["chart"],
+			})
+		}},
+		{"a bomb", func(t *testing.T, _, _ string) []byte { return packed(t, bomb) }},
+		{"no release", func(*testing.T, string, string) []byte { return []byte("nothing") }},
+		{"nothing", func(t *testing.T, _, _ string) []byte { return packed(t, map[string]any{"info": nil, "chart": nil}) }},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			namespace, other := newNamespace(t), newNamespace(t)
+			theirs := victims(t, namespace, other)
+			for revision := range 2 {
+				planted := named(original.DeepCopy(), namespace, storedOf(prod, revision+1))
+				planted.ResourceVersion, planted.UID, planted.OwnerReferences = "", "", nil
+				planted.Data = map[string][]byte{"release": test.data(t, hostile(t, theirs, namespace, other), namespace)}
+				planted.Immutable = ptr.To(true)
+				if err := api.Create(t.Context(), planted); err != nil {
+					t.Fatal(err)
+				}
+			}
+			startOperator(t, namespace, operatorOptions{})
+			db := newDatabase(namespace, "shop").create(t)
+			becomeReady(t, db)
+			if db.Status.Release.Revision != 3 {
+				t.Errorf("release is %+v", db.Status.Release)
+			}
+			if err := api.Delete(t.Context(), db); err != nil {
+				t.Fatal(err)
+			}
+			eventually(t, "the Database to be deleted", func() error { return gone(t, db) })
+			err := errors.Join(gone(t, statefulSetOf(db)), untouched(t, theirs), pwned(t, namespace, other), get(t, statefulSetOf(prod)))
+			if err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// What a user does to the release with helm is noticed, and set right: by its content, whatever labels it carries.
+func TestHandMadeUpgrade(t *testing.T) {
+	t.Parallel()
+	namespace := newNamespace(t)
+	op := startOperator(t, namespace, operatorOptions{})
+	db := newDatabase(namespace, "shop").create(t)
+	becomeReady(t, db)
+	values, err := valuesFor(db, db.Status.Credentials, storage{size: defaultSize}, "example.com/theirs")
+	if err != nil {
+		t.Fatal(err)
+	}
+	db.SetGroupVersionKind(v1.GroupVersion.WithKind("Database"))
+	want, err := op.engine.Render(db, releaseName(db), values)
+	if err != nil {
+		t.Fatal(err)
+	}
+	from, err := op.engine.Observe(t.Context(), db, releaseName(db), db.Status.Release.Digest)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := op.engine.Upgrade(t.Context(), want, from); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the image that the spec asks for", func() error {
+		statefulSet := statefulSetOf(db)
+		if err := errors.Join(get(t, statefulSet), get(t, db)); err != nil {
+			return err
+		}
+		image := statefulSet.Spec.Template.Spec.Containers[0].Image
+		if image != "example.com/postgres:18" || db.Status.Release.Revision != 3 {
+			return fmt.Errorf("image %s, release %+v", image, db.Status.Release)
+		}
+		return nil
+	})
+	if note := waitEvent(t, db, "ReleaseReplaced"); !strings.Contains(note, "Revision 2") {
+		t.Error(note)
+	}
+	becomeReady(t, db)
+}
+
+// An object of the name that the release needs, and that belongs to somebody else, is neither changed nor deleted.
+func TestObjectOfSomebodyElse(t *testing.T) {
+	t.Parallel()
+	namespace := newNamespace(t)
+	theirs := []client.Object{named(&corev1.Service{
+		ObjectMeta: metav1.ObjectMeta{OwnerReferences: []metav1.OwnerReference{{
+			APIVersion: "v1", Kind: "ConfigMap", Name: "x", UID: "1234", Controller: ptr.To(true),
+		}}},
+		Spec: corev1.ServiceSpec{Ports: []corev1.ServicePort{{Port: 1}}},
+	}, namespace, "shop-database-headless")}
+	if err := api.Create(t.Context(), theirs[0]); err != nil {
+		t.Fatal(err)
+	}
+	startOperator(t, namespace, operatorOptions{})
+	db := newDatabase(namespace, "shop").create(t)
+	waitCondition(t, db, v1.ConditionStalled, metav1.ConditionTrue, v1.ReasonNameConflict)
+	if err := api.Delete(t.Context(), db); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the Database to be deleted", func() error { return gone(t, db) })
+	if err := untouched(t, theirs); err != nil {
+		t.Error(err)
+	}
+}
+
+// The list of what the chart can create has all that it does, and nothing else.
+func TestChartObjects(t *testing.T) {
+	db := newDatabase("ns", "x").build()
+	values, err := valuesFor(db, v1.SecretKeyReference{Name: "s", Key: "k"}, storage{size: defaultSize}, "image")
+	if err != nil {
+		t.Fatal(err)
+	}
+	values["backup"], values["refuseEvictions"] = map[string]any{"name": "x"}, true
+	want, err := newEngine(t, apiConfig, chartDir, ChartObjects).Render(db, releaseName(db), values)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var rendered []string
+	for _, object := range want.Objects {
+		rendered = append(rendered, fmt.Sprint(object.GroupVersionKind(), object.GetName()))
+	}
+	var possible []string
+	for _, id := range ChartObjects(db) {
+		possible = append(possible, fmt.Sprint(id.GroupVersionKind, id.Name))
+	}
+	slices.Sort(rendered)
+	slices.Sort(possible)
+	if !slices.Equal(rendered, possible) {
+		t.Errorf("rendered %q\nlisted %q", rendered, possible)
+	}
+}

@@ -2,6 +2,7 @@ package database
 
 import (
 	"cmp"
+	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
 	"maps"
@@ -74,13 +75,21 @@ func slim(object any) (any, error) {
 	return object, nil
 }
 
-// digestData puts digests in the place of a ConfigMap's data.
+// digestMark begins the digests. What is cached may be transformed a second time, as when a list takes the place of what a
+// watch brought, and nobody can write a ConfigMap that passes for digests.
+var digestMark = rand.Text() + ":"
+
+// digestData puts digests in the place of a ConfigMap's data, where they are not there already.
 func digestData(config *corev1.ConfigMap) {
 	digests := map[string]string{}
 	for _, key := range slices.Sorted(maps.Keys(config.Data)) {
 		if len(key) <= maxKey && len(digests) < maxKeys {
+			if strings.HasPrefix(config.Data[key], digestMark) {
+				digests[key] = config.Data[key]
+				continue
+			}
 			sum := sha256.Sum256([]byte(config.Data[key]))
-			digests[strings.Clone(key)] = hex.EncodeToString(sum[:])
+			digests[strings.Clone(key)] = digestMark + hex.EncodeToString(sum[:])
 		}
 	}
 	config.Data, config.BinaryData = digests, nil

@@ -50,3 +50,17 @@ func TestCachedConfigMapsAreCompared(t *testing.T) {
 		}
 	}
 }
+
+// An informer may transform an object that it has transformed before.
+func TestWhatIsCachedIsTransformedOnce(t *testing.T) {
+	config := &corev1.ConfigMap{Data: map[string]string{"start.sh": "echo"}}
+	once, err := slim(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	first := once.(*corev1.ConfigMap).DeepCopy()
+	twice, err := slim(once)
+	if second := twice.(*corev1.ConfigMap); err != nil || second.Data["start.sh"] != first.Data["start.sh"] {
+		t.Errorf("%v, and then %v: %v", first.Data, second.Data, err)
+	}
+}

@@ -40,6 +40,8 @@ func main() {
 	burst := flag.Int("burst", 1000, "How many are due at one instant.")
 	singles := flag.Int("singles", 200, "How many single Ats, one every 100 ms.")
 	pending := flag.Int("pending", 10000, "How many Ats are pending when the operator's cost is measured.")
+	many := flag.Int("many", 100000, "How many are pending then. 0: this is not measured.")
+	fat := flag.Int("fat", 400, "How many Ats of 1 MB are created when the operator's memory is measured.")
 	plot := flag.String("plot", "docs/benchmarks/lateness.svg", "Where the plot goes.")
 	times := flag.Int("rounds", 5, "How many times the bursts of Jobs and Ats are measured.")
 	flag.Parse()
@@ -49,7 +51,7 @@ func main() {
 	if flag.Arg(0) == "watch" {
 		err = printJobs(flag.Arg(1), flag.Arg(2))
 	} else {
-		err = run(ctx, *burst, *times, *singles, *pending, *plot)
+		err = run(ctx, sizes{*burst, *times, *singles, *pending, *many, *fat}, *plot)
 	}
 	stop()
 	if err != nil {
@@ -58,7 +60,10 @@ func main() {
 	}
 }
 
-func run(ctx context.Context, burst, times, singles, pending int, plot string) (err error) {
+// sizes are how many there are of what is measured.
+type sizes struct{ burst, rounds, singles, pending, many, fat int }
+
+func run(ctx context.Context, n sizes, plot string) (err error) {
 	b := &bench{}
 	defer func() {
 		b.operator.Stop()
@@ -73,14 +78,14 @@ func run(ctx context.Context, burst, times, singles, pending int, plot string) (
 	if err := b.startOperator(); err != nil {
 		return err
 	}
-	progress("single: %d Ats, one every 100 ms", singles)
-	single, err := b.singleAts(ctx, singles)
+	progress("single: %d Ats, one every 100 ms", n.singles)
+	single, err := b.singleAts(ctx, n.singles)
 	if err != nil {
 		return err
 	}
 	single.print("single")
 
-	raws, atBursts, err := b.burst(ctx, burst, times)
+	raws, atBursts, err := b.burst(ctx, "", n.burst, n.rounds)
 	if err != nil {
 		return err
 	}
@@ -89,8 +94,19 @@ func run(ctx context.Context, burst, times, singles, pending int, plot string) (
 	raw, ats := raws.median(), atBursts.median()
 	fmt.Printf("at_p99/raw_p99=%.2f\n", ats.percentile(99).Seconds()/raw.percentile(99).Seconds())
 
-	progress("cronjob: %d CronJobs due at one instant", burst)
-	cronJobs, err := b.cronJobBurst(ctx, burst)
+	progress("fat: the same beside 16 unrelated Ats of 1 MB")
+	if err := b.fatAts(ctx, "fat-16", 16); err != nil {
+		return err
+	}
+	fatRaws, fatBursts, err := b.burst(ctx, "fat-", n.burst, 3)
+	if err != nil {
+		return err
+	}
+	fatBursts.print("at_beside_fat")
+	fmt.Printf("at_beside_fat_p99/raw_p99=%.2f\n", fatBursts.median().percentile(99).Seconds()/fatRaws.median().percentile(99).Seconds())
+
+	progress("cronjob: %d CronJobs due at one instant", n.burst)
+	cronJobs, err := b.cronJobBurst(ctx, n.burst)
 	if err != nil {
 		return err
 	}
@@ -100,8 +116,16 @@ func run(ctx context.Context, burst, times, singles, pending int, plot string) (
 	if err := writePlot(plot, []series{{"raw", raw}, {"At", ats}, {"CronJob", cronJobs}}); err != nil {
 		return err
 	}
-	progress("pending: the operator's cost with %d pending Ats", pending)
-	return b.pendingAts(ctx, pending)
+	progress("pending: the operator's cost with %d pending Ats", n.pending)
+	if err := b.pendingAts(ctx, "pending", n.pending); err != nil {
+		return err
+	}
+	progress("fat: the operator's memory with %d Ats of 1 MB", n.fat)
+	if err := b.fatMemory(ctx, n.fat); err != nil || n.many == 0 {
+		return err
+	}
+	progress("many: the operator's cost with %d more pending Ats", n.many)
+	return b.pendingAts(ctx, "many", n.many)
 }
 
 // start starts the control plane.

@@ -4,13 +4,16 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"example.com/cnat-operator/test/controlplane"
 )
@@ -27,8 +30,8 @@ func jobSpec() batchv1.JobSpec {
 	}}}
 }
 
-// rawJob is as the operator makes them, with as many labels, annotations and
-// finalizers, but nobody's: it is not the operator's to look after.
+// rawJob is as the operator creates them, with as many labels and annotations,
+// but not suspended, and nobody's: it is not the operator's to look after.
 func rawJob(i int) *batchv1.Job {
 	name := fmt.Sprintf("raw-%d", i)
 	labels := map[string]string{
@@ -42,8 +45,9 @@ func rawJob(i int) *batchv1.Job {
 	return &batchv1.Job{
 		ObjectMeta: metav1.ObjectMeta{
 			Name: name, Labels: labels,
-			Annotations: map[string]string{"example.com/started-at": time.Now().UTC().Format(time.RFC3339Nano)},
-			Finalizers:  []string{"example.com/run"},
+			Annotations: map[string]string{
+				"example.com/started-at": time.Now().UTC().Format(time.RFC3339Nano), "example.com/generation": "1",
+			},
 		},
 		Spec: spec,
 	}
@@ -51,16 +55,16 @@ func rawJob(i int) *batchv1.Job {
 
 // burst measures n Jobs that are created directly, and n Ats that are due at
 // one instant, several times in turn: the machine may be slower for a while.
-func (b *bench) burst(ctx context.Context, n, times int) (raw, ats rounds, err error) {
+func (b *bench) burst(ctx context.Context, prefix string, n, times int) (raw, ats rounds, err error) {
 	for round := range times {
 		progress("round %d: %d Jobs created directly by 32 clients", round, n)
-		one, err := b.rawBurst(ctx, fmt.Sprintf("raw-%d", round), n)
+		one, err := b.rawBurst(ctx, fmt.Sprintf("%sraw-%d", prefix, round), n)
 		if err != nil {
 			return nil, nil, err
 		}
 		raw = append(raw, one)
 		progress("round %d: p99 %s; %d Ats due at one instant", round, one.percentile(99), n)
-		namespace := fmt.Sprintf("at-%d", round)
+		namespace := fmt.Sprintf("%sat-%d", prefix, round)
 		if one, err = b.atBurst(ctx, namespace, n); err != nil {
 			return nil, nil, err
 		}
@@ -73,15 +77,16 @@ func (b *bench) burst(ctx context.Context, n, times int) (raw, ats rounds, err e
 	return raw, ats, nil
 }
 
-// released waits until the operator has recorded and released all Jobs of a
-// namespace: what it has to do for a burst is over then.
+// released waits until the operator has recorded the runs of a namespace and
+// released its Ats: what it has to do for a burst is over then.
 func (b *bench) released(ctx context.Context, namespace string) error {
 	for {
-		jobs, err := b.clientset.BatchV1().Jobs(namespace).List(ctx, metav1.ListOptions{})
-		if err != nil {
-			return fmt.Errorf("listing Jobs: %w", err)
+		ats := &metav1.PartialObjectMetadataList{}
+		ats.SetGroupVersionKind(schema.GroupVersionKind{Group: "cnat.programming-kubernetes.info", Version: "v1alpha1", Kind: "AtList"})
+		if err := b.client.List(ctx, ats, client.InNamespace(namespace)); err != nil {
+			return fmt.Errorf("listing Ats: %w", err)
 		}
-		if !slices.ContainsFunc(jobs.Items, func(job batchv1.Job) bool { return len(job.Finalizers) > 0 }) {
+		if !slices.ContainsFunc(ats.Items, func(at metav1.PartialObjectMetadata) bool { return len(at.Finalizers) > 0 }) {
 			return nil
 		}
 		select {
@@ -162,15 +167,52 @@ func (b *bench) singleAts(ctx context.Context, n int) (distribution, error) {
 
 // createAt writes the schedule with fractions of a second, which metav1.Time would drop.
 func (b *bench) createAt(ctx context.Context, namespace, name string, due time.Time) error {
+	return b.create(ctx, namespace, name, due, "command", "true")
+}
+
+// create creates an At with one field that says what to run.
+func (b *bench) create(ctx context.Context, namespace, name string, due time.Time, field string, value any) error {
 	at := &unstructured.Unstructured{Object: map[string]any{
 		"apiVersion": "cnat.programming-kubernetes.info/v1alpha1",
 		"kind":       "At",
 		"metadata":   map[string]any{"namespace": namespace, "name": name},
-		"spec":       map[string]any{"schedule": due.UTC().Format(time.RFC3339Nano), "command": "true"},
+		"spec":       map[string]any{"schedule": due.UTC().Format(time.RFC3339Nano), field: value},
 	}}
 	if err := b.client.Create(ctx, at); err != nil {
 		return fmt.Errorf("creating At %s: %w", name, err)
 	}
+	return nil
+}
+
+// fatAts creates Ats of 1 MB each that are due in a year.
+func (b *bench) fatAts(ctx context.Context, namespace string, n int) error {
+	if err := b.newNamespace(ctx, namespace); err != nil {
+		return fmt.Errorf("creating namespace %s: %w", namespace, err)
+	}
+	return controlplane.InParallel(n, func(i int) error {
+		return b.create(ctx, namespace, fmt.Sprintf("fat-%d", i), time.Now().AddDate(1, 0, 0), "containers", []any{
+			map[string]any{"name": "fat", "image": "busybox", "args": []any{strings.Repeat("x", 1_000_000)}},
+		})
+	})
+}
+
+// fatMemory measures by how much the operator grows when somebody creates n Ats of 1 MB.
+func (b *bench) fatMemory(ctx context.Context, n int) error {
+	before, _, err := b.operator.Memory()
+	if err != nil {
+		return err
+	}
+	if err := b.fatAts(ctx, "fat", n); err != nil {
+		return err
+	}
+	if err := b.quiet(ctx); err != nil {
+		return err
+	}
+	after, _, err := b.operator.Memory()
+	if err != nil {
+		return err
+	}
+	fmt.Printf("fat_ats_n=%d\nfat_ats_rss_growth_mib=%.0f\n", n, float64(after-before)/(1<<20))
 	return nil
 }
 

@@ -10,18 +10,18 @@ import (
 
 // pendingAts measures what many Ats cost while they wait: memory, CPU over 60 s,
 // and how soon a new operator runs one that is due.
-func (b *bench) pendingAts(ctx context.Context, n int) error {
+func (b *bench) pendingAts(ctx context.Context, name string, n int) error {
 	b.operator.Stop()
-	jobs, err := b.prepare(ctx, "pending")
+	jobs, err := b.prepare(ctx, name)
 	if err != nil {
 		return err
 	}
 	defer jobs.stop()
 	far := time.Now().AddDate(1, 0, 0)
-	if err := controlplane.InParallel(n, func(i int) error { return b.createAt(ctx, "pending", fmt.Sprintf("at-%d", i), far) }); err != nil {
+	if err := controlplane.InParallel(n, func(i int) error { return b.createAt(ctx, name, fmt.Sprintf("at-%d", i), far) }); err != nil {
 		return err
 	}
-	if err := b.createAt(ctx, "pending", "due", time.Now()); err != nil {
+	if err := b.createAt(ctx, name, "due", time.Now()); err != nil {
 		return err
 	}
 	started := time.Now()
@@ -31,7 +31,7 @@ func (b *bench) pendingAts(ctx context.Context, n int) error {
 	if err := jobs.await(ctx, 1, 2*time.Minute); err != nil {
 		return err
 	}
-	fmt.Printf("pending_start_to_first_run_seconds=%.3f\n", jobs.lateness(started)[0].Seconds())
+	fmt.Printf("%s_start_to_first_run_seconds=%.3f\n", name, jobs.lateness(started)[0].Seconds())
 
 	progress("pending: waiting until the operator has told of all of them")
 	if err := b.quiet(ctx); err != nil {
@@ -55,9 +55,9 @@ func (b *bench) pendingAts(ctx context.Context, n int) error {
 	if err != nil {
 		return err
 	}
-	fmt.Printf("pending_n=%d\n", n)
-	fmt.Printf("pending_cpu_percent_of_a_core=%.2f\n", 100*(after-before).Seconds()/period.Seconds())
-	fmt.Printf("pending_rss_mib=%.0f\n", float64(memory)/(1<<20))
+	fmt.Printf("%s_n=%d\n", name, n)
+	fmt.Printf("%s_cpu_percent_of_a_core=%.2f\n", name, 100*(after-before).Seconds()/period.Seconds())
+	fmt.Printf("%s_rss_mib=%.0f\n", name, float64(memory)/(1<<20))
 	return nil
 }
 

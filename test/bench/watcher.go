@@ -18,16 +18,18 @@ import (
 	batchv1 "k8s.io/api/batch/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/tools/clientcmd"
+	"k8s.io/utils/ptr"
 )
 
 // watching is the first line of a watcher's process: from then on it sees all.
 const watching = "watching"
 
-// printJobs is the watcher's process: it prints for each new Job of a namespace
-// when it saw it, its name, and its owner's name if it has one. It does nothing
+// printJobs is the watcher's process: it prints for each Job of a namespace when
+// it saw it first that was allowed to run, its name, and its owner's name if it has one. It does nothing
 // else, so that the API server does not cut it off for being slow; should that
 // be, it fails rather than measure its own delay.
 func printJobs(kubeconfig, namespace string) error {
@@ -45,12 +47,14 @@ func printJobs(kubeconfig, namespace string) error {
 		return fmt.Errorf("watching Jobs: %w", err)
 	}
 	fmt.Println(watching)
+	seen := map[types.UID]bool{}
 	for event := range jobs.ResultChan() {
 		now := time.Now()
 		job, ok := event.Object.(*batchv1.Job)
-		if !ok || event.Type != watch.Added {
+		if !ok || event.Type == watch.Deleted || ptr.Deref(job.Spec.Suspend, false) || seen[job.UID] {
 			continue
 		}
+		seen[job.UID] = true
 		line := fmt.Sprintf("%d %s", now.UnixNano(), job.Name)
 		if owner := metav1.GetControllerOf(job); owner != nil {
 			line += " " + owner.Name
@@ -60,7 +64,7 @@ func printJobs(kubeconfig, namespace string) error {
 	return errors.New("the API server ended the watch")
 }
 
-// watcher knows when each Job of a namespace was first seen. It is the same
+// watcher knows when each Job of a namespace was first seen to be allowed to run. It is the same
 // for all that are compared, and watches in a process of its own.
 type watcher struct {
 	command *exec.Cmd

@@ -81,6 +81,7 @@ func setup(mgr ctrl.Manager, opts options) error {
 		Clock:        clock.RealClock{},
 		CommandImage: opts.commandImage,
 		Workers:      opts.atWorkers,
+		DefaultTTL:   opts.atDefaultTTL,
 	}
 	if err := ats.SetupWithManager(mgr); err != nil {
 		return fmt.Errorf("setting up the At controller: %w", err)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"errors"
 	"flag"
 	"maps"
 	"os"
@@ -32,6 +33,7 @@ type options struct {
 
 	commandImage string
 	atWorkers    int
+	atDefaultTTL *time.Duration // nil: not set
 
 	databaseImage    string
 	exporterImage    string
@@ -51,6 +53,16 @@ func (o *options) bind(flags *flag.FlagSet) {
 	flags.StringVar(&o.commandImage, "command-image",
 		cmp.Or(os.Getenv("RELATED_IMAGE_SHELL"), "docker.io/library/busybox:1.37"),
 		"The image that runs an At's command; it must have sh. Default from RELATED_IMAGE_SHELL.")
+	flags.Func("default-ttl",
+		"How long an At that is over and has no ttlSecondsAfterFinished is kept, like 168h. Not set: for ever.",
+		func(value string) error {
+			ttl, err := time.ParseDuration(value)
+			if err == nil && ttl < 0 {
+				err = errors.New("it must not be negative")
+			}
+			o.atDefaultTTL = &ttl
+			return err
+		})
 	flags.IntVar(&o.atWorkers, "at-workers", 16, "How many Ats are reconciled side by side.")
 	flags.StringVar(&o.databaseImage, "database-image",
 		cmp.Or(os.Getenv("RELATED_IMAGE_POSTGRES"), "docker.io/library/postgres:18"),

@@ -300,10 +300,14 @@ func expire(now time.Time, seen snapshot) plan {
 	if held(at) || job != nil && metav1.IsControlledBy(job, at) && pinned(job) {
 		return plan{step: stepRelease}
 	}
-	if at.Spec.TTLSecondsAfterFinished == nil || at.Status.CompletionTime == nil {
+	ttl := seen.defaultTTL
+	if at.Spec.TTLSecondsAfterFinished != nil {
+		ttl = ptr.To(seconds(int64(*at.Spec.TTLSecondsAfterFinished)))
+	}
+	if ttl == nil || at.Status.CompletionTime == nil {
 		return plan{step: stepNone}
 	}
-	left := at.Status.CompletionTime.Add(seconds(int64(*at.Spec.TTLSecondsAfterFinished))).Sub(now)
+	left := at.Status.CompletionTime.Add(*ttl).Sub(now)
 	if left <= 0 {
 		return plan{step: stepExpire}
 	}

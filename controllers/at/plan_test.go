@@ -120,7 +120,9 @@ func TestDecide(t *testing.T) {
 		refused time.Duration
 		// untried: the API server was not asked about its Job in this reconcile.
 		untried bool
-		want    plan
+		// defaultTTL is the operator's.
+		defaultTTL *time.Duration
+		want       plan
 	}{
 		"long before: sleeps no longer than the bound": {
 			now: due.AddDate(-1, 0, 0), at: newAt(), want: plan{stepWait, maxSleep},
@@ -371,6 +373,13 @@ func TestDecide(t *testing.T) {
 			now: due.Add(time.Hour), at: newAt(startedAs("job-uid"), pendingDeadline(60)), job: jobOf(newAt()),
 			pod: newPod(waiting("ErrImagePull", "not found")), want: plan{step: stepStop},
 		},
+		"over, with the operator's time to live": {
+			now: due.Add(time.Minute), at: newAt(overSince(due)), defaultTTL: ptr.To(time.Minute), want: plan{step: stepExpire},
+		},
+		"over, with its own time to live, which counts": {
+			now: due.Add(time.Minute), at: newAt(overSince(due), timeToLive(90)), defaultTTL: ptr.To(time.Minute),
+			want: plan{stepNone, 30 * time.Second},
+		},
 		"over, and kept for a while": {
 			now: due.Add(time.Minute), at: newAt(overSince(due), timeToLive(90)), want: plan{stepNone, 30 * time.Second},
 		},
@@ -392,7 +401,7 @@ func TestDecide(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			seen := snapshot{at: test.at, job: test.job, lead: lead, tried: !test.untried}
+			seen := snapshot{at: test.at, job: test.job, lead: lead, tried: !test.untried, defaultTTL: test.defaultTTL}
 			if test.refused > 0 {
 				seen.refusal = &refusal{until: test.now.Add(test.refused)}
 			}

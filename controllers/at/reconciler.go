@@ -36,7 +36,7 @@ const (
 	maxSteps = 12
 )
 
-// Reconciler runs each At once. All fields but Workers are required.
+// Reconciler runs each At once. All fields but Workers and DefaultTTL are required.
 type Reconciler struct {
 	// Client reads from the cache and writes to the API server.
 	Client client.Client
@@ -50,6 +50,9 @@ type Reconciler struct {
 	CommandImage string
 	// Workers is the number of Ats that are reconciled side by side. Default: 1.
 	Workers int
+	// DefaultTTL is how long an At is kept that is over and has no
+	// ttlSecondsAfterFinished; nil: for ever.
+	DefaultTTL *time.Duration
 
 	census   *census  // of the Ats in the cache; nil: there is none
 	refusals refusals // of Jobs

@@ -18,14 +18,15 @@ import (
 // snapshot is everything about an At that a decision and its status are
 // computed from.
 type snapshot struct {
-	at      *cnatv1alpha1.At
-	job     *batchv1.Job  // the object with the name of the At's Job; nil: there is none
-	pods    []corev1.Pod  // of the At's own Job
-	run     run           // what they report
-	live    bool          // it is what the API server said, not the cache; else the At lacks what is to run
-	lead    time.Duration // how long before it is due its Job is created
-	tried   bool          // the API server was just asked about its Job
-	refusal *refusal      // of its Job in its generation; nil: there was none
+	at         *cnatv1alpha1.At
+	job        *batchv1.Job   // the object with the name of the At's Job; nil: there is none
+	pods       []corev1.Pod   // of the At's own Job
+	run        run            // what they report
+	live       bool           // it is what the API server said, not the cache; else the At lacks what is to run
+	lead       time.Duration  // how long before it is due its Job is created
+	tried      bool           // the API server was just asked about its Job
+	defaultTTL *time.Duration // of Ats that have none of their own; nil: they are kept
+	refusal    *refusal       // of its Job in its generation; nil: there was none
 }
 
 // read reads an At and what belongs to it, from the cache or the API server.
@@ -41,7 +42,7 @@ func (r *Reconciler) read(ctx context.Context, from client.Reader, name types.Na
 	}
 	seen := &snapshot{
 		at: at, live: from == r.APIReader, refusal: r.refusals.of(at),
-		lead: leadOf(at, r.census.dueWith(at)),
+		lead: leadOf(at, r.census.dueWith(at)), defaultTTL: r.DefaultTTL,
 	}
 	return seen, r.readJob(ctx, from, seen)
 }

@@ -88,7 +88,7 @@ type AtSpec struct {
 
 	// ttlSecondsAfterFinished is how long the At is kept once it is over, in
 	// seconds. Then it is deleted, with its Job and pods. It can be changed at
-	// any time. Default: it is kept.
+	// any time. Default: it is kept, unless the operator runs with --default-ttl.
 	// +optional
 	// +kubebuilder:validation:Minimum=0
 	// +kubebuilder:validation:Maximum=2147483647

@@ -16,7 +16,10 @@ func observe(next *cnatv1alpha1.AtStatus, at *cnatv1alpha1.At, seen observation)
 		next.StartLatency = startLatency(at, seen.job)
 	}
 	observeContainersOf(next, seen)
-	next.Retries = max(next.Retries, seen.job.Status.Failed+seen.job.Status.Active+seen.job.Status.Succeeded-1)
+	attempts := seen.job.Status.Failed + seen.job.Status.Active + seen.job.Status.Succeeded
+	if retries := attempts - 1; retries > ptr.Deref(next.Retries, 0) {
+		next.Retries = ptr.To(retries)
+	}
 	if jobCondition(seen.job, batchv1.JobComplete) != nil {
 		next.ExitCode = ptr.To[int32](0)
 		finish(next, seen, cnatv1alpha1.AtSucceeded, cnatv1alpha1.ReasonSucceeded, seen.run.message)
@@ -64,7 +67,7 @@ func observeProgress(next *cnatv1alpha1.AtStatus, seen observation) {
 		proceed(next, seen, cnatv1alpha1.ReasonRunning, seen.run.stalled)
 	case failed != nil && !seen.run.over: // it fails when the other containers end
 		note(next, seen, failed)
-	case failed != nil && next.Retries < ptr.Deref(seen.job.Spec.BackoffLimit, 0):
+	case failed != nil && ptr.Deref(next.Retries, 0) < ptr.Deref(seen.job.Spec.BackoffLimit, 0):
 		next.ExitCode = nil // of an attempt that is not the last
 		note(next, seen, &stall{cnatv1alpha1.ReasonRetrying, sentences("it is tried again", failed.message)})
 	default:

@@ -331,8 +331,8 @@ func TestNextStatus(t *testing.T) {
 			if (got.StartTime != nil) != test.started || (got.CompletionTime != nil) != test.completed {
 				t.Errorf("started %v, completed %v", got.StartTime, got.CompletionTime)
 			}
-			if !ptr.Equal(got.ExitCode, test.exitCode) || got.Retries != test.retries {
-				t.Errorf("exit code is %v after %d retries", got.ExitCode, got.Retries)
+			if !ptr.Equal(got.ExitCode, test.exitCode) || ptr.Deref(got.Retries, 0) != test.retries {
+				t.Errorf("exit code is %v after %d retries", got.ExitCode, ptr.Deref(got.Retries, 0))
 			}
 			if reasons := reasonsOf(eventsBetween(&test.at.Status, &got)); reasons != test.events {
 				t.Errorf("events are %q, want %q", reasons, test.events)

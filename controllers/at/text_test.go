@@ -44,7 +44,7 @@ func TestBoundedOfRandomBytes(t *testing.T) {
 	random := rand.NewChaCha8([32]byte{})
 	for range 100 {
 		bytes := make([]byte, 6000)
-		random.Read(bytes)
+		_, _ = random.Read(bytes) // never fails
 		got := bounded(string(bytes), maxMessage)
 		if len(got) > maxMessage || !utf8.ValidString(got) {
 			t.Fatalf("%d bytes, or invalid: %q", len(got), got)

@@ -44,7 +44,7 @@ func TestCachedConfigMapsAreCompared(t *testing.T) {
 		digestData(config)
 		return config
 	}
-	for script, want := range map[string]bool{"echo": true, "echo ": false} {
+	for script, want := range map[string]bool{"echo": true, "echo 1": false} {
 		if same, err := holds(config(script), config("echo")); err != nil || same != want {
 			t.Errorf("%q: %t, %v", script, same, err)
 		}

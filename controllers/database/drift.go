@@ -106,7 +106,7 @@ func (r *Reconciler) fingerprint(ctx context.Context, db *v1.Database) (string, 
 		if live.GetGeneration() > 0 { // its version also changes with its status
 			version = fmt.Sprint(live.GetGeneration(), live.GetLabels())
 		}
-		fmt.Fprintln(sum, id.Kind, id.Name, live.GetUID(), version)
+		_, _ = fmt.Fprintln(sum, id.Kind, id.Name, live.GetUID(), version)
 	}
 	return hex.EncodeToString(sum.Sum(nil)), nil
 }

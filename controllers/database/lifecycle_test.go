@@ -153,8 +153,9 @@ func TestNeverAdopts(t *testing.T) {
 		other := newDatabase(namespace, "other").build()
 		other.UID, other.TypeMeta = "1234", metav1.TypeMeta{APIVersion: "v1", Kind: "Other"}
 		other.TypeMeta = metav1.TypeMeta{APIVersion: v1.GroupVersion.String(), Kind: "Database"}
+		mine := newDatabase(namespace, "mine").build()
 		engine := newEngine(t, apiConfig, chartDir, func(client.Object) []helm.ID {
-			return ChartObjects(newDatabase(namespace, "mine").build())
+			return ChartObjects(mine)
 		})
 		values, err := valuesFor(other, v1.SecretKeyReference{Name: "s", Key: "k"}, storage{size: defaultSize}, "image")
 		if err != nil {

@@ -94,17 +94,9 @@ func run(ctx context.Context, n sizes, plot string) (err error) {
 	raw, ats := raws.median(), atBursts.median()
 	fmt.Printf("at_p99/raw_p99=%.2f\n", ats.percentile(99).Seconds()/raw.percentile(99).Seconds())
 
-	progress("fat: the same beside 16 unrelated Ats of 1 MB")
-	if err := b.fatAts(ctx, "fat-16", 16); err != nil {
+	if err := b.burstBesideFat(ctx, n.burst); err != nil {
 		return err
 	}
-	fatRaws, fatBursts, err := b.burst(ctx, "fat-", n.burst, 3)
-	if err != nil {
-		return err
-	}
-	fatBursts.print("at_beside_fat")
-	fmt.Printf("at_beside_fat_p99/raw_p99=%.2f\n", fatBursts.median().percentile(99).Seconds()/fatRaws.median().percentile(99).Seconds())
-
 	progress("cronjob: %d CronJobs due at one instant", n.burst)
 	cronJobs, err := b.cronJobBurst(ctx, n.burst)
 	if err != nil {
@@ -126,6 +118,22 @@ func run(ctx context.Context, n sizes, plot string) (err error) {
 	}
 	progress("many: the operator's cost with %d more pending Ats", n.many)
 	return b.pendingAts(ctx, "many", n.many)
+}
+
+// burstBesideFat measures the same burst beside unrelated Ats of 16 MB in all.
+func (b *bench) burstBesideFat(ctx context.Context, n int) error {
+	progress("fat: the same beside 16 unrelated Ats of 1 MB")
+	if err := b.fatAts(ctx, "fat-16", 16); err != nil {
+		return err
+	}
+	raws, ats, err := b.burst(ctx, "fat-", n, 3)
+	if err != nil {
+		return err
+	}
+	ats.print("at_beside_fat")
+	fmt.Printf("at_beside_fat_p99/raw_p99=%.2f\n",
+		ats.median().percentile(99).Seconds()/raws.median().percentile(99).Seconds())
+	return nil
 }
 
 // start starts the control plane.

@@ -232,7 +232,7 @@ func (c *chaos) awaitStalled(ctx context.Context, db *databasev1.Database, text 
 			return got.Message, nil
 		}
 		if time.Since(begun) > recoveryLimit || ctx.Err() != nil {
-			return "", fmt.Errorf("Database %s does not say %q: %+v", db.Name, text, db.Status.Conditions)
+			return "", fmt.Errorf("the Database %s does not say %q: %+v", db.Name, text, db.Status.Conditions)
 		}
 	}
 }

@@ -72,7 +72,7 @@ func (t *tenant) storeRaw(ctx context.Context, secret *corev1.Secret, data []byt
 		return fmt.Errorf("storing the release: %w", err)
 	}
 	if secret.ResourceVersion == before {
-		return fmt.Errorf("Secret %s is as it was", secret.Name)
+		return fmt.Errorf("the Secret %s is as it was", secret.Name)
 	}
 	return nil
 }
@@ -141,7 +141,7 @@ func drift(ctx context.Context, t *tenant, name string) error {
 	if err := t.user.Get(ctx, key, service); err != nil {
 		return err
 	}
-	var before types.UID = service.UID
+	before := service.UID
 	if err := t.user.Delete(ctx, service); err != nil {
 		return err
 	}

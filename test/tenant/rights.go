@@ -37,8 +37,10 @@ func rightTries() []try {
 
 // databaseRights are what a user needs who asks for a Database with everything, since the operator creates these for it.
 var databaseRights = []schema.GroupResource{
-	{Group: "apps", Resource: "statefulsets"}, {Group: "batch", Resource: "cronjobs"},
-	{Group: "networking.k8s.io", Resource: "networkpolicies"}, {Group: "policy", Resource: "poddisruptionbudgets"},
+	{Group: "apps", Resource: "statefulsets"},
+	{Group: "batch", Resource: "cronjobs"},
+	{Group: "networking.k8s.io", Resource: "networkpolicies"},
+	{Group: "policy", Resource: "poddisruptionbudgets"},
 }
 
 // statusOfDatabase writes what the operator trusts.

@@ -75,7 +75,7 @@ func (t *tenant) prepared(ctx context.Context, bystanders []client.Object) (bool
 		}
 		for i := range list.Items {
 			if !reports(&list.Items[i], databasev1.ConditionReady) {
-				return false, fmt.Errorf("Database %s is not ready", list.Items[i].Name)
+				return false, fmt.Errorf("the Database %s is not ready", list.Items[i].Name)
 			}
 		}
 	}

@@ -115,11 +115,11 @@ type AtStatus struct {
 	ExitCode *int32 `json:"exitCode,omitempty"`
 
 	// retries is how often a failed attempt was followed by another one
-	// (backoffLimit).
+	// (backoffLimit). It is not set before there is one.
 	// +optional
 	// +kubebuilder:validation:Minimum=0
 	// +operator-sdk:csv:customresourcedefinitions:type=status,displayName="Retries",xDescriptors={"urn:alm:descriptor:com.tectonic.ui:number","urn:alm:descriptor:com.tectonic.ui:advanced"}
-	Retries int32 `json:"retries,omitempty"`
+	Retries *int32 `json:"retries,omitempty"`
 
 	// reason is that of the condition that says most: Complete or Failed when
 	// the At is over, else Stalled or Suspended if one of them holds, else what

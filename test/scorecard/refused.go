@@ -20,7 +20,7 @@ var mistakes = map[string]mistake{
 	"at-without-a-time":          {"At", `{command: "true"}`, "exactly one of schedule and after must be set"},
 	"at-with-two-times":          {"At", `{schedule: "2027-07-03T02:00:00Z", after: 90s, command: "true"}`, "exactly one of schedule and after must be set"},
 	"at-at-no-time":              {"At", `{schedule: tomorrow, command: "true"}`, "schedule must be an RFC 3339 date-time"},
-	"at-that-is-cancelled":       {"At", `{schedule: "2027-07-03T02:00:00Z", command: "true", cancel: true}`, "cancel can't be set when an At is created"},
+	"at-that-restarts":           {"At", `{schedule: "2027-07-03T02:00:00Z", containers: [{name: a, image: b, restartPolicy: OnFailure}]}`, "restartPolicy must be Never or unset"},
 	"database-without-a-user":    {"Database", `{encoding: unicode}`, "user"},
 	"database-of-the-superuser":  {"Database", `{user: postgres}`, "spec.user is a name that PostgreSQL keeps for itself"},
 	"database-with-two-secrets":  {"Database", `{user: wp, password: a, passwordSecretRef: {name: b, key: c}}`, "spec.password and spec.passwordSecretRef are both set"},

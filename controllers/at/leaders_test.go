@@ -106,3 +106,30 @@ func TestLateRecord(t *testing.T) {
 		t.Error(wrong)
 	}
 }
+
+// deletedWhileStarting are the lives of an At that is deleted at one of the calls of the reconcile that starts it.
+func deletedWhileStarting(t *testing.T, plant func(*operator)) (wrong []string) {
+	t.Helper()
+	deleted := 0
+	for call := range 8 {
+		m := newModel()
+		leader := newOperator(m, plant)
+		m.makeAt(0) // overdue
+		leader.catchUpAll()
+		leader.reconcile("cnrex", fault{kind: pause, call: call, meanwhile: func() {
+			m.deleteAt(false)
+			deleted++
+		}})
+		wrong = append(wrong, m.wrong...)
+	}
+	if deleted < 4 {
+		t.Errorf("it was deleted at %d calls, want all of hold, create, record and start", deleted)
+	}
+	return wrong
+}
+
+func TestDeletedWhileStarting(t *testing.T) {
+	if wrong := deletedWhileStarting(t, nil); wrong != nil {
+		t.Error(wrong)
+	}
+}

@@ -30,6 +30,7 @@ type model struct {
 	uids       int
 	late       []func() error          // writes that the API server is still about to do
 	quota      bool                    // no Job may be created
+	unheld     bool                    // finalizers hold nothing: a planted bug
 	started    map[types.UID]types.UID // the Job of an At that was let run
 	deleted    map[types.UID]bool      // Ats whose Job was deleted by hand
 	told       map[string]int          // how often an event was sent
@@ -154,7 +155,7 @@ func (m *model) store(object client.Object) {
 // letGo ends an object that is to be deleted and that nothing holds.
 func (m *model) letGo(k key) {
 	object := m.objects[k]
-	if object.GetDeletionTimestamp() == nil || len(object.GetFinalizers()) > 0 {
+	if object.GetDeletionTimestamp() == nil || len(object.GetFinalizers()) > 0 && !m.unheld {
 		return
 	}
 	delete(m.objects, k)

@@ -127,11 +127,11 @@ func (r *Reconciler) start(ctx context.Context, seen *snapshot) error {
 	err = r.Client.Patch(ctx, job, patch)
 	switch {
 	case err == nil:
-		seen.job = job
+		seen.job, seen.refusal = job, nil
 		r.refusals.forget(seen.at.UID)
-		log.FromContext(ctx).Info("Job started", "job", job.Name, "lateness", lateness(seen.at, now).String())
+		log.FromContext(ctx).Info("Job started", "job", job.Name, "lateness", max(0, now.Sub(freeTime(seen.at, &seen.at.Status))).String())
 		return nil
-	case apierrors.IsNotFound(err), apierrors.IsInvalid(err) && !seen.live:
+	case apierrors.IsNotFound(err), apierrors.IsInvalid(err) && r.changed(ctx, seen.job):
 		return errStale
 	case isRefusal(err):
 		seen.refusal = r.refusals.note(seen.at, cnatv1alpha1.ReasonJobRefused, err.Error(), now)
@@ -139,6 +139,14 @@ func (r *Reconciler) start(ctx context.Context, seen *snapshot) error {
 	default:
 		return fmt.Errorf("starting Job %s: %w", job.Name, err)
 	}
+}
+
+// changed tells whether a Job is not to be started any more as it was read: that,
+// and not a policy, can be why the API server calls its start invalid.
+func (r *Reconciler) changed(ctx context.Context, read *batchv1.Job) bool {
+	job := &batchv1.Job{}
+	err := r.APIReader.Get(ctx, client.ObjectKeyFromObject(read), job)
+	return err != nil || job.UID != read.UID || job.Annotations[generationAnnotation] != read.Annotations[generationAnnotation]
 }
 
 // startPatch lets the Job with that UID run, if it is still to run for that

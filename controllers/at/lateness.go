@@ -26,24 +26,24 @@ func eligible(at *cnatv1alpha1.At, seen observation) *metav1.MicroTime {
 	return &metav1.MicroTime{Time: seen.now}
 }
 
-// startLatency is how late a Job was started. It is nil if the Job does not say
-// when that was.
-func startLatency(at *cnatv1alpha1.At, job *batchv1.Job) *metav1.Duration {
+// startLatency is how late a Job was started, by its At's next status. It is nil
+// if the Job does not say when that was.
+func startLatency(at *cnatv1alpha1.At, next *cnatv1alpha1.AtStatus, job *batchv1.Job) *metav1.Duration {
 	if job.Annotations[startedAtAnnotation] == "" {
 		return nil
 	}
-	return &metav1.Duration{Duration: lateness(at, startedAt(job))}
+	return &metav1.Duration{Duration: max(0, startedAt(job).Sub(freeTime(at, next)))}
 }
 
-// lateness is how long a moment is after the first at which the At could start:
-// when it was due, created, or eligible, whichever was last.
-func lateness(at *cnatv1alpha1.At, moment time.Time) time.Duration {
+// freeTime is the first moment at which the At could start: when it was due,
+// created, or eligible, whichever was last.
+func freeTime(at *cnatv1alpha1.At, status *cnatv1alpha1.AtStatus) time.Time {
 	first := at.DueTime().Time
 	if at.CreationTimestamp.After(first) {
 		first = at.CreationTimestamp.Time
 	}
-	if eligible := at.Status.EligibleTime; eligible != nil && eligible.After(first) {
+	if eligible := status.EligibleTime; eligible != nil && eligible.After(first) {
 		first = eligible.Time
 	}
-	return max(0, moment.Sub(first))
+	return first
 }

@@ -5,6 +5,9 @@ import (
 	"time"
 
 	batchv1 "k8s.io/api/batch/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+
+	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
 )
 
 // catchUpAll lets the operator's cache see all that has happened.
@@ -131,5 +134,38 @@ func deletedWhileStarting(t *testing.T, plant func(*operator)) (wrong []string) 
 func TestDeletedWhileStarting(t *testing.T) {
 	if wrong := deletedWhileStarting(t, nil); wrong != nil {
 		t.Error(wrong)
+	}
+}
+
+// Nothing but the operator brings a start about again that was refused. It is
+// reported, and is not late for the time of the refusal.
+func TestRefusedStartIsTriedAgain(t *testing.T) {
+	m := newModel()
+	o := newOperator(m, nil)
+	m.makeAt(0) // overdue
+	const start = 3
+	for range 3 { // how often it is refused
+		o.catchUpAll()
+		o.awake()
+		refused := fault{kind: refuse, call: start}
+		if get[*batchv1.Job](m.objects, key{kindJob, jobName(list[*cnatv1alpha1.At](m.objects)[0])}) != nil {
+			refused.call = 0
+		}
+		o.reconcile("cnrex", refused)
+		at := list[*cnatv1alpha1.At](m.objects)[0]
+		stalled := meta.FindStatusCondition(at.Status.Conditions, cnatv1alpha1.ConditionStalled)
+		if stalled == nil || stalled.Reason != cnatv1alpha1.ReasonJobRefused || o.later["cnrex"].IsZero() {
+			t.Fatalf("it is not reported, or not tried again: %s, %v", describe(at), o.later)
+		}
+		m.now = o.later["cnrex"].Add(time.Minute)
+	}
+	o.catchUpAll()
+	o.awake()
+	o.reconcile("cnrex", fault{})
+	o.catchUpAll()
+	o.reconcile("cnrex", fault{})
+	at := list[*cnatv1alpha1.At](m.objects)[0]
+	if len(m.started) != 1 || at.Status.StartLatency == nil || at.Status.StartLatency.Duration > time.Second {
+		t.Errorf("started: %v, %s, late by %v", m.started, describe(at), at.Status.StartLatency)
 	}
 }

@@ -56,7 +56,7 @@ func measure(at *cnatv1alpha1.At, old *cnatv1alpha1.AtStatus) {
 		jobLatency.Observe(next.StartLatency.Seconds())
 	}
 	if old.StartTime == nil && next.StartTime != nil {
-		containerLatency.Observe(lateness(at, next.StartTime.Time).Seconds())
+		containerLatency.Observe(max(0, next.StartTime.Sub(freeTime(at, next))).Seconds())
 	}
 	if !old.Finished() && next.Finished() {
 		runs.WithLabelValues(string(next.Phase)).Inc()

@@ -13,7 +13,7 @@ import (
 func observe(next *cnatv1alpha1.AtStatus, at *cnatv1alpha1.At, seen observation) {
 	next.JobName, next.JobUID, next.PreparedJobUID = seen.job.Name, seen.job.UID, ""
 	if next.StartLatency == nil {
-		next.StartLatency = startLatency(at, seen.job)
+		next.StartLatency = startLatency(at, next, seen.job)
 	}
 	observeContainersOf(next, seen)
 	attempts := seen.job.Status.Failed + seen.job.Status.Active + seen.job.Status.Succeeded

@@ -206,12 +206,14 @@ func (p plan) onlyLive(seen *snapshot) bool {
 }
 
 // goesOn tells whether there may be another step to take at once.
-func (p plan) goesOn() bool {
+func (p plan) goesOn(seen *snapshot) bool {
 	switch p.step {
 	case stepTry, stepHold, stepPrepare, stepRecord, stepRetract, stepForget, stepCollect, stepRelease, stepConflict,
 		stepMiss, stepCancel, stepLost:
 		return true
-	default: // what follows on a start, the Job's own event brings about
+	case stepStart: // what follows on it, the Job's own event brings about
+		return seen.refusal != nil
+	default:
 		return false
 	}
 }

@@ -140,7 +140,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 		if err = r.act(ctx, next, seen); err == nil {
 			err = r.report(ctx, now, next, seen)
 		}
-		if err == nil && !next.goesOn() {
+		if err == nil && !next.goesOn(seen) {
 			return r.after(now, next), nil
 		}
 	}

@@ -42,11 +42,16 @@ func quotaOfNoJobs(t *testing.T, namespace string) client.Object {
 
 func policyAgainstJobs(t *testing.T, namespace string) client.Object {
 	t.Helper()
+	return policyAgainst(t, namespace, creationOfJobs)
+}
+
+func policyAgainst(t *testing.T, namespace string, what admissionv1.RuleWithOperations) client.Object {
+	t.Helper()
 	policy := &admissionv1.ValidatingAdmissionPolicy{
 		ObjectMeta: metav1.ObjectMeta{Name: namespace},
 		Spec: admissionv1.ValidatingAdmissionPolicySpec{
 			MatchConstraints: &admissionv1.MatchResources{ResourceRules: []admissionv1.NamedRuleWithOperations{
-				{RuleWithOperations: creationOfJobs},
+				{RuleWithOperations: what},
 			}},
 			Validations: []admissionv1.Validation{{Expression: "false", Message: "no Jobs on Sundays"}},
 		},
@@ -174,4 +179,32 @@ func TestRefusedUntilTooLateIsMissed(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A policy may take a Job, and refuse its start, with the code that a patch
+// has whose test fails. That is reported, and tried again.
+func TestRefusedStart(t *testing.T) {
+	t.Parallel()
+	at, job, clock := prepareAt(t)
+	updates := creationOfJobs
+	updates.Operations = []admissionv1.OperationType{admissionv1.Update}
+	policy := policyAgainst(t, at.Namespace, updates)
+	eventually(t, "the API server to refuse edits of Jobs", func() (bool, error) {
+		edited := job.DeepCopy()
+		edited.Labels["a"] = "b"
+		err := api.Patch(t.Context(), edited, client.MergeFrom(job), client.DryRunAll)
+		if err != nil && strings.Contains(err.Error(), "no Jobs on Sundays") {
+			return true, nil
+		}
+		return false, err
+	})
+	clock.free.Store(true)
+	awaitAt(t, at, "JobRefused", isStalled(cnatv1alpha1.ReasonJobRefused))
+	if !strings.Contains(at.Status.Message, "no Jobs on Sundays") {
+		t.Errorf("the message does not have the API server's words: %q", at.Status.Message)
+	}
+	if err := api.Delete(t.Context(), policy); err != nil {
+		t.Fatal(err)
+	}
+	awaitAt(t, at, "the Job to be recorded", func(status *cnatv1alpha1.AtStatus) bool { return status.JobUID == job.UID })
 }

@@ -319,10 +319,13 @@ func expire(now time.Time, seen snapshot) plan {
 // deleted decides about an At that is being deleted.
 func deleted(seen snapshot) plan {
 	at, job := seen.at, seen.job
-	own := job != nil && metav1.IsControlledBy(job, at)
+	// --cascade=orphan takes the owner from a prepared Job, which could be started all the same.
+	own := job != nil && (metav1.IsControlledBy(job, at) || job.UID == recorded(at))
 	switch {
 	case held(at) && own && !started(job) && job.DeletionTimestamp == nil:
 		return plan{step: stepCollect}
+	case held(at) && own && !started(job) && !isRetracted(job): // others' finalizers hold it
+		return plan{step: stepRetract}
 	case held(at), own && pinned(job):
 		return plan{step: stepRelease}
 	default:
@@ -354,6 +357,11 @@ func queued(job *batchv1.Job) bool {
 func generationOf(job *batchv1.Job) (int64, bool) {
 	generation, err := strconv.ParseInt(job.Annotations[generationAnnotation], 10, 64)
 	return generation, err == nil
+}
+
+func isRetracted(job *batchv1.Job) bool {
+	_, live := generationOf(job)
+	return !live
 }
 
 // held tells whether the At is deleted only once the operator lets it go.

@@ -256,6 +256,16 @@ func TestDecide(t *testing.T) {
 		"deleted while prepared: its Job first": {
 			now: due, at: newAt(prepared("job-uid"), deleted), job: preparedJob(newAt()), want: plan{step: stepCollect},
 		},
+		"deleted with --cascade=orphan while prepared: its Job first": {
+			now: due, at: newAt(prepared("job-uid"), deleted), job: preparedJob(newAt(), foreign), want: plan{step: stepCollect},
+		},
+		"deleted while its prepared Job is being deleted: that can't be started any more first": {
+			now: due, at: newAt(prepared("job-uid"), deleted), job: preparedJob(newAt(), beingDeleted), want: plan{step: stepRetract},
+		},
+		"deleted, and its prepared Job is retracted and being deleted": {
+			now: due, at: newAt(prepared("job-uid"), deleted), job: preparedJob(newAt(), beingDeleted, retracted),
+			want: plan{step: stepRelease},
+		},
 		"deleted, and its prepared Job, too": {
 			now: due, at: newAt(prepared("job-uid"), deleted), want: plan{step: stepRelease},
 		},

@@ -4,6 +4,7 @@ import (
 	"container/heap"
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -24,7 +25,7 @@ type census struct {
 	phases   map[cnatv1alpha1.AtPhase]int
 	stalled  map[string]int // by reason
 	due      map[int64]int  // Ats that are to start, by the second, in Unix time
-	seconds  secondHeap     // the keys of due
+	seconds  secondHeap     // the keys of due, and some that are no longer
 	refusals *refusals
 }
 
@@ -76,7 +77,8 @@ func (c *census) count(object any, n int) {
 		c.stalled[stalled.Reason] += n
 		return
 	}
-	if phase != cnatv1alpha1.AtPending || at.Status.JobUID != "" || ptr.Deref(at.Spec.Suspend, false) {
+	if phase != cnatv1alpha1.AtPending || at.Status.JobUID != "" || at.DeletionTimestamp != nil ||
+		ptr.Deref(at.Spec.Suspend, false) || isTrue(&at.Status, cnatv1alpha1.ConditionSuspended) {
 		return
 	}
 	second := at.DueTime().Unix()
@@ -84,6 +86,13 @@ func (c *census) count(object any, n int) {
 		heap.Push(&c.seconds, second)
 	}
 	c.due[second] += n
+	if c.due[second] <= 0 {
+		delete(c.due, second)
+	}
+	if len(c.seconds) > 2*len(c.due)+1000 { // Ats that were moved have left more behind than there is
+		c.seconds = slices.Collect(maps.Keys(c.due))
+		heap.Init(&c.seconds)
+	}
 }
 
 // dueWith is how many Ats are to start in the second in which an At is.
@@ -104,7 +113,6 @@ func (c *census) nextDue() time.Time {
 		if next := c.seconds[0]; c.due[next] > 0 {
 			return time.Unix(next, 0)
 		}
-		delete(c.due, c.seconds[0])
 		heap.Pop(&c.seconds)
 	}
 	return time.Time{}

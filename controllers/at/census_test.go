@@ -1,0 +1,59 @@
+package at
+
+import (
+	"testing"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
+
+	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
+)
+
+// What nobody but somebody else can start is not due: no alert fires for it.
+func TestNextDue(t *testing.T) {
+	in := func(d time.Duration) func(*cnatv1alpha1.At) {
+		return func(at *cnatv1alpha1.At) { at.Spec.Schedule = ptr.To(metav1.NewTime(due.Add(d))) }
+	}
+	says := func(reason string, stalled *stall) func(*cnatv1alpha1.At) {
+		return func(at *cnatv1alpha1.At) { proceed(&at.Status, observation{now: due}, reason, stalled) }
+	}
+	c := newCensus(&refusals{})
+	for _, at := range []*cnatv1alpha1.At{
+		newAt(in(-5*time.Hour), suspended),
+		newAt(in(-4*time.Hour), says(cnatv1alpha1.ReasonSuspended, nil)), // its Job is queued
+		newAt(in(-3*time.Hour), says(cnatv1alpha1.ReasonScheduled, &stall{cnatv1alpha1.ReasonJobRefused, "no"})),
+		newAt(in(-2*time.Hour), func(at *cnatv1alpha1.At) { at.DeletionTimestamp = &metav1.Time{Time: due} }),
+		newAt(in(-time.Hour), startedAs("job-uid")),
+		newAt(in(time.Hour)),
+		newAt(in(time.Minute)),
+	} {
+		c.count(at, 1)
+	}
+	if got := c.nextDue(); !got.Equal(due.Add(time.Minute)) {
+		t.Errorf("the next is due at %s, want %s", got, due.Add(time.Minute))
+	}
+	c.count(newAt(in(time.Minute)), -1)
+	if got := c.nextDue(); !got.Equal(due.Add(time.Hour)) {
+		t.Errorf("the next is due at %s, want %s", got, due.Add(time.Hour))
+	}
+}
+
+// An At that is moved again and again leaves nothing behind.
+func TestCensusForgets(t *testing.T) {
+	c := newCensus(&refusals{})
+	c.count(newAt(), 1)
+	for i := range 100_000 {
+		moved := newAt(func(at *cnatv1alpha1.At) {
+			at.Spec.Schedule = ptr.To(metav1.NewTime(due.Add(time.Duration(i+1) * time.Second)))
+		})
+		c.count(moved, 1)
+		c.count(moved, -1)
+	}
+	if len(c.due) > 1 || len(c.seconds) > 5000 {
+		t.Errorf("it remembers %d times in %d places", len(c.due), len(c.seconds))
+	}
+	if got := c.nextDue(); !got.Equal(due) {
+		t.Errorf("the next is due at %s, want %s", got, due)
+	}
+}

@@ -283,7 +283,7 @@ FUZZTIME ?= 60s
 
 .PHONY: e2e
 e2e: deploy bin/helm ## Run the tests on a real cluster.
-	go test ./test/e2e -count=1 -timeout=20m -v -ginkgo.v
+	go test ./test/e2e -count=1 -timeout=40m -v -ginkgo.v
 
 .PHONY: test-e2e
 test-e2e: e2e ## The same as e2e.

@@ -214,13 +214,17 @@ func latest(a *metav1.Time, b metav1.Time) *metav1.Time {
 	return &b
 }
 
-// sentences joins those that say something.
+// sentences joins those that say something. Where another follows, the full stop of one is left out.
 func sentences(all ...string) string {
 	var said []string
 	for _, s := range all {
-		if s = strings.TrimSpace(s); s != "" {
-			said = append(said, s)
+		if s = strings.TrimSpace(s); s == "" {
+			continue
 		}
+		if last := len(said) - 1; last >= 0 {
+			said[last] = strings.TrimSuffix(said[last], ".")
+		}
+		said = append(said, s)
 	}
 	return strings.Join(said, ": ")
 }

@@ -57,3 +57,10 @@ func TestBoundedOfRandomBytes(t *testing.T) {
 		}
 	}
 }
+
+func TestSentences(t *testing.T) {
+	got := sentences("", "Evicted: the limit \"1Mi\".", " ", "container main ended.", "wrote.")
+	if want := "Evicted: the limit \"1Mi\": container main ended: wrote."; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}

@@ -110,11 +110,12 @@ var signals = map[int32]string{
 	9: "SIGKILL", 11: "SIGSEGV", 13: "SIGPIPE", 14: "SIGALRM", 15: "SIGTERM",
 }
 
-// stillRunning are the names of the containers that run.
+// stillRunning are the names of the containers that run. Of a pod whose node is
+// lost, the kubelet no longer reports that they do not.
 func stillRunning(pod *corev1.Pod) []string {
 	var names []string
 	for _, c := range containersOf(pod) {
-		if c.main && c.status.State.Running != nil {
+		if c.main && c.status.State.Running != nil && pod.Status.Phase != corev1.PodFailed {
 			names = append(names, c.name)
 		}
 	}

@@ -52,6 +52,9 @@ const (
 	maxName = 128
 )
 
+// hintOfRefusedPod follows on the API server's words while the run is not over.
+const hintOfRefusedPod = "\nIt goes on by itself once that is fixed. If the spec must change for it, create a new At."
+
 // words are what an event says, of all that the cache keeps of it.
 type words struct {
 	reason, message string
@@ -154,10 +157,7 @@ func (r *Reconciler) hear(ctx context.Context, seen *snapshot) error {
 			return err
 		}
 		if said := newest(events.Items, wordsOfJobEvent); said != nil && (run.ended == nil || run.ended.Time.Before(said.last)) {
-			run.stalled = &stall{
-				cnatv1alpha1.ReasonPodRefused,
-				said.message + "\nIt goes on by itself once that is fixed. If the spec must change for it, create a new At.",
-			}
+			run.stalled = &stall{cnatv1alpha1.ReasonPodRefused, said.message + hintOfRefusedPod}
 		}
 	case run.started == nil:
 		events := &eventsv1.EventList{}

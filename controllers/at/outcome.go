@@ -141,7 +141,9 @@ func observeDeadline(next *cnatv1alpha1.AtStatus, at *cnatv1alpha1.At, seen obse
 
 // lose reports that the Job was deleted before the operator saw its end, and
 // what is known of the run. Deleted with --cascade=orphan, it leaves its pod.
-func lose(next *cnatv1alpha1.AtStatus, seen observation) {
+// One that is cancelled while its Job is suspended, the operator deletes.
+func lose(next *cnatv1alpha1.AtStatus, at *cnatv1alpha1.At, seen observation) {
+	suspended := next.Reason == cnatv1alpha1.ReasonSuspended
 	observeContainersOf(next, seen)
 	var known string
 	switch {
@@ -151,11 +153,21 @@ func lose(next *cnatv1alpha1.AtStatus, seen observation) {
 		known = seen.run.failure.message
 	case seen.run.pod != "":
 		known = "its pod had succeeded"
+	case next.StartTime != nil && suspended:
+		known = "it had started"
 	case next.StartTime != nil:
 		known = "it had started, and may have run to its end"
 	default:
 		known = "no container was seen to start"
 	}
-	finish(next, seen, cnatv1alpha1.AtFailed, cnatv1alpha1.ReasonJobDeleted,
-		fmt.Sprintf("Job %q was deleted before its end was seen, and an At does not run twice: %s", next.JobName, known))
+	deleted := fmt.Sprintf("Job %q was deleted before its end was seen", next.JobName)
+	switch cancelled := ptr.Deref(at.Spec.Cancel, false); {
+	case cancelled && suspended:
+		finish(next, seen, cnatv1alpha1.AtCancelled, cnatv1alpha1.ReasonCancelled, "cancelled while its Job was suspended: "+known)
+	case cancelled:
+		finish(next, seen, cnatv1alpha1.AtCancelled, cnatv1alpha1.ReasonCancelled, "cancelled; "+deleted+": "+known)
+	default:
+		finish(next, seen, cnatv1alpha1.AtFailed, cnatv1alpha1.ReasonJobDeleted,
+			deleted+", and an At does not run twice: "+known)
+	}
 }

@@ -46,6 +46,8 @@ func (p plan) priority() *int {
 		return ptr.To(preparePriority)
 	case stepReady:
 		return ptr.To(duePriority)
+	case stepRefused: // however many there are, they delay no start
+		return ptr.To(handler.LowPriority)
 	default:
 		return nil
 	}

@@ -31,3 +31,12 @@ func TestPriorityOf(t *testing.T) {
 		})
 	}
 }
+
+// Attempts at what was refused wait behind all else, and a start goes before it.
+func TestPriorityOfPlans(t *testing.T) {
+	for next, want := range map[step]int{stepRefused: handler.LowPriority, stepWait: preparePriority, stepReady: duePriority} {
+		if got := (plan{step: next}).priority(); got == nil || *got != want {
+			t.Errorf("after %s it is %v, want %d", next, got, want)
+		}
+	}
+}

@@ -149,6 +149,11 @@ func TestObserveRun(t *testing.T) {
 			pod: newPod(ended(4, "disk full"), running(), running()), started: true, exitCode: ptr.To[int32](4),
 			failure: "ContainerFailed: container command failed with exit code 4, second and third still run: disk full",
 		},
+		"one failed, and then the node was lost, on which another ran": {
+			pod: newPod(ended(4, "disk full"), running()), changes: []func(*corev1.Pod){failedBecause("NodeLost", "no answer")},
+			started: true, over: true, exitCode: ptr.To[int32](4),
+			failure: "NodeLost: NodeLost: no answer: container command failed with exit code 4: disk full",
+		},
 		"the first that failed counts": {
 			pod:     newPod(endedAt(9, ended(143, "terminated")), endedAt(3, ended(4, "disk full")), endedAt(2, ended(0, "fine"))),
 			started: true, over: true, exitCode: ptr.To[int32](4), failure: "ContainerFailed: container second failed with exit code 4: disk full",

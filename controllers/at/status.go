@@ -2,13 +2,13 @@ package at
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/utils/ptr"
 
 	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
 )
@@ -71,11 +71,7 @@ func nextStatus(at *cnatv1alpha1.At, seen observation) cnatv1alpha1.AtStatus {
 		if next.JobName == "" { // it was not seen to start, and may have
 			next.JobName, next.JobUID = jobName(at), recorded(at)
 		}
-		if ptr.Deref(at.Spec.Cancel, false) {
-			finish(&next, seen, cnatv1alpha1.AtCancelled, cnatv1alpha1.ReasonCancelled, "cancelled while its Job was suspended")
-			break
-		}
-		lose(&next, seen)
+		lose(&next, at, seen)
 	case stepObserve, stepStop:
 		observe(&next, at, seen)
 	}
@@ -113,6 +109,7 @@ func proceed(next *cnatv1alpha1.AtStatus, seen observation, reason string, stall
 // finish reports that the At is over.
 func finish(next *cnatv1alpha1.AtStatus, seen observation, phase cnatv1alpha1.AtPhase, reason, message string) {
 	next.PreparedJobUID = ""
+	message = strings.ReplaceAll(message, hintOfRefusedPod, "")
 	next.Phase, next.Reason, next.Message = phase, reason, bounded(message, maxMessage)
 	next.CompletionTime = seen.run.ended
 	if next.CompletionTime == nil {

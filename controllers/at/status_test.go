@@ -105,6 +105,7 @@ func TestNextStatus(t *testing.T) {
 		holds     string // the condition that is True, if any
 		reason    string // its reason, or that of Complete
 		message   string
+		whole     bool // it is all of the message
 		started   bool
 		completed bool
 		exitCode  *int32
@@ -295,6 +296,28 @@ func TestNextStatus(t *testing.T) {
 			phase: cnatv1alpha1.AtFailed, holds: cnatv1alpha1.ConditionFailed, reason: cnatv1alpha1.ReasonJobDeleted,
 			message: "before its end was seen, and an At does not run twice: it had started, and may have run to its end", started: true, completed: true, events: "Failed",
 		},
+		"its pod was refused until the deadline: no hint at what would go on": {
+			at: newAt(startedAs("job-uid"), pendingDeadline(60), func(at *cnatv1alpha1.At) {
+				proceed(&at.Status, observation{now: due}, cnatv1alpha1.ReasonRunning,
+					&stall{cnatv1alpha1.ReasonPodRefused, "exceeded quota: q" + hintOfRefusedPod})
+			}),
+			seen:  observation{step: stepObserve, job: jobOf(newAt(), stoppedByDeadline)},
+			phase: cnatv1alpha1.AtFailed, holds: cnatv1alpha1.ConditionFailed, reason: cnatv1alpha1.ReasonPendingDeadlineExceeded,
+			message: "no container started within pendingDeadlineSeconds (60 s): exceeded quota: q", whole: true, completed: true, events: "Failed",
+		},
+		"cancelled while somebody had suspended its Job": {
+			at: newAt(startedAs("job-uid"), cancelled, func(at *cnatv1alpha1.At) {
+				proceed(&at.Status, observation{now: due}, cnatv1alpha1.ReasonSuspended, nil)
+			}), seen: observation{step: stepLost},
+			phase: cnatv1alpha1.AtCancelled, holds: cnatv1alpha1.ConditionFailed, reason: cnatv1alpha1.ReasonCancelled,
+			message: "cancelled while its Job was suspended: no container was seen to start", whole: true, completed: true, events: "Cancelled",
+		},
+		"cancelled while it ran, and its Job was deleted": {
+			at: newAt(startedAs("job-uid"), cancelled, hasRun), seen: observation{step: stepLost},
+			phase: cnatv1alpha1.AtCancelled, holds: cnatv1alpha1.ConditionFailed, reason: cnatv1alpha1.ReasonCancelled,
+			message: "was deleted before its end was seen: it had started, and may have run to its end",
+			started: true, completed: true, events: "Cancelled",
+		},
 		"lost": {
 			at: newAt(startedAs("job-uid")), seen: observation{step: stepLost},
 			phase: cnatv1alpha1.AtFailed, holds: cnatv1alpha1.ConditionFailed, reason: cnatv1alpha1.ReasonJobDeleted,
@@ -325,7 +348,7 @@ func TestNextStatus(t *testing.T) {
 			if condition.Reason != test.reason || condition.ObservedGeneration != 1 {
 				t.Errorf("got %+v, want reason %q", condition, test.reason)
 			}
-			if !strings.Contains(got.Message, test.message) || test.message == "" && got.Message != "" {
+			if !strings.Contains(got.Message, test.message) || (test.message == "" || test.whole) && got.Message != test.message {
 				t.Errorf("message is %q, want %q", got.Message, test.message)
 			}
 			if (got.StartTime != nil) != test.started || (got.CompletionTime != nil) != test.completed {

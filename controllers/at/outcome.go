@@ -141,7 +141,7 @@ func observeDeadline(next *cnatv1alpha1.AtStatus, at *cnatv1alpha1.At, seen obse
 
 // lose reports that the Job was deleted before the operator saw its end, and
 // what is known of the run. Deleted with --cascade=orphan, it leaves its pod.
-// One that is cancelled while its Job is suspended, the operator deletes.
+// One that is cancelled, or whose deadline passes, while its Job is suspended, the operator deletes.
 func lose(next *cnatv1alpha1.AtStatus, at *cnatv1alpha1.At, seen observation) {
 	suspended := next.Reason == cnatv1alpha1.ReasonSuspended
 	observeContainersOf(next, seen)
@@ -160,10 +160,15 @@ func lose(next *cnatv1alpha1.AtStatus, at *cnatv1alpha1.At, seen observation) {
 	default:
 		known = "no container was seen to start"
 	}
+	bound := deadlineOf(at, next.StartTime == nil)
+	overdue := bound.after > 0 && next.StartLatency != nil &&
+		!seen.now.Before(freeTime(at, next).Add(next.StartLatency.Duration+bound.after))
 	deleted := fmt.Sprintf("Job %q was deleted before its end was seen", next.JobName)
 	switch cancelled := ptr.Deref(at.Spec.Cancel, false); {
 	case cancelled && suspended:
 		finish(next, seen, cnatv1alpha1.AtCancelled, cnatv1alpha1.ReasonCancelled, "cancelled while its Job was suspended: "+known)
+	case suspended && overdue:
+		finish(next, seen, cnatv1alpha1.AtFailed, bound.reason, bound.message+", in which its Job was suspended")
 	case cancelled:
 		finish(next, seen, cnatv1alpha1.AtCancelled, cnatv1alpha1.ReasonCancelled, "cancelled; "+deleted+": "+known)
 	default:

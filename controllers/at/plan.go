@@ -1,6 +1,7 @@
 package at
 
 import (
+	"fmt"
 	"hash/fnv"
 	"strconv"
 	"time"
@@ -153,10 +154,8 @@ func pending(now time.Time, seen snapshot) plan {
 			return plan{step: stepForget}
 		case !live:
 			return plan{step: stepCollect}
-		case generation < at.Generation, prepared && missed(now, at):
+		case generation != at.Generation, prepared && missed(now, at):
 			return plan{step: stepRetract}
-		case generation > at.Generation:
-			return plan{step: stepNone, wait: firstRetry} // the cached At is behind
 		}
 	}
 	switch {
@@ -196,7 +195,7 @@ func untried(seen snapshot) bool {
 // behind the API server.
 func (p plan) onlyLive(seen *snapshot) bool {
 	switch p.step {
-	case stepTry, stepPrepare, stepRecord, stepLost, stepMiss, stepCancel, stepStop:
+	case stepTry, stepPrepare, stepRecord, stepRetract, stepLost, stepMiss, stepCancel, stepStop:
 		return true
 	case stepRelease:
 		return seen.at.DeletionTimestamp != nil
@@ -277,8 +276,9 @@ func watch(now time.Time, seen snapshot) plan {
 			return plan{step: stepCollect} // its deadline does not run; it has no pods
 		}
 		return plan{step: stepStop}
-	case at.Status.StartTime != nil || seen.run.started != nil || at.Spec.PendingDeadlineSeconds == 0 ||
-		ptr.Deref(job.Spec.Suspend, false):
+	case ptr.Deref(job.Spec.Suspend, false):
+		return watchSuspended(now, seen)
+	case at.Status.StartTime != nil || seen.run.started != nil || at.Spec.PendingDeadlineSeconds == 0:
 		return plan{step: stepObserve}
 	}
 	left := startedAt(job).Add(seconds(at.Spec.PendingDeadlineSeconds)).Sub(now)
@@ -286,6 +286,41 @@ func watch(now time.Time, seen snapshot) plan {
 		return plan{step: stepStop}
 	}
 	return plan{step: stepObserve, wait: min(left, maxSleep)}
+}
+
+// watchSuspended decides about an At whose Job was started, and is suspended: Kubernetes counts no deadline then.
+func watchSuspended(now time.Time, seen snapshot) plan {
+	at, job := seen.at, seen.job
+	bound := deadlineOf(at, at.Status.StartTime == nil && seen.run.started == nil)
+	if bound.after == 0 || queued(job) || at.Status.JobUID == "" {
+		return plan{step: stepObserve}
+	}
+	left := startedAt(job).Add(bound.after).Sub(now)
+	if left <= 0 {
+		return plan{step: stepCollect} // it has no pods, and may be resumed only as another version
+	}
+	return plan{step: stepObserve, wait: min(left, maxSleep)}
+}
+
+// deadline is the one of a run that passes first, since its Job was started.
+type deadline struct {
+	after           time.Duration // zero: there is none
+	reason, message string
+}
+
+func deadlineOf(at *cnatv1alpha1.At, waits bool) deadline {
+	pending, active := at.Spec.PendingDeadlineSeconds, at.Spec.ActiveDeadlineSeconds
+	switch {
+	case waits && pending > 0 && (active == 0 || pending <= active):
+		return deadline{seconds(pending), cnatv1alpha1.ReasonPendingDeadlineExceeded,
+			fmt.Sprintf("no container started within pendingDeadlineSeconds (%d s)", pending)}
+	case waits:
+		return deadline{seconds(active), cnatv1alpha1.ReasonDeadlineExceeded,
+			fmt.Sprintf("no container started within activeDeadlineSeconds (%d s)", active)}
+	default:
+		return deadline{seconds(active), cnatv1alpha1.ReasonDeadlineExceeded,
+			fmt.Sprintf("ran longer than activeDeadlineSeconds (%d s)", active)}
+	}
 }
 
 // expire decides about an At that is over.

@@ -198,8 +198,8 @@ func TestDecide(t *testing.T) {
 		"edited after the start: no effect": {
 			now: due, at: newAt(prepared("job-uid"), edited), job: jobOf(newAt()), want: plan{step: stepObserve},
 		},
-		"the cached At is older than its Job": {
-			now: due, at: newAt(), job: preparedJob(newAt(edited)), want: plan{stepNone, firstRetry},
+		"its Job is for a later generation, by a cache that is behind or by somebody's edit": {
+			now: due, at: newAt(), job: preparedJob(newAt(edited)), want: plan{step: stepRetract},
 		},
 		"retracted: the record is cleared": {
 			now: due, at: newAt(prepared("job-uid"), edited), job: preparedJob(newAt(), retracted), want: plan{step: stepForget},
@@ -250,8 +250,25 @@ func TestDecide(t *testing.T) {
 			now: due, at: newAt(startedAs("job-uid"), cancelled), job: jobOf(newAt(), suspendedByHand), want: plan{step: stepCollect},
 		},
 		"waited for a container while somebody has suspended its Job": {
-			now: due.Add(time.Hour), at: newAt(startedAs("job-uid"), pendingDeadline(60)), job: jobOf(newAt(), suspendedByHand),
+			now: due.Add(20 * time.Second), at: newAt(startedAs("job-uid"), pendingDeadline(60)), job: jobOf(newAt(), suspendedByHand),
+			want: plan{stepObserve, 40 * time.Second},
+		},
+		"waited too long for a container while somebody has suspended its Job": {
+			now: due.Add(time.Minute), at: newAt(startedAs("job-uid"), pendingDeadline(60)), job: jobOf(newAt(), suspendedByHand),
+			want: plan{step: stepCollect},
+		},
+		"ran before somebody suspended its Job": {
+			now: due.Add(time.Hour), at: newAt(startedAs("job-uid"), hasRun, pendingDeadline(60)), job: jobOf(newAt(), suspendedByHand),
 			want: plan{step: stepObserve},
+		},
+		"ran too long, while somebody has suspended its Job": {
+			now: due.Add(time.Hour), at: newAt(startedAs("job-uid"), hasRun, activeDeadline(60)), job: jobOf(newAt(), suspendedByHand),
+			want: plan{step: stepCollect},
+		},
+		"waits too long in a queue that has evicted it": {
+			now: due.Add(time.Hour), at: newAt(startedAs("job-uid"), activeDeadline(60)), job: jobOf(newAt(), suspendedByHand, func(job *batchv1.Job) {
+				job.Labels = map[string]string{queueLabel: "q"}
+			}), want: plan{step: stepObserve},
 		},
 		"deleted while prepared: its Job first": {
 			now: due, at: newAt(prepared("job-uid"), deleted), job: preparedJob(newAt()), want: plan{step: stepCollect},

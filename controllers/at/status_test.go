@@ -312,6 +312,23 @@ func TestNextStatus(t *testing.T) {
 			phase: cnatv1alpha1.AtCancelled, holds: cnatv1alpha1.ConditionFailed, reason: cnatv1alpha1.ReasonCancelled,
 			message: "cancelled while its Job was suspended: no container was seen to start", whole: true, completed: true, events: "Cancelled",
 		},
+		"waited too long while somebody had suspended its Job": {
+			at: newAt(startedAs("job-uid"), pendingDeadline(3), func(at *cnatv1alpha1.At) {
+				proceed(&at.Status, observation{now: due}, cnatv1alpha1.ReasonSuspended, nil)
+				at.Status.StartLatency = &metav1.Duration{}
+			}), seen: observation{step: stepLost},
+			phase: cnatv1alpha1.AtFailed, holds: cnatv1alpha1.ConditionFailed, reason: cnatv1alpha1.ReasonPendingDeadlineExceeded,
+			message: "no container started within pendingDeadlineSeconds (3 s), in which its Job was suspended", whole: true,
+			completed: true, events: "Failed",
+		},
+		"suspended by somebody, and its Job was deleted before a deadline": {
+			at: newAt(startedAs("job-uid"), pendingDeadline(4), func(at *cnatv1alpha1.At) {
+				proceed(&at.Status, observation{now: due}, cnatv1alpha1.ReasonSuspended, nil)
+				at.Status.StartLatency = &metav1.Duration{}
+			}), seen: observation{step: stepLost},
+			phase: cnatv1alpha1.AtFailed, holds: cnatv1alpha1.ConditionFailed, reason: cnatv1alpha1.ReasonJobDeleted,
+			message: "was deleted before its end was seen", completed: true, events: "Failed",
+		},
 		"cancelled while it ran, and its Job was deleted": {
 			at: newAt(startedAs("job-uid"), cancelled, hasRun), seen: observation{step: stepLost},
 			phase: cnatv1alpha1.AtCancelled, holds: cnatv1alpha1.ConditionFailed, reason: cnatv1alpha1.ReasonCancelled,

@@ -312,14 +312,20 @@ func deadlineOf(at *cnatv1alpha1.At, waits bool) deadline {
 	pending, active := at.Spec.PendingDeadlineSeconds, at.Spec.ActiveDeadlineSeconds
 	switch {
 	case waits && pending > 0 && (active == 0 || pending <= active):
-		return deadline{seconds(pending), cnatv1alpha1.ReasonPendingDeadlineExceeded,
-			fmt.Sprintf("no container started within pendingDeadlineSeconds (%d s)", pending)}
+		return deadline{
+			seconds(pending), cnatv1alpha1.ReasonPendingDeadlineExceeded,
+			fmt.Sprintf("no container started within pendingDeadlineSeconds (%d s)", pending),
+		}
 	case waits:
-		return deadline{seconds(active), cnatv1alpha1.ReasonDeadlineExceeded,
-			fmt.Sprintf("no container started within activeDeadlineSeconds (%d s)", active)}
+		return deadline{
+			seconds(active), cnatv1alpha1.ReasonDeadlineExceeded,
+			fmt.Sprintf("no container started within activeDeadlineSeconds (%d s)", active),
+		}
 	default:
-		return deadline{seconds(active), cnatv1alpha1.ReasonDeadlineExceeded,
-			fmt.Sprintf("ran longer than activeDeadlineSeconds (%d s)", active)}
+		return deadline{
+			seconds(active), cnatv1alpha1.ReasonDeadlineExceeded,
+			fmt.Sprintf("ran longer than activeDeadlineSeconds (%d s)", active),
+		}
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"time"
 
 	"helm.sh/helm/v3/pkg/action"
@@ -239,6 +240,8 @@ func (e *Engine) Uninstall(ctx context.Context, owner client.Object, name string
 	if err := stored.load(); err != nil {
 		return fmt.Errorf("uninstall release %s: %w", name, err)
 	}
+	// After a pause, a Database of the same name may have a release by now.
+	stored.records = slices.DeleteFunc(stored.records, func(r *record) bool { return r.others })
 	if stored.newest() == nil {
 		return nil
 	}

@@ -36,8 +36,12 @@ const (
 	// maxRevision bounds the number of a revision that is believed.
 	maxRevision = 1 << 30
 
-	// listLimit is how many Secrets of a release's name are looked at. A user may create any number.
-	listLimit = 50
+	// maxPart is how large a stored chart, its values and what is said of a revision may each be. A text of empty objects
+	// takes many times its length when it is decoded.
+	maxPart = 256 << 10
+
+	// listLimit is how many Secrets are listed at once, and maxSecrets how many in all. A user may create any number.
+	listLimit, maxSecrets = 50, 1000
 )
 
 // storage is Helm's driver that stores releases in Secrets, for one release. Whoever may write Secrets in the namespace
@@ -70,6 +74,8 @@ type record struct {
 	secret types.UID
 	// verified: the manifest is the operator's own.
 	verified bool
+	// others: the Secret is controlled by another Database, as one that was deleted and created again.
+	others bool
 	// owner is what the Secret's label says, and namespace what the release says of where it is installed.
 	owner, namespace string
 }
@@ -79,19 +85,9 @@ func (s *storage) load() error {
 	if s.read {
 		return nil
 	}
-	// Metadata first: the Secrets may be many and large.
-	list := &metav1.PartialObjectMetadataList{}
-	list.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("SecretList"))
-	err := s.lister.List(s.ctx, list, client.InNamespace(s.owner.GetNamespace()), client.Limit(listLimit),
-		client.MatchingLabels{"owner": "helm", "name": s.name})
+	revisions, err := s.list()
 	if err != nil {
-		return fmt.Errorf("list the revisions of release %s: %w", s.name, err)
-	}
-	var revisions []int
-	for i := range list.Items {
-		if revision := s.revision(list.Items[i].Name); revision > 0 {
-			revisions = append(revisions, revision)
-		}
+		return err
 	}
 	slices.Sort(revisions)
 	s.records = nil
@@ -108,6 +104,35 @@ func (s *storage) load() error {
 	s.read = true
 	return nil
 }
+
+// list returns the numbers of all revisions. Metadata does: the Secrets may be many and large.
+func (s *storage) list() ([]int, error) {
+	var revisions []int
+	list := &metav1.PartialObjectMetadataList{}
+	for seen := 0; seen == 0 || list.Continue != ""; seen += listLimit {
+		if seen >= maxSecrets {
+			return nil, fmt.Errorf("more than %d Secrets have the labels owner=helm and name=%s: delete those that Helm did not create",
+				maxSecrets, s.name)
+		}
+		next := list.Continue
+		list = &metav1.PartialObjectMetadataList{}
+		list.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("SecretList"))
+		err := s.lister.List(s.ctx, list, client.InNamespace(s.owner.GetNamespace()), client.Limit(listLimit), client.Continue(next),
+			client.MatchingLabels(s.labels()))
+		if err != nil {
+			return nil, fmt.Errorf("list the revisions of release %s: %w", s.name, err)
+		}
+		for i := range list.Items {
+			if revision := s.revision(list.Items[i].Name); revision > 0 {
+				revisions = append(revisions, revision)
+			}
+		}
+	}
+	return revisions, nil
+}
+
+// labels are those by which Helm finds the revisions of a release.
+func (s *storage) labels() map[string]string { return map[string]string{"owner": "helm", "name": s.name} }
 
 func (s *storage) key(revision int) string {
 	return fmt.Sprintf("%s.%s.v%d", helmstorage.HelmStorageType, s.name, revision)
@@ -126,6 +151,8 @@ func (s *storage) revision(name string) int {
 // check turns a Secret into what is believed of it.
 func (s *storage) check(secret *corev1.Secret, revision int) *record {
 	found := &record{secret: secret.UID, owner: secret.Labels[labelOwner]}
+	controller := metav1.GetControllerOf(secret)
+	found.others = controller != nil && controller.UID != s.owner.GetUID()
 	believed := &release.Release{
 		Name: s.name, Namespace: s.owner.GetNamespace(), Version: revision,
 		Info:  &release.Info{Status: release.StatusFailed, Description: "the stored release can't be read"},
@@ -164,8 +191,30 @@ func decode(data []byte) (*release.Release, error) {
 	if len(text) > maxRecord {
 		return nil, fmt.Errorf("a stored release has more than %d bytes", maxRecord)
 	}
-	stored := &release.Release{}
-	return stored, json.Unmarshal(text, stored)
+	// Not more than is used: hooks, for one, would take eighty times their text.
+	var parts struct {
+		Name, Namespace, Manifest string
+		Info, Chart, Config       json.RawMessage
+	}
+	if err := json.Unmarshal(text, &parts); err != nil {
+		return nil, err
+	}
+	stored := &release.Release{Name: parts.Name, Namespace: parts.Namespace, Manifest: parts.Manifest}
+	for _, part := range []struct {
+		text json.RawMessage
+		into any
+	}{{parts.Info, &stored.Info}, {parts.Chart, &stored.Chart}, {parts.Config, &stored.Config}} {
+		if len(part.text) > maxPart {
+			return nil, fmt.Errorf("a part of a stored release has more than %d bytes", maxPart)
+		}
+		if len(part.text) == 0 {
+			continue
+		}
+		if err := json.Unmarshal(part.text, part.into); err != nil {
+			return nil, err
+		}
+	}
+	return stored, nil
 }
 
 // shortened cuts what Helm says of a revision.
@@ -224,16 +273,40 @@ func (s *storage) Get(key string) (*release.Release, error) {
 // Create implements driver.Creator.
 func (s *storage) Create(key string, stored *release.Release) error {
 	stored.Labels = map[string]string{labelOwner: string(s.owner.GetUID())}
-	if err := s.Driver.Create(key, stored); err != nil {
-		if errors.Is(err, driver.ErrReleaseExists) {
-			return fmt.Errorf("store Secret %s: %w", key, err)
+	err := s.Driver.Create(key, stored)
+	if errors.Is(err, driver.ErrReleaseExists) {
+		if err = s.removeUnlabeled(key); err == nil {
+			err = s.Driver.Create(key, stored)
 		}
+	}
+	if err != nil {
 		return err
 	}
 	s.records = append(s.records, &record{
 		release: stored, status: stored.Info.Status, verified: true, owner: string(s.owner.GetUID()), namespace: stored.Namespace,
 	})
 	return nil
+}
+
+// removeUnlabeled deletes a Secret that has the name of a new revision and was not listed, since somebody took the labels off
+// it: where it is this owner's.
+func (s *storage) removeUnlabeled(key string) error {
+	secret, err := s.secrets.Get(s.ctx, key, metav1.GetOptions{})
+	if err != nil {
+		return fmt.Errorf("read Secret %s, which is there already: %w", key, err)
+	}
+	listed := true
+	for label, value := range s.labels() {
+		listed = listed && secret.Labels[label] == value
+	}
+	switch {
+	case listed: // another process created it meanwhile
+		return fmt.Errorf("store Secret %s: %w", key, driver.ErrReleaseExists)
+	case !metav1.IsControlledBy(secret, s.owner):
+		return fmt.Errorf("Secret %s is there already: %w. Delete it", key, ErrNotOurs)
+	}
+	options := metav1.DeleteOptions{Preconditions: &metav1.Preconditions{UID: &secret.UID}}
+	return client.IgnoreNotFound(s.secrets.Delete(s.ctx, key, options))
 }
 
 // Update implements driver.Updator. A revision that is replaced and that nobody vouches for is removed: a rollback to it

@@ -3,9 +3,14 @@ package helm
 import (
 	"bytes"
 	"compress/gzip"
+	"context"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"runtime"
+	"slices"
+	"strings"
 	"testing"
 
 	"helm.sh/helm/v3/pkg/release"
@@ -13,6 +18,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes/fake"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 	ctrlfake "sigs.k8s.io/controller-runtime/pkg/client/fake"
 )
 
@@ -176,3 +183,90 @@ func TestAbsentMeanwhileThere(t *testing.T) {
 		t.Errorf("stored %v, %v", store.newest(), err)
 	}
 }
+
+// What is unpacked of a release takes no more memory than its text, or not much: of hooks, dependencies and values a few
+// bytes each are enough for hundreds.
+func TestWhatIsReadIsBounded(t *testing.T) {
+	many := make([]struct{}, 300_000) // {} each
+	for name, part := range map[string]any{
+		"hooks": many, "info": map[string]any{"resources": map[string]any{"x": make([]any, 150_000)}}, "config": map[string]any{"x": many},
+		"chart": map[string]any{"templates": many, "metadata": map[string]any{"dependencies": many}},
+	} {
+		secret := &corev1.Secret{Data: map[string][]byte{"release": encoded(t, map[string]any{
+			"name": "r", "namespace": "ns", "manifest": manifest, "info": map[string]any{"status": "deployed"}, name: part,
+		})}}
+		store := &storage{owner: owner(), name: "r", trusted: []string{digestOf(manifest)}}
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		found := store.check(secret, 1)
+		runtime.ReadMemStats(&after)
+		if took := after.TotalAlloc - before.TotalAlloc; took > 12<<20 {
+			t.Errorf("%s: %d bytes were allocated for a text of %d", name, took, maxRecord)
+		}
+		if found.verified != (name == "hooks") {
+			t.Errorf("%s: verified is %t", name, found.verified)
+		}
+	}
+}
+
+// However many Secrets pass for revisions, the true ones are found. Beyond any use it is said what is wrong.
+func TestRevisionsAmongMany(t *testing.T) {
+	pages := 0
+	store := &storage{owner: owner(), name: "r", ctx: t.Context()}
+	store.lister = lister(func(list *metav1.PartialObjectMetadataList, options *client.ListOptions) {
+		pages++
+		list.Items = make([]metav1.PartialObjectMetadata, options.Limit)
+		for i := range list.Items {
+			list.Items[i].Name = fmt.Sprint("a", i)
+		}
+		if list.Continue = "next"; options.Continue == "next" {
+			list.Continue = ""
+			list.Items[0].Name = store.key(3)
+		}
+	})
+	if found, err := store.list(); err != nil || !slices.Equal(found, []int{3}) || pages != 2 {
+		t.Errorf("found %v on %d pages, %v", found, pages, err)
+	}
+	store.lister = lister(func(list *metav1.PartialObjectMetadataList, _ *client.ListOptions) { list.Continue = "again" })
+	if _, err := store.list(); err == nil || !strings.Contains(err.Error(), "delete those") {
+		t.Error(err)
+	}
+}
+
+type lister func(*metav1.PartialObjectMetadataList, *client.ListOptions)
+
+func (lister) Get(context.Context, client.ObjectKey, client.Object, ...client.GetOption) error { return nil }
+
+func (l lister) List(_ context.Context, list client.ObjectList, options ...client.ListOption) error {
+	l(list.(*metav1.PartialObjectMetadataList), (&client.ListOptions{}).ApplyOptions(options))
+	return nil
+}
+
+// A Secret of a revision's name that has lost Helm's labels is replaced where it is ours, and left alone where it is not.
+func TestUnlabeledRevision(t *testing.T) {
+	for _, ours := range []bool{true, false} {
+		hidden := secretOf("sh.helm.release.v1.r.v1", []byte("theirs"))
+		if ours {
+			hidden.OwnerReferences = []metav1.OwnerReference{{UID: owner().GetUID(), Controller: ptr.To(true)}}
+		}
+		store, clients := newStorage(t, hidden)
+		hidden.Labels = nil
+		if err := errors.Join(clients.Tracker().Delete(secrets, "ns", hidden.Name), clients.Tracker().Add(hidden)); err != nil {
+			t.Fatal(err)
+		}
+		store.read = true
+		err := store.Create(store.key(1), deployed(func(*release.Release) {}))
+		secret, failure := clients.CoreV1().Secrets("ns").Get(t.Context(), store.key(1), metav1.GetOptions{})
+		if failure != nil {
+			t.Fatal(failure)
+		}
+		if ours && (err != nil || secret.Labels["owner"] != "helm") {
+			t.Errorf("stored %v, %v", secret.Labels, err)
+		}
+		if !ours && (!errors.Is(err, ErrNotOurs) || string(secret.Data["release"]) != "theirs") {
+			t.Errorf("overwritten: %v", err)
+		}
+	}
+}
+
+var secrets = corev1.SchemeGroupVersion.WithResource("secrets")

@@ -272,20 +272,25 @@ func (s *storage) Get(key string) (*release.Release, error) {
 
 // Create implements driver.Creator.
 func (s *storage) Create(key string, stored *release.Release) error {
-	stored.Labels = map[string]string{labelOwner: string(s.owner.GetUID())}
-	err := s.Driver.Create(key, stored)
-	if errors.Is(err, driver.ErrReleaseExists) {
-		if err = s.removeUnlabeled(key); err == nil {
-			err = s.Driver.Create(key, stored)
-		}
-	}
-	if err != nil {
+	if err := s.create(key, stored); err != nil {
 		return err
 	}
 	s.records = append(s.records, &record{
 		release: stored, status: stored.Info.Status, verified: true, owner: string(s.owner.GetUID()), namespace: stored.Namespace,
 	})
 	return nil
+}
+
+func (s *storage) create(key string, stored *release.Release) error {
+	stored.Labels = map[string]string{labelOwner: string(s.owner.GetUID())}
+	err := s.Driver.Create(key, stored)
+	if !errors.Is(err, driver.ErrReleaseExists) {
+		return err
+	}
+	if err := s.removeUnlabeled(key); err != nil {
+		return err
+	}
+	return s.Driver.Create(key, stored)
 }
 
 // removeUnlabeled deletes a Secret that has the name of a new revision and was not listed, since somebody took the labels off
@@ -300,6 +305,8 @@ func (s *storage) removeUnlabeled(key string) error {
 		listed = listed && secret.Labels[label] == value
 	}
 	switch {
+	case secret.DeletionTimestamp != nil && len(secret.Finalizers) > 0:
+		return fmt.Errorf("Secret %s is deleted but for its finalizer %s: have whoever set that remove it", key, secret.Finalizers[0])
 	case listed: // another process created it meanwhile
 		return fmt.Errorf("store Secret %s: %w", key, driver.ErrReleaseExists)
 	case !metav1.IsControlledBy(secret, s.owner):
@@ -316,22 +323,22 @@ func (s *storage) Update(key string, stored *release.Release) error {
 	if i < 0 {
 		return driver.ErrReleaseNotFound
 	}
-	old := s.records[i]
+	old, replaced := s.records[i], stored.Info.Status == release.StatusSuperseded
 	stored.Labels = map[string]string{labelOwner: string(s.owner.GetUID())}
-	if old.verified {
+	if old.verified || !replaced {
 		err := s.Driver.Update(key, stored)
 		if err == nil {
 			old.status = stored.Info.Status
 		}
-		// Somebody made the Secret immutable.
+		// Somebody made the Secret immutable, or of another type.
 		if !apierrors.IsInvalid(err) {
 			return err
 		}
 	}
-	if _, err := s.Delete(key); err != nil || stored.Info.Status == release.StatusSuperseded {
+	if _, err := s.Delete(key); err != nil || replaced {
 		return err
 	}
-	if err := s.Driver.Create(key, stored); err != nil {
+	if err := s.create(key, stored); err != nil {
 		return err
 	}
 	s.records = slices.Insert(s.records, i, &record{

@@ -17,7 +17,9 @@ import (
 	"helm.sh/helm/v3/pkg/storage/driver"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	k8sruntime "k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/kubernetes/fake"
+	ktesting "k8s.io/client-go/testing"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	ctrlfake "sigs.k8s.io/controller-runtime/pkg/client/fake"
@@ -270,3 +272,26 @@ func TestUnlabeledRevision(t *testing.T) {
 }
 
 var secrets = corev1.SchemeGroupVersion.WithResource("secrets")
+
+// A finalizer on a Secret keeps no release from being taken over, and where it does, it is named.
+func TestRevisionWithFinalizer(t *testing.T) {
+	held := secretOf("sh.helm.release.v1.r.v1", []byte("theirs"))
+	held.Finalizers = []string{"example.org/held"}
+	store, clients := newStorage(t, held)
+	found, err := store.Get(store.key(1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	clients.PrependReactor("delete", "secrets", func(ktesting.Action) (bool, k8sruntime.Object, error) { return true, nil, nil })
+	if err := store.Update(store.key(1), found); err != nil || string(store.newest().status) != "failed" {
+		t.Errorf("the newest is %+v, %v", store.newest(), err)
+	}
+	held.DeletionTimestamp = &metav1.Time{}
+	if err := clients.Tracker().Update(secrets, held, "ns"); err != nil {
+		t.Fatal(err)
+	}
+	store.records = nil
+	if err := store.Create(store.key(1), found); err == nil || !strings.Contains(err.Error(), "finalizer example.org/held") {
+		t.Error(err)
+	}
+}

@@ -76,7 +76,9 @@ func setup(ctx context.Context) (*tenant, error) {
 		return nil, err
 	}
 	for prefix, name := range map[string]*string{"tenant-": &t.namespace, "victim-": &t.victim} {
-		namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: prefix}}
+		namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{
+			GenerateName: prefix, Labels: map[string]string{"pod-security.kubernetes.io/enforce": "baseline"},
+		}}
 		if err := t.admin.Create(ctx, namespace); err != nil {
 			return nil, err
 		}

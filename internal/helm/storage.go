@@ -132,7 +132,9 @@ func (s *storage) list() ([]int, error) {
 }
 
 // labels are those by which Helm finds the revisions of a release.
-func (s *storage) labels() map[string]string { return map[string]string{"owner": "helm", "name": s.name} }
+func (s *storage) labels() map[string]string {
+	return map[string]string{"owner": "helm", "name": s.name}
+}
 
 func (s *storage) key(revision int) string {
 	return fmt.Sprintf("%s.%s.v%d", helmstorage.HelmStorageType, s.name, revision)
@@ -306,11 +308,11 @@ func (s *storage) removeUnlabeled(key string) error {
 	}
 	switch {
 	case secret.DeletionTimestamp != nil && len(secret.Finalizers) > 0:
-		return fmt.Errorf("Secret %s is deleted but for its finalizer %s: have whoever set that remove it", key, secret.Finalizers[0])
+		return fmt.Errorf("the Secret %s is deleted but for its finalizer %s: have whoever set that remove it", key, secret.Finalizers[0])
 	case listed: // another process created it meanwhile
 		return fmt.Errorf("store Secret %s: %w", key, driver.ErrReleaseExists)
 	case !metav1.IsControlledBy(secret, s.owner):
-		return fmt.Errorf("Secret %s is there already: %w. Delete it", key, ErrNotOurs)
+		return fmt.Errorf("the Secret %s is there already: %w. Delete it", key, ErrNotOurs)
 	}
 	options := metav1.DeleteOptions{Preconditions: &metav1.Preconditions{UID: &secret.UID}}
 	return client.IgnoreNotFound(s.secrets.Delete(s.ctx, key, options))

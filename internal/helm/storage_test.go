@@ -237,7 +237,9 @@ func TestRevisionsAmongMany(t *testing.T) {
 
 type lister func(*metav1.PartialObjectMetadataList, *client.ListOptions)
 
-func (lister) Get(context.Context, client.ObjectKey, client.Object, ...client.GetOption) error { return nil }
+func (lister) Get(context.Context, client.ObjectKey, client.Object, ...client.GetOption) error {
+	return nil
+}
 
 func (l lister) List(_ context.Context, list client.ObjectList, options ...client.ListOption) error {
 	l(list.(*metav1.PartialObjectMetadataList), (&client.ListOptions{}).ApplyOptions(options))

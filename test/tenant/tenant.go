@@ -17,6 +17,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/kubernetes"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
@@ -138,6 +139,15 @@ func (t *tenant) cleanUp() error {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	var failed []error
+	// What the user's finalizers keep would keep the namespace too.
+	secrets := &corev1.SecretList{}
+	failed = append(failed, t.admin.List(ctx, secrets, client.InNamespace(t.namespace)))
+	for i := range secrets.Items {
+		if secret := &secrets.Items[i]; len(secret.Finalizers) > 0 {
+			patch := client.RawPatch(types.MergePatchType, []byte(`{"metadata":{"finalizers":null}}`))
+			failed = append(failed, client.IgnoreNotFound(t.admin.Patch(ctx, secret, patch)))
+		}
+	}
 	for _, name := range []string{t.namespace, t.victim} {
 		failed = append(failed, t.admin.Delete(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}}))
 	}

@@ -278,7 +278,7 @@ undeploy: $(RUNNING) bin/kustomize ## Remove the operator, its CRDs, and with th
 
 .PHONY: fuzz
 fuzz: ## Fuzz the At controller on a model of the API server, for FUZZTIME.
-	go test ./controllers/at -run='^$$' -fuzz=FuzzAt -fuzztime=$(FUZZTIME)
+	go test ./controllers/at -run='^$$' -fuzz=FuzzAt -fuzztime=$(FUZZTIME) -fuzzminimizetime=10x
 FUZZTIME ?= 60s
 
 .PHONY: e2e

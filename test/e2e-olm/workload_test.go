@@ -3,6 +3,7 @@ package e2eolm
 import (
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
@@ -99,7 +100,7 @@ func query(ctx SpecContext, namespace, sql string) string {
 // recordingAt is an At whose run writes its name into the table runs, and then takes its time. It tries until the
 // server takes it: the server may be starting anew.
 func recordingAt(db *databasev1.Database, name string, due time.Time, takes time.Duration) *cnatv1alpha1.At {
-	insert := `until psql --quiet --command="INSERT INTO runs VALUES ('` + name + `')"; do sleep 0.5; done; sleep ` + takes.String()
+	insert := `until psql --quiet --command="INSERT INTO runs VALUES ('` + name + `')"; do sleep 0.5; done; sleep ` + strconv.FormatFloat(takes.Seconds(), 'f', 0, 64)
 	return &cnatv1alpha1.At{
 		ObjectMeta: metav1.ObjectMeta{Namespace: db.Namespace, Name: name},
 		Spec: cnatv1alpha1.AtSpec{

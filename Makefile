@@ -277,9 +277,15 @@ undeploy: $(RUNNING) bin/kustomize ## Remove the operator, its CRDs, and with th
 ##@ Tests
 
 .PHONY: fuzz
-fuzz: ## Fuzz the At controller on a model of the API server, for FUZZTIME.
+fuzz: ## Fuzz the At controller on a model of the API server, and cron expressions, for FUZZTIME each.
 	go test ./controllers/at -run='^$$' -fuzz=FuzzAt -fuzztime=$(FUZZTIME) -fuzzminimizetime=10x
+	go test ./internal/schedule -run='^$$' -fuzz=FuzzParse -fuzztime=$(FUZZTIME) -fuzzminimizetime=10x
+	go test ./internal/schedule -run=TestRandomExpressions -count=1 -v -args -full
 FUZZTIME ?= 60s
+
+.PHONY: prove-dst
+prove-dst: ## Judge schedules about every change of clocks of 2000 to 2040, by a model of cron(8).
+	go test ./internal/schedule -run=TestEveryZone -count=1 -v -args -full
 
 .PHONY: e2e
 e2e: deploy bin/helm ## Run the tests on a real cluster.

@@ -5,7 +5,8 @@ import (
 	"time"
 )
 
-// Note returns in plain words what a change of clocks has to do with a run; "" where it has nothing, or where there is no such run.
+// Note returns in plain words what a change of clocks has to do with a run; "" where it has nothing, or where there
+// is no such run.
 func (c *Calendar) Note(run Run) string {
 	s := c.search()
 	scheduled := run.Scheduled.Unix()
@@ -23,7 +24,8 @@ func (c *Calendar) Note(run Run) string {
 	case natural < p.start:
 		return fmt.Sprintf("%s does not exist on this day: it runs at %s", clock(wall), clock(scheduled+p.offset))
 	case natural < scheduled:
-		return fmt.Sprintf("%s runs at %s, after the times that do not exist on this day", clock(wall), clock(scheduled+p.offset))
+		return fmt.Sprintf("%s runs at %s, after the times that do not exist on this day",
+			clock(wall), clock(scheduled+p.offset))
 	case wall < p.start+p.before:
 		return fmt.Sprintf("%s occurs twice: it runs both times, and this is the second", clock(wall))
 	}

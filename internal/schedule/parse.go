@@ -27,9 +27,9 @@ var macros = map[string]string{
 	"@annually": "0 0 1 1 *",
 }
 
-// Parse reads a cron expression as crontab(5) has it: five fields of lists of values, ranges and steps, names of months and
-// days, 7 as Sunday, and macros. Besides, "?" is "*", a range of days may end with "sun", and two forms are read with a
-// warning: "/n" as "*/n", and "a/n" as "a" to the field's end. What never comes is an error.
+// Parse reads a cron expression as crontab(5) has it: five fields of lists of values, ranges and steps, names of
+// months and days, 7 as Sunday, and macros. Besides, "?" is "*", a range of days may end with "sun", and two forms
+// are read with a warning: "/n" as "*/n", and "a/n" as "a" to the field's end. What never comes is an error.
 func Parse(expression string) (*Cron, error) {
 	text := strings.Trim(expression, " \t\n")
 	if strings.HasPrefix(text, "@") {
@@ -58,8 +58,8 @@ func Parse(expression string) (*Cron, error) {
 	c.fixed = !star(words[0]) && !star(words[1])
 	c.anyDay = !star(words[2]) && !star(words[4])
 	if c.neverComes() {
-		return nil, fmt.Errorf("day of month %s never comes in month %s: write a day that the month has, for example \"0 0 28 2 *\"",
-			quote(words[2]), quote(words[3]))
+		return nil, fmt.Errorf("day of month %s never comes in month %s: write a day that the month has, "+
+			"for example \"0 0 28 2 *\"", quote(words[2]), quote(words[3]))
 	}
 	c.warnEveryMinute(words)
 	return c, nil
@@ -71,7 +71,8 @@ func (c *Cron) Warnings() []string {
 }
 
 func refuseMacro(text string) error {
-	hint := "write one of @hourly, @daily, @midnight, @weekly, @monthly, @yearly, @annually, or five fields, for example \"0 2 * * *\""
+	hint := "write one of @hourly, @daily, @midnight, @weekly, @monthly, @yearly, @annually, " +
+		"or five fields, for example \"0 2 * * *\""
 	switch {
 	case strings.HasPrefix(text, "@every"):
 		hint = "write a step instead, for example \"*/5 * * * *\" for every five minutes"
@@ -95,7 +96,8 @@ func countFields(words []string, expression string) error {
 	return nil
 }
 
-// neverComes reports whether no month has the days. A weekday comes in every month, and on every 29 February at some time.
+// neverComes reports whether no month has the days. A weekday comes in every month, and on every 29 February at some
+// time.
 func (c *Cron) neverComes() bool {
 	if c.anyDay {
 		return false
@@ -122,8 +124,8 @@ func (c *Cron) warnEveryMinute(words []string) {
 		if i > 0 && c.hours == fields[1].all() {
 			once = strings.Join(append([]string{"0", "0"}, words[2:]...), " ")
 		}
-		c.warnings = append(c.warnings, fmt.Sprintf("minute %q runs every minute of %s %s: to run once, write, for example, %q",
-			words[0], fields[i+1].name, quote(words[i+1]), once))
+		c.warnings = append(c.warnings, fmt.Sprintf("minute %q runs every minute of %s %s: "+
+			"to run once, write, for example, %q", words[0], fields[i+1].name, quote(words[i+1]), once))
 		return
 	}
 }

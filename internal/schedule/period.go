@@ -17,24 +17,61 @@ type period struct {
 	offset, before int64
 }
 
+// periodAt returns the period that an instant is in. ZoneBounds alone is not enough. After the last change of a
+// zone's table it goes by a rule, by which periods end with the years, the last day of a leap year has an end that
+// is not after it, and the first period may begin before the table ends.
 func periodAt(location *time.Location, instant int64) period {
-	t := time.Unix(instant, 0).In(location)
-	start, end := t.ZoneBounds()
-	_, offset := t.Zone()
-	p := period{start: never, end: forever, offset: int64(offset), before: int64(offset)}
-	if !start.IsZero() {
-		p.start = start.Unix()
-		_, before := time.Unix(p.start-1, 0).In(location).Zone()
-		p.before = int64(before)
+	start, end, offset := bounds(location, instant)
+	p := period{start: start, end: end, offset: offset, before: offset}
+	for p.start > never {
+		start, _, before := bounds(location, p.start-1)
+		if before != offset {
+			p.before = before
+			break
+		}
+		p.start = start
 	}
-	if !end.IsZero() {
-		p.end = end.Unix()
+	for p.end < forever && p.end < instant+horizon {
+		_, end, after := bounds(location, p.end)
+		if after != offset {
+			break
+		}
+		p.end = end
 	}
 	return p
 }
 
-// first returns the first second on the wall that belongs to the period: with a fixed time the wall goes on from where it
-// stood before the change. So what is in a gap belongs to the period after it, and what occurs twice to that before.
+// bounds returns an instant's offset, from when at least it has been that, and until when at least it will be.
+func bounds(location *time.Location, instant int64) (start, end, offset int64) {
+	start, end, offset = zoneBounds(location, instant)
+	if start > never && start < instant {
+		if _, tableEnd, then := zoneBounds(location, start); then != offset {
+			start = min(tableEnd, instant)
+		}
+	}
+	if end <= instant {
+		end = (floorDiv(instant, day) + 1) * day
+	}
+	return start, end, offset
+}
+
+func zoneBounds(location *time.Location, instant int64) (start, end, offset int64) {
+	t := time.Unix(instant, 0).In(location)
+	_, seconds := t.Zone()
+	start, end = never, forever
+	from, to := t.ZoneBounds()
+	if !from.IsZero() {
+		start = from.Unix()
+	}
+	if !to.IsZero() {
+		end = to.Unix()
+	}
+	return start, end, int64(seconds)
+}
+
+// first returns the first second on the wall that belongs to the period: with a fixed time the wall goes on from
+// where it stood before the change. So what is in a gap belongs to the period after it, and what occurs twice to
+// that before.
 func (p period) first(fixed bool) int64 {
 	if fixed && !p.corrected() {
 		return p.start + p.before
@@ -54,6 +91,6 @@ func (p period) corrected() bool {
 	return forward >= limit || forward < -limit
 }
 
-// settled is how long after a period's start a run may still be moved by those before it: cron(8) catches up with less than
-// 180 minutes, a second each, and with those that come meanwhile.
+// settled is how long after a period's start a run may still be moved by those before it: cron(8) catches up with
+// less than 180 minutes, a second each, and with those that come meanwhile.
 const settled = 300

@@ -4,21 +4,23 @@
 //
 // The rule is vixie cron's, as in cron(8). A job is of one of two sorts:
 //
-//   - Where the minute or the hour begins with "*" ("*", "*/n", and "?" and "/n", which are read as these), it runs whenever
-//     the clock on the wall matches: in both hours of two that are the same, and never in an hour that does not exist.
-//   - Any other job has a fixed time. A time that the clocks skip runs at the first instant after the gap; one that occurs
-//     twice runs the first time only. Where several times are due at the end of one gap ("0,30 2 * * *", or "0 2,3 * * *"
-//     where 02:00 becomes 03:00), each of them runs once, in order, a second apart: 03:00:00, 03:00:01, … So no two
-//     runs have one instant, which names what is created for them, and only there an instant has seconds.
+//   - Where the minute or the hour begins with "*" ("*", "*/n", and "?" and "/n", which are read as these), it runs
+//     whenever the clock on the wall matches: in both hours of two that are the same, and never in an hour that does
+//     not exist.
+//   - Any other job has a fixed time. A time that the clocks skip runs at the first instant after the gap; one that
+//     occurs twice runs the first time only. Where several times are due at the end of one gap ("0,30 2 * * *", or
+//     "0 2,3 * * *" where 02:00 becomes 03:00), each of them runs once, in order, a second apart: 03:00:00,
+//     03:00:01, … So no two runs have one instant, which names what is created for them, and only there an instant
+//     has seconds.
 //
-// Clocks that go forward by three hours or more, or back by more than three, are corrected, not changed, as in cron(8): the
-// new time counts at once, for both sorts. The only ones since 2000 are zones that changed sides of the date line or stations
-// in the Antarctic.
+// Clocks that go forward by three hours or more, or back by more than three, are corrected, not changed, as in
+// cron(8): the new time counts at once, for both sorts. The only ones since 2000 are zones that changed sides of the
+// date line or stations in the Antarctic.
 //
 // # How
 //
-// Between two changes the clock on the wall is the instant plus an offset. There an expression is run on the wall's numbers as
-// if they were UTC's, where no gap and no fold exists: see period and search.
+// Between two changes the clock on the wall is the instant plus an offset. There an expression is run on the wall's
+// numbers as if they were UTC's, where no gap and no fold exists: see period and search.
 package schedule
 
 import (
@@ -69,8 +71,8 @@ func (c *Calendar) Next(after time.Time) (Run, bool) {
 	return next, found
 }
 
-// Latest returns the last run that is scheduled after since, but not after until. What it costs does not grow with the time
-// between: it searches backwards.
+// Latest returns the last run that is scheduled after since, but not after until. What it costs does not grow with
+// the time between: it searches backwards.
 func (c *Calendar) Latest(since, until time.Time) (Run, bool) {
 	from, to := c.bounds(since.Unix())
 	s := c.search()
@@ -101,7 +103,8 @@ func (c *Calendar) Count(since, until time.Time, limit int) int {
 	return count
 }
 
-// SpreadOf returns a stable offset of whole seconds, at least 0 and less than within, that differs from one UID to another.
+// SpreadOf returns a stable offset of whole seconds, at least 0 and less than within, that differs from one UID to
+// another.
 func SpreadOf(uid string, within time.Duration) time.Duration {
 	seconds := within / time.Second
 	if seconds < 1 {

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// search finds an expression's minutes on the wall, and the instants of them. Walls' times are seconds since 1970 as if they
-// were UTC's.
+// search finds an expression's minutes on the wall, and the instants of them. Walls' times are seconds since 1970 as
+// if they were UTC's.
 type search struct {
 	cron     *Cron
 	location *time.Location
@@ -130,8 +130,8 @@ func (s *search) previous(to, start int64) (int64, bool) {
 	return 0, false
 }
 
-// matches reports whether a day, counted from 1970, is one of the expression's, and not excluded. That is so for all days
-// from first to last: a whole month, where that is none of the expression's.
+// matches reports whether a day, counted from 1970, is one of the expression's, and not excluded. That is so for all
+// days from first to last: a whole month, where that is none of the expression's.
 func (s *search) matches(date int64) (matches bool, first, last int64) {
 	s.steps++
 	year, month, dom := time.Unix(date*day, 0).UTC().Date()
@@ -146,7 +146,8 @@ func (s *search) matches(date int64) (matches bool, first, last int64) {
 	return s.once == nil || !s.once[Date{Year: year, Month: month, Day: dom}], date, date
 }
 
-// day reports whether a day is one of the expression's: by day of month and of week where either begins with "*", else by any.
+// day reports whether a day is one of the expression's: by day of month and of week where either begins with "*",
+// else by any.
 func (c *Cron) day(dom int, dow time.Weekday) bool {
 	byMonth, byWeek := c.doms&(1<<dom) != 0, c.dows&(1<<dow) != 0
 	if c.anyDay {

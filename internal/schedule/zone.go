@@ -15,8 +15,8 @@ var (
 	locations sync.Map // by name: reading one takes longer than a search
 )
 
-// LoadLocation returns an IANA time zone; "" is UTC. What only a machine knows is refused: its local time, and directories
-// with zones of another kind.
+// LoadLocation returns an IANA time zone; "" is UTC. What only a machine knows is refused: its local time, and
+// directories with zones of another kind.
 func LoadLocation(name string) (*time.Location, error) {
 	if name == "" {
 		return time.UTC, nil
@@ -24,7 +24,8 @@ func LoadLocation(name string) (*time.Location, error) {
 	if location, found := locations.Load(name); found {
 		return location.(*time.Location), nil
 	}
-	refused := fmt.Errorf("unknown time zone %s: write an IANA name, for example \"Europe/Berlin\" or \"UTC\"", quote(name))
+	refused := fmt.Errorf("unknown time zone %s: write an IANA name, "+
+		"for example \"Europe/Berlin\" or \"UTC\"", quote(name))
 	directory, _, _ := strings.Cut(name, "/")
 	switch strings.ToLower(directory) {
 	case "local", "localtime", "posix", "posixrules", "right", "factory":

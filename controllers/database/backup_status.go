@@ -24,7 +24,7 @@ type backups struct {
 	recheck   time.Duration
 }
 
-// dump is what the script of the backup leaves as its last words.
+// dump is what the script of the backup leaves as its termination message.
 type dump struct {
 	Name    string `json:"name"`
 	Bytes   int64  `json:"bytes"`
@@ -192,7 +192,7 @@ func newestPod(job *batchv1.Job, pods []corev1.Pod) *corev1.Pod {
 	return newest
 }
 
-// dumpOf reads the last words of a backup that succeeded. A user's own image may say something else.
+// dumpOf reads the termination message of a backup that succeeded. A user's own image may say something else.
 func dumpOf(last *corev1.ContainerStateTerminated) dump {
 	var told dump
 	if last == nil || json.Unmarshal([]byte(last.Message), &told) != nil || told.Name == "" || len(told.Name) > maxDumpName || told.Bytes < 1 {

@@ -94,13 +94,14 @@ func (r *Reconciler) ensureBinding(ctx context.Context, db *v1.Database, passwor
 	err := r.Client.Get(ctx, client.ObjectKeyFromObject(want), have)
 	if apierrors.IsNotFound(err) {
 		err = r.Client.Create(ctx, want)
-		if apierrors.IsAlreadyExists(err) {
-			return r.foreignBinding(ctx, db, want)
+		if !apierrors.IsAlreadyExists(err) {
+			if err != nil {
+				return nil, fmt.Errorf("create Secret %s: %w", want.Name, err)
+			}
+			return nil, nil
 		}
-		if err != nil {
-			return nil, fmt.Errorf("create Secret %s: %w", want.Name, err)
-		}
-		return nil, nil
+		// One that was just created, or one without our labels.
+		err = r.APIReader.Get(ctx, client.ObjectKeyFromObject(want), have)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("get Secret %s: %w", want.Name, err)
@@ -123,19 +124,6 @@ func (r *Reconciler) ensureBinding(ctx context.Context, db *v1.Database, passwor
 		return nil, fmt.Errorf("patch Secret %s: %w", want.Name, err)
 	}
 	return nil, nil
-}
-
-// foreignBinding looks at a Secret of the binding's name that the cache does not show: one that was just made, or one
-// without our labels.
-func (r *Reconciler) foreignBinding(ctx context.Context, db *v1.Database, want *corev1.Secret) (*problem, error) {
-	have := &corev1.Secret{}
-	if err := r.APIReader.Get(ctx, client.ObjectKeyFromObject(want), have); err != nil {
-		return nil, fmt.Errorf("get Secret %s: %w", want.Name, err)
-	}
-	if belongs(have, db) {
-		return nil, nil
-	}
-	return bindingConflict(have), nil
 }
 
 // bindingConflict does not keep the server from serving.

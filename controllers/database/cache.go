@@ -42,6 +42,9 @@ const (
 
 	// maxSecret is how many bytes of a Secret are cached. Ours have some hundreds, and a certificate.
 	maxSecret = 32 << 10
+
+	// maxObject is how many bytes of any object are. The chart's have a tenth of it.
+	maxObject = 64 << 10
 )
 
 // slim makes what is cached smaller, and bounds it: whoever may label an object can put it into the cache. It drops
@@ -72,7 +75,7 @@ func slim(object any) (any, error) {
 			}
 		}
 	}
-	return object, nil
+	return cached.Bounded(meta, maxObject), nil
 }
 
 // digestMark begins the digests. What is cached may be transformed a second time, as when a list takes the place of what a

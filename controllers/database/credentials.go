@@ -73,6 +73,10 @@ func (r *Reconciler) ensureCredentials(ctx context.Context, db *v1.Database) (cr
 	if err := r.updateSecret(ctx, db, secret); err != nil {
 		return result, err
 	}
+	if result.problem = checkPassword(result.ref, secret); result.problem != nil {
+		result.problem.serving = isServed(db, result.ref)
+		return result, nil // Its events tell of a change.
+	}
 	result.password = secret.Data[passwordKey]
 	result.recheck = untilRotation(db, secret, r.Clock.Now())
 	if secret.Annotations[annotationReplaces] != "" {
@@ -100,12 +104,16 @@ func (r *Reconciler) checkReferenced(
 	}
 	if result.problem = checkPassword(ref, secret); result.problem != nil {
 		result.recheck = secretRecheck
-		// A server that runs has the password from when the Secret was right.
-		result.problem.serving = db.Status.Credentials == ref && meta.IsStatusConditionTrue(db.Status.Conditions, v1.ConditionReady)
+		result.problem.serving = isServed(db, ref)
 		return result, nil
 	}
 	result.password = secret.Data[ref.Key]
 	return result, nil
+}
+
+// isServed tells whether a server runs, which has the password from when the Secret was right.
+func isServed(db *v1.Database, ref v1.SecretKeyReference) bool {
+	return db.Status.Credentials == ref && meta.IsStatusConditionTrue(db.Status.Conditions, v1.ConditionReady)
 }
 
 // checkPassword says what is wrong with the password in a Secret, which is nil where there is none.

@@ -8,6 +8,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	v1 "example.com/cnat-operator/api/database/v1"
@@ -132,7 +133,7 @@ func (r *Reconciler) markHadData(ctx context.Context, db *v1.Database, had bool)
 	if err != nil {
 		return fmt.Errorf("get ConfigMap %s: %w", configName(db), err)
 	}
-	if _, marked := config.Data[hadDataKey]; marked == had {
+	if _, marked := config.Data[hadDataKey]; marked == had || !metav1.IsControlledBy(config, db) {
 		return nil
 	}
 	before := config.DeepCopy()
@@ -145,7 +146,8 @@ func (r *Reconciler) markHadData(ctx context.Context, db *v1.Database, had bool)
 		delete(config.Data, hadDataKey)
 	}
 	// Under a name of its own, or the next apply of the release's ConfigMap would remove it.
-	if err := r.Client.Patch(ctx, config, client.MergeFrom(before), client.FieldOwner(fieldManagerData)); client.IgnoreNotFound(err) != nil {
+	patch := client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})
+	if err := r.Client.Patch(ctx, config, patch, client.FieldOwner(fieldManagerData)); client.IgnoreNotFound(err) != nil {
 		return fmt.Errorf("patch ConfigMap %s: %w", config.Name, err)
 	}
 	return nil

@@ -14,6 +14,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	v1 "example.com/cnat-operator/api/database/v1"
@@ -104,7 +105,10 @@ func (r *Reconciler) fingerprint(ctx context.Context, db *v1.Database) (string, 
 		}
 		version := live.GetResourceVersion()
 		if live.GetGeneration() > 0 { // its version also changes with its status
-			version = fmt.Sprint(live.GetGeneration(), live.GetLabels())
+			version = fmt.Sprint(live.GetGeneration(), live.GetLabels(), live.GetAnnotations())
+			for _, owner := range live.GetOwnerReferences() {
+				version += fmt.Sprint(" ", owner.UID, ptr.Deref(owner.Controller, false))
+			}
 		}
 		_, _ = fmt.Fprintln(sum, id.Kind, id.Name, live.GetUID(), version)
 	}

@@ -44,7 +44,7 @@ func (r *Reconciler) finalize(ctx context.Context, db *v1.Database) (ctrl.Result
 			return retry(err)
 		}
 		if len(left) > 0 {
-			// Each of them tells when it is gone.
+			// Each of them leads to another pass when it is deleted.
 			return retry(r.reportDeleting(ctx, db, left))
 		}
 	} else if err := r.retainAll(ctx, db, left); err != nil {
@@ -72,7 +72,7 @@ func (r *Reconciler) uninstall(ctx context.Context, db *v1.Database) (bool, erro
 }
 
 // checkUnedited fails with a conflict where a Database was edited after the cache's version of it: its policy may be
-// another now, and what is deleted is gone for good.
+// another now, and what is deleted can't be brought back.
 func (r *Reconciler) checkUnedited(ctx context.Context, db *v1.Database) error {
 	live := &v1.Database{}
 	if err := r.APIReader.Get(ctx, client.ObjectKeyFromObject(db), live); client.IgnoreNotFound(err) != nil {
@@ -180,13 +180,13 @@ func (r *Reconciler) removeFinalizer(ctx context.Context, db *v1.Database) error
 	return nil
 }
 
-// reportDeleting says what a Database waits for that is being deleted with its data: a pod of a person's may hold it up.
+// reportDeleting says what a Database waits for that is being deleted with its data: a pod of a user's may hold it up.
 func (r *Reconciler) reportDeleting(ctx context.Context, db *v1.Database, left []client.Object) error {
 	var names []string
 	for _, object := range left {
 		names = append(names, object.GetName())
 	}
-	words := fmt.Sprintf("waiting for %s to go; a volume claim stays as long as a pod uses it", strings.Join(names, " and "))
+	words := fmt.Sprintf("waiting for %s to be deleted; a volume claim stays as long as a pod uses it", strings.Join(names, " and "))
 	status := *db.Status.DeepCopy()
 	for _, said := range []metav1.Condition{
 		condition(v1.ConditionReady, metav1.ConditionFalse, v1.ReasonDeleting, words),
@@ -196,6 +196,7 @@ func (r *Reconciler) reportDeleting(ctx context.Context, db *v1.Database, left [
 		said.ObservedGeneration = db.Generation
 		meta.SetStatusCondition(&status.Conditions, said)
 	}
+	status.Reason, status.Message = v1.ReasonDeleting, shortened(words, maxMessage)
 	status.ObservedGeneration = db.Generation
 	return r.report(ctx, db, status, nil)
 }

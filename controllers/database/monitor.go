@@ -98,7 +98,7 @@ func (r *Reconciler) applyServiceMonitor(ctx context.Context, db *v1.Database) (
 		return nil, nil
 	case missing:
 		return nil, r.Client.Create(ctx, newServiceMonitor(db))
-	case have.GetLabels()[labelManagedBy] != partOf || have.GetLabels()[labelDatabase] != db.Name:
+	case !metav1.IsControlledBy(have, db):
 		if db.Spec.Monitoring == nil {
 			return nil, nil
 		}

@@ -226,6 +226,7 @@ func (r *Reconciler) observeServer(ctx context.Context, p *pass) (*appsv1.Statef
 	if err != nil {
 		return statefulSet, fmt.Errorf("list pods: %w", err)
 	}
+	pods.Items = podsOf(statefulSet, pods.Items)
 	asked := questionFor(statefulSet, pods.Items, attempted(p.db.Status.Release), p.now)
 	explanation, err := r.explain(ctx, asked)
 	state := serverStateOf(statefulSet, pods.Items, explanation, p.now)

@@ -24,7 +24,8 @@ const (
 	slotDeadline = 10 * time.Minute
 
 	// maxFailedRollouts is in how many namespaces upgrades may fail until there are no more. Several in one namespace
-	// count once, so that no tenant alone keeps the others from theirs.
+	// count once, so that no tenant alone keeps the others from theirs. As many in one namespace end the upgrades there: the
+	// others would wait for the deadline of each.
 	maxFailedRollouts = 3
 
 	// slotRecheck is how often a Database asks for a slot. It asks the cache.
@@ -58,7 +59,7 @@ func (t *tracker) acquire(db *v1.Database, all []v1.Database, limit int, now tim
 	if s.given == nil {
 		s.given, s.seen = map[types.UID]bool{}, map[types.UID]time.Time{}
 	}
-	busy, failed := 0, map[string]bool{}
+	busy, failed := 0, map[string]int{}
 	for i := range all {
 		other := &all[i]
 		rolling := s.given[other.UID] || other.Status.Release.RolloutTime != nil
@@ -75,12 +76,14 @@ func (t *tracker) acquire(db *v1.Database, all []v1.Database, limit int, now tim
 		if now.Sub(s.seen[other.UID]) < slotDeadline {
 			busy++
 		} else {
-			failed[other.Namespace] = true
+			failed[other.Namespace]++
 		}
 	}
 	switch {
 	case len(failed) >= maxFailedRollouts:
 		return fmt.Sprintf("an administrator: in %d namespaces Databases did not become ready after this upgrade", len(failed))
+	case failed[db.Namespace] >= maxFailedRollouts:
+		return fmt.Sprintf("user action: %d Databases of this namespace did not become ready after this upgrade", failed[db.Namespace])
 	case busy >= limit:
 		return fmt.Sprintf("a rollout slot: at most %d are upgraded at once, and are to be ready first", limit)
 	}

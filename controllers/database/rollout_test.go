@@ -98,6 +98,26 @@ func TestFailedRollouts(t *testing.T) {
 	}
 }
 
+// In a namespace where upgrades failed several times, no more are begun: with each of them the others would have to wait.
+func TestRolloutsThatFailInOneNamespace(t *testing.T) {
+	var known tracker
+	var all []v1.Database
+	for n := range maxFailedRollouts {
+		db := rolloutDatabase(fmt.Sprint("m", n))
+		db.Namespace, db.Status.Release.RolloutTime = "mallory", &metav1.Time{Time: noon}
+		all = append(all, *db)
+	}
+	next := rolloutDatabase("next")
+	next.Namespace = "mallory"
+	known.acquire(next, all, 1, noon)
+	if wait := known.acquire(next, all, 1, noon.Add(slotDeadline)); !strings.Contains(wait, "this namespace") {
+		t.Errorf("waits for %q", wait)
+	}
+	if wait := known.acquire(rolloutDatabase("good"), all, 1, noon.Add(slotDeadline+time.Second)); wait != "" {
+		t.Errorf("another namespace waits for %q", wait)
+	}
+}
+
 // What was deleted, or is, can't get ready: the rest need not wait for it.
 func TestSlotsOfDeletedDatabases(t *testing.T) {
 	one, two, three := rolloutDatabase("one"), rolloutDatabase("two"), rolloutDatabase("three")

@@ -2,10 +2,12 @@ package database
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	v1 "example.com/cnat-operator/api/database/v1"
 )
@@ -63,6 +65,13 @@ func serverStateOf(
 func serves(statefulSet *appsv1.StatefulSet) bool {
 	status := statefulSet.Status
 	return status.AvailableReplicas > 0 && status.UpdatedReplicas > 0 && status.CurrentRevision == status.UpdateRevision
+}
+
+// podsOf are the StatefulSet's own pods. Others may have the labels, such as a copy for debugging.
+func podsOf(statefulSet *appsv1.StatefulSet, pods []corev1.Pod) []corev1.Pod {
+	return slices.DeleteFunc(pods, func(pod corev1.Pod) bool {
+		return statefulSet == nil || !metav1.IsControlledBy(&pod, statefulSet)
+	})
 }
 
 // remainingPod is the first pod that is not being deleted, or nil.

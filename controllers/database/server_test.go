@@ -352,7 +352,12 @@ func TestCrashOfAReadyServer(t *testing.T) {
 	startOperator(t, namespace, operatorOptions{})
 	db := newDatabase(namespace, "shop").create(t)
 	becomeReady(t, db)
+	statefulSet := statefulSetOf(db)
+	if err := get(t, statefulSet); err != nil {
+		t.Fatal(err)
+	}
 	pod := podOf(db)
+	pod.OwnerReferences = []metav1.OwnerReference{*metav1.NewControllerRef(statefulSet, appsv1.SchemeGroupVersion.WithKind("StatefulSet"))}
 	if err := api.Create(t.Context(), pod); err != nil {
 		t.Fatal(err)
 	}

@@ -275,6 +275,39 @@ func TestObjectOfSomebodyElse(t *testing.T) {
 	}
 }
 
+// A leader that stood still in the middle of an uninstall goes on with it when the Database was deleted and created again by
+// then: it deletes nothing of the new one.
+func TestUninstallAfterAPause(t *testing.T) {
+	t.Parallel()
+	namespace := newNamespace(t)
+	op := startOperator(t, namespace, operatorOptions{})
+	old := newDatabase(namespace, "shop").create(t)
+	becomeReady(t, old)
+	claim := named(&corev1.PersistentVolumeClaim{}, namespace, claimName(old))
+	if err := api.Delete(t.Context(), old.DeepCopy()); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the Database to be deleted", func() error { return gone(t, old.DeepCopy()) })
+	again := newDatabase(namespace, "shop").create(t)
+	becomeReady(t, again)
+	old.SetGroupVersionKind(v1.GroupVersion.WithKind("Database"))
+	theirs := []client.Object{
+		statefulSetOf(again), named(&corev1.Service{}, namespace, releaseName(again)),
+		named(&corev1.Secret{}, namespace, storedOf(again, 1)), claim,
+	}
+	for _, object := range theirs {
+		if err := get(t, object); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := op.engine.Uninstall(t.Context(), old, releaseName(old), old.Status.Release.Digest); err != nil {
+		t.Error(err)
+	}
+	if err := untouched(t, theirs); err != nil {
+		t.Error(err)
+	}
+}
+
 // The list of what the chart can create has all that it does, and nothing else.
 func TestChartObjects(t *testing.T) {
 	db := newDatabase("ns", "x").build()

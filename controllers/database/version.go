@@ -9,7 +9,7 @@ import (
 	v1 "example.com/cnat-operator/api/database/v1"
 )
 
-// versionContainer leaves the version of the PostgreSQL in the image as its last words.
+// versionContainer leaves the version of the PostgreSQL in the image as its termination message.
 const versionContainer = "version"
 
 var (

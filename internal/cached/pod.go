@@ -2,11 +2,22 @@
 package cached
 
 import (
+	"maps"
+
 	corev1 "k8s.io/api/core/v1"
 )
 
-// Pod transforms a pod on its way into the cache: of its spec it keeps the node, the names of the containers and which of them are sidecars, and of its
-// metadata not who wrote which field. A pod of the cache can so be patched, but not updated.
+const (
+	// maxPod is how many bytes of a pod are cached: that of an At may have many containers, and each has a state.
+	maxPod = 256 << 10
+
+	// maxAnnotation is how long an annotation of a pod may be to be cached. Those that are read are names.
+	maxAnnotation = 1000
+)
+
+// Pod transforms a pod on its way into the cache: of its spec it keeps the node, the names of the containers and which of
+// them are sidecars, and of its metadata neither who wrote which field nor long annotations. A pod of the cache can so be
+// patched, but not updated.
 func Pod(object any) (any, error) {
 	pod, ok := object.(*corev1.Pod)
 	if !ok {
@@ -22,5 +33,6 @@ func Pod(object any) (any, error) {
 		spec.Containers = append(spec.Containers, corev1.Container{Name: container.Name})
 	}
 	pod.Spec = spec
-	return pod, nil
+	maps.DeleteFunc(pod.Annotations, func(_, value string) bool { return len(value) > maxAnnotation })
+	return Bounded(pod, maxPod), nil
 }

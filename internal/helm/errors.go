@@ -22,7 +22,7 @@ func IsTransient(err error) bool {
 }
 
 // isWebhookDown tells whether an admission webhook could not be asked. The API server calls that an error of its own, but
-// it lasts until a person mends it.
+// it lasts until a user fixes it.
 func isWebhookDown(err error) bool {
 	return apierrors.IsInternalError(err) && strings.Contains(err.Error(), "failed calling webhook")
 }

@@ -1,0 +1,59 @@
+package database
+
+import (
+	"fmt"
+	"testing"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller/priorityqueue"
+	watchevent "sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+)
+
+// What has begun is finished before more is begun: the queue hands out a Database whose server has news before those that
+// wait to be installed, whenever they came, and whatever else it was queued for.
+func TestBegunGoesFirst(t *testing.T) {
+	q := priorityqueue.New[reconcile.Request]("databases")
+	defer q.ShutDown()
+	for n := range 300 {
+		q.Add(reconcile.Request{NamespacedName: types.NamespacedName{Namespace: "ns", Name: fmt.Sprint("db-", n)}})
+	}
+	news := func(object client.Object, name string, initial bool) {
+		object.SetNamespace("ns")
+		object.SetLabels(map[string]string{labelDatabase: name})
+		ownedHandler{}.Create(t.Context(), watchevent.CreateEvent{Object: object, IsInInitialList: initial}, q)
+	}
+	news(&corev1.ConfigMap{}, "db-200", false) // no news of the server
+	news(&appsv1.StatefulSet{}, "db-250", false)
+	ownedHandler{}.Update(t.Context(), watchevent.UpdateEvent{
+		ObjectOld: &corev1.Pod{}, ObjectNew: &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Labels: map[string]string{labelDatabase: "db-299"}}},
+	}, q)
+	begun := aDatabase()
+	begun.Status.Release.Revision = 1
+	q.AddWithOpts(priorityqueue.AddOpts{Priority: priorityOf(begun)}, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(begun)})
+	news(&appsv1.StatefulSet{}, "old", true) // of before the operator started
+
+	first := map[string]bool{}
+	for range 3 {
+		item, priority, _ := q.GetWithPriority()
+		first[item.Name] = true
+		if priority != begunPriority {
+			t.Errorf("%s has priority %d", item.Name, priority)
+		}
+	}
+	if !first["db-250"] || !first["db-299"] || !first["shop"] {
+		t.Errorf("first came %v", first)
+	}
+	var last string
+	for range 301 - 2 {
+		item, _, _ := q.GetWithPriority()
+		last = item.Name
+	}
+	if last != "old" {
+		t.Errorf("last came %s", last)
+	}
+}

@@ -1,0 +1,182 @@
+package database
+
+import (
+	"context"
+	"testing"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	clocktesting "k8s.io/utils/clock/testing"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/fake"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
+
+	v1 "example.com/cnat-operator/api/database/v1"
+)
+
+// newOffline is a reconciler whose cache, as the real one, has only objects with the operator's label.
+func newOffline(t *testing.T, objects ...client.Object) *Reconciler {
+	t.Helper()
+	live := fake.NewClientBuilder().WithScheme(scheme).WithObjects(objects...).Build()
+	cached := interceptor.NewClient(live, interceptor.Funcs{
+		Get: func(ctx context.Context, c client.WithWatch, key client.ObjectKey, object client.Object, options ...client.GetOption) error {
+			if err := c.Get(ctx, key, object, options...); err != nil || object.GetLabels()[labelPartOf] == partOf {
+				return err
+			}
+			return apierrors.NewNotFound(corev1.Resource("objects"), key.Name)
+		},
+	})
+	return &Reconciler{Client: cached, APIReader: live, Clock: clocktesting.NewFakePassiveClock(noon)}
+}
+
+func aDatabase() *v1.Database {
+	db := newDatabase("ns", "shop").build()
+	db.UID = "uid"
+	db.SetGroupVersionKind(v1.GroupVersion.WithKind("Database"))
+	return db
+}
+
+// A binding whose labels somebody removed follows the password all the same, and gets them back.
+func TestBindingWithoutLabel(t *testing.T) {
+	db := aDatabase()
+	old := newBinding(db, []byte("first"), nil)
+	delete(old.Labels, labelPartOf)
+	r := newOffline(t, old)
+	if found, err := r.ensureBinding(t.Context(), db, []byte("second"), nil); found != nil || err != nil {
+		t.Fatal(found, err)
+	}
+	live := bindingOf(db)
+	err := r.APIReader.Get(t.Context(), client.ObjectKeyFromObject(live), live)
+	if err != nil || string(live.Data[passwordKey]) != "second" || live.Labels[labelPartOf] != partOf {
+		t.Errorf("the binding has %q, labels %v, %v", live.Data[passwordKey], live.Labels, err)
+	}
+}
+
+// A ServiceMonitor of another Database of the name, as of one that was created again, is not deleted or changed.
+func TestServiceMonitorOfAnother(t *testing.T) {
+	db := aDatabase()
+	other := aDatabase()
+	other.UID = "new"
+	other.Spec.Monitoring = &v1.DatabaseMonitoring{IntervalSeconds: 7}
+	monitor := newServiceMonitor(other)
+	r := newOffline(t, monitor)
+	found, err := r.applyServiceMonitor(t.Context(), db)
+	if found != nil || err != nil {
+		t.Error(found, err)
+	}
+	db.Spec.Monitoring = &v1.DatabaseMonitoring{IntervalSeconds: 9}
+	if found, err = r.applyServiceMonitor(t.Context(), db); found == nil || found.reason != v1.ReasonNameConflict || err != nil {
+		t.Error(found, err)
+	}
+	if err := r.APIReader.Get(t.Context(), client.ObjectKeyFromObject(monitor), monitor); err != nil || !covers(monitor.Object, newServiceMonitor(other).Object) {
+		t.Errorf("%v, %v", monitor.Object["spec"], err)
+	}
+}
+
+// The mark of data is written only into this Database's ConfigMap.
+func TestMarkOfDataInAnothersConfigMap(t *testing.T) {
+	db := aDatabase()
+	for owner, want := range map[types.UID]bool{"uid": true, "new": false} {
+		config := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{
+			Namespace: "ns", Name: configName(db), Labels: ownLabels(db),
+			OwnerReferences: []metav1.OwnerReference{{UID: owner, Controller: ptr.To(true)}},
+		}}
+		r := newOffline(t, config)
+		if err := r.markHadData(t.Context(), db, true); err != nil {
+			t.Fatal(err)
+		}
+		err := r.APIReader.Get(t.Context(), client.ObjectKeyFromObject(config), config)
+		if _, marked := config.Data[hadDataKey]; err != nil || marked != want {
+			t.Errorf("of %s: marked is %t, %v", owner, marked, err)
+		}
+	}
+}
+
+// A pod with the server's labels that is not the StatefulSet's, such as a copy for debugging, is not the server.
+func TestPodsOfTheServer(t *testing.T) {
+	statefulSet := &appsv1.StatefulSet{ObjectMeta: metav1.ObjectMeta{Name: "shop-database", UID: "set"}}
+	pod := func(name string, controller types.UID) corev1.Pod {
+		return corev1.Pod{ObjectMeta: metav1.ObjectMeta{
+			Name: name, OwnerReferences: []metav1.OwnerReference{{UID: controller, Controller: ptr.To(true)}},
+		}}
+	}
+	bare := corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: "a-bare-copy"}}
+	pods := []corev1.Pod{bare, pod("a-copy", "other"), pod("shop-database-0", "set"), pod("shop-database-1", "other")}
+	if found := podsOf(statefulSet, pods); len(found) != 1 || found[0].Name != "shop-database-0" {
+		t.Errorf("found %+v", found)
+	}
+	if found := podsOf(nil, pods); len(found) != 0 {
+		t.Errorf("without a StatefulSet: %+v", found)
+	}
+}
+
+// While a Database waits for a slot, whatever is changed of its objects is noticed.
+func TestFingerprint(t *testing.T) {
+	db := aDatabase()
+	config := named(&corev1.ConfigMap{}, "ns", configName(db))
+	statefulSet := statefulSetOf(db)
+	statefulSet.Generation = 1
+	for _, object := range []client.Object{config, statefulSet} {
+		object.SetLabels(ownLabels(db))
+		object.SetOwnerReferences([]metav1.OwnerReference{*metav1.NewControllerRef(db, v1.GroupVersion.WithKind("Database"))})
+	}
+	r := newOffline(t, config, statefulSet)
+	mark := func() string {
+		t.Helper()
+		found, err := r.fingerprint(t.Context(), db)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return found
+	}
+	change := func(edit func(*appsv1.StatefulSet)) {
+		t.Helper()
+		err := r.APIReader.Get(t.Context(), client.ObjectKeyFromObject(statefulSet), statefulSet)
+		edit(statefulSet)
+		if err == nil {
+			err = r.Client.Update(t.Context(), statefulSet)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	last := mark()
+	change(func(s *appsv1.StatefulSet) { s.Status.ReadyReplicas++ })
+	if mark() != last {
+		t.Error("a status is a change")
+	}
+	for name, edit := range map[string]func(*appsv1.StatefulSet){
+		"labels":      func(s *appsv1.StatefulSet) { s.Labels["x"] = "y" },
+		"annotations": func(s *appsv1.StatefulSet) { s.Annotations = map[string]string{"meta.helm.sh/release-name": "theirs"} },
+		"owners":      func(s *appsv1.StatefulSet) { s.OwnerReferences = nil },
+		"spec":        func(s *appsv1.StatefulSet) { s.Generation++ },
+	} {
+		change(edit)
+		if now := mark(); now == last {
+			t.Errorf("a change of %s is not noticed", name)
+		} else {
+			last = now
+		}
+	}
+}
+
+// A password that PostgreSQL can't take is refused in the operator's own Secret as in a user's.
+func TestUnusablePasswordInOwnSecret(t *testing.T) {
+	for password, want := range map[string]string{"good": "", "a\x00b": v1.ReasonSecretInvalid} {
+		db := aDatabase()
+		secret := named(&corev1.Secret{Data: map[string][]byte{usernameKey: []byte("wp"), passwordKey: []byte(password)}}, "ns", credentialsName(db))
+		secret.Labels = ownLabels(db)
+		found, err := newOffline(t, secret).ensureCredentials(t.Context(), db)
+		reason := ""
+		if found.problem != nil {
+			reason = found.problem.reason
+		}
+		if reason != want || err != nil {
+			t.Errorf("%q: %q, %v", password, reason, err)
+		}
+	}
+}

@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"cmp"
+	"fmt"
 	"io"
 	"os"
 	"os/exec"
@@ -65,6 +66,17 @@ var _ = BeforeSuite(func() {
 	Expect(err).NotTo(HaveOccurred())
 	clientset, err = kubernetes.NewForConfig(config)
 	Expect(err).NotTo(HaveOccurred())
+})
+
+// Last, where whoever reads only the end of the output sees it: what failed, and why.
+var _ = ReportAfterSuite("failures", func(report Report) {
+	const shown = 2000
+	for _, spec := range report.SpecReports {
+		if spec.Failed() {
+			message := spec.FailureMessage()
+			fmt.Printf("FAILED: %s\n%s\n", spec.FullText(), message[:min(len(message), shown)])
+		}
+	}
 })
 
 // newNamespace makes a namespace that is deleted after the test.

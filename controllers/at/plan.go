@@ -154,10 +154,8 @@ func pending(now time.Time, seen snapshot) plan {
 			return plan{step: stepForget}
 		case !live:
 			return plan{step: stepCollect}
-		case generation < at.Generation, prepared && missed(now, at):
+		case generation != at.Generation, prepared && missed(now, at):
 			return plan{step: stepRetract}
-		case generation > at.Generation:
-			return plan{step: stepNone, wait: firstRetry} // the cached At is behind
 		}
 	}
 	switch {
@@ -197,7 +195,7 @@ func untried(seen snapshot) bool {
 // behind the API server.
 func (p plan) onlyLive(seen *snapshot) bool {
 	switch p.step {
-	case stepTry, stepPrepare, stepRecord, stepLost, stepMiss, stepCancel, stepStop:
+	case stepTry, stepPrepare, stepRecord, stepRetract, stepLost, stepMiss, stepCancel, stepStop:
 		return true
 	case stepRelease:
 		return seen.at.DeletionTimestamp != nil

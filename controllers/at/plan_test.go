@@ -198,8 +198,8 @@ func TestDecide(t *testing.T) {
 		"edited after the start: no effect": {
 			now: due, at: newAt(prepared("job-uid"), edited), job: jobOf(newAt()), want: plan{step: stepObserve},
 		},
-		"the cached At is older than its Job": {
-			now: due, at: newAt(), job: preparedJob(newAt(edited)), want: plan{stepNone, firstRetry},
+		"its Job is for a later generation, by a cache that is behind or by somebody's edit": {
+			now: due, at: newAt(), job: preparedJob(newAt(edited)), want: plan{step: stepRetract},
 		},
 		"retracted: the record is cleared": {
 			now: due, at: newAt(prepared("job-uid"), edited), job: preparedJob(newAt(), retracted), want: plan{step: stepForget},

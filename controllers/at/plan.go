@@ -1,6 +1,7 @@
 package at
 
 import (
+	"cmp"
 	"fmt"
 	"hash/fnv"
 	"strconv"
@@ -40,8 +41,8 @@ const (
 	stepNone step = "None"
 	// stepWait: it is not time to create its Job; look again after the plan's wait.
 	stepWait step = "Wait"
-	// stepTry: its spec is new, and its time far: ask the API server whether it
-	// would take its Job.
+	// stepTry: its spec is new, and it is not due: ask the API server whether it
+	// would take its Job, and who would start it.
 	stepTry step = "Try"
 	// stepSuspend: it must not start until somebody says so.
 	stepSuspend step = "Suspend"
@@ -141,7 +142,10 @@ func recorded(at *cnatv1alpha1.At) types.UID {
 // pending decides about an At whose Job does not exist, or never started.
 func pending(now time.Time, seen snapshot) plan {
 	at, job := seen.at, seen.job
-	left := at.DueTime().Sub(now)
+	left, lead := at.DueTime().Sub(now), seen.lead
+	if seen.queue != "" {
+		lead = 0 // who starts the Job may do so at once
+	}
 	prepared := at.Status.PreparedJobUID != ""
 	if job != nil {
 		generation, live := generationOf(job)
@@ -154,7 +158,7 @@ func pending(now time.Time, seen snapshot) plan {
 			return plan{step: stepForget}
 		case !live:
 			return plan{step: stepCollect}
-		case generation != at.Generation, prepared && missed(now, at):
+		case generation != at.Generation, prepared && (missed(now, at) || left > 0 && queued(job)):
 			return plan{step: stepRetract}
 		}
 	}
@@ -165,10 +169,10 @@ func pending(now time.Time, seen snapshot) plan {
 		return idle(at, plan{step: stepSuspend})
 	case missed(now, at):
 		return plan{step: stepMiss}
-	case job == nil && left > seen.lead && untried(seen):
+	case job == nil && left > 0 && untried(seen):
 		return idle(at, plan{step: stepTry})
-	case job == nil && left > seen.lead:
-		return idle(at, plan{step: stepWait, wait: await(left, seen.lead)})
+	case job == nil && left > lead:
+		return idle(at, plan{step: stepWait, wait: await(left, lead)})
 	case !held(at):
 		return plan{step: stepHold}
 	case job == nil:
@@ -256,9 +260,6 @@ func await(left, lead time.Duration) time.Duration {
 // leadOf is how long before it is due the Job of an At is created, of so many
 // that are due in the same second. They are spread, each at its own place.
 func leadOf(at *cnatv1alpha1.At, together int) time.Duration {
-	if at.Labels[queueLabel] != "" {
-		return 0 // who starts the Job may do so at once
-	}
 	hash := fnv.New32a()
 	hash.Write([]byte(at.UID)) // a hash's Write never fails
 	spread := min(leadSpread+time.Duration(together)*leadEach, maxLead-minLead)
@@ -388,10 +389,13 @@ func startedAt(job *batchv1.Job) time.Time {
 	return job.CreationTimestamp.Time
 }
 
-// queued tells whether somebody else starts the Job: Kueue, or who manages it.
-func queued(job *batchv1.Job) bool {
-	return job.Labels[queueLabel] != "" || job.Spec.ManagedBy != nil
+// queueOf is who starts the Job in the operator's place: a queue of Kueue, or who
+// manages it; empty: nobody does.
+func queueOf(job *batchv1.Job) string {
+	return cmp.Or(job.Labels[queueLabel], ptr.Deref(job.Spec.ManagedBy, ""))
 }
+
+func queued(job *batchv1.Job) bool { return queueOf(job) != "" }
 
 // generationOf is that of the At that a Job was prepared for. A Job without one
 // was retracted.

@@ -70,6 +70,7 @@ func edited(at *cnatv1alpha1.At)  { at.Generation = 2 }
 
 func retracted(job *batchv1.Job)       { delete(job.Annotations, generationAnnotation) }
 func suspendedByHand(job *batchv1.Job) { job.Spec.Suspend = ptr.To(true) }
+func inQueue(job *batchv1.Job)         { job.Labels[queueLabel] = "q" }
 func beingDeleted(job *batchv1.Job)    { job.DeletionTimestamp = &metav1.Time{Time: due} }
 func withOldFinalizer(job *batchv1.Job) {
 	job.Name, job.Finalizers = oldJobName(newAt()), []string{oldRunFinalizer}
@@ -120,6 +121,8 @@ func TestDecide(t *testing.T) {
 		refused time.Duration
 		// untried: the API server was not asked about its Job in this reconcile.
 		untried bool
+		// queue is who is known to start its Job.
+		queue string
 		// defaultTTL is the operator's.
 		defaultTTL *time.Duration
 		want       plan
@@ -130,8 +133,11 @@ func TestDecide(t *testing.T) {
 		"new: its Job is tried": {
 			now: due.AddDate(-1, 0, 0), at: newAt(), untried: true, want: plan{step: stepTry},
 		},
-		"new, and time to prepare: that tells as well": {
-			now: due.Add(-lead), at: newAt(), untried: true, want: plan{step: stepHold},
+		"new, and time to prepare: its Job is tried, which tells whether it may be prepared": {
+			now: due.Add(-lead), at: newAt(), untried: true, want: plan{step: stepTry},
+		},
+		"new, and due: that tells as well": {
+			now: due, at: newAt(), untried: true, want: plan{step: stepHold},
 		},
 		"tried in an earlier reconcile": {
 			now: due.AddDate(-1, 0, 0), at: newAt(observed), untried: true, want: plan{stepWait, maxSleep},
@@ -241,6 +247,21 @@ func TestDecide(t *testing.T) {
 				at.Labels = map[string]string{queueLabel: "q"}
 			})), want: plan{step: stepQueued},
 		},
+		"a queue is known to start its Job: that is not prepared": {
+			now: due.Add(-lead), at: newAt(), queue: "q", want: plan{stepWait, lead},
+		},
+		"a queue is known to start its Job, and it is due": {
+			now: due, at: newAt(), queue: "q", want: plan{step: stepHold},
+		},
+		"a queue may start its Job before it is due: is recorded, so that nobody else records it": {
+			now: due.Add(-1), at: newAt(holding), job: preparedJob(newAt(), inQueue), queue: "q", want: plan{step: stepRecord},
+		},
+		"a queue may start its recorded Job before it is due: is taken back": {
+			now: due.Add(-1), at: newAt(prepared("job-uid")), job: preparedJob(newAt(), inQueue), queue: "q", want: plan{step: stepRetract},
+		},
+		"a queue has started its Job before it is due": {
+			now: due.Add(-1), at: newAt(prepared("job-uid")), job: jobOf(newAt(), inQueue), queue: "q", want: plan{step: stepObserve},
+		},
 		"another controller manages its Job": {
 			now: due, at: newAt(prepared("job-uid")), job: preparedJob(newAt(), func(job *batchv1.Job) {
 				job.Spec.ManagedBy = ptr.To("kueue.x-k8s.io/multikueue")
@@ -266,9 +287,7 @@ func TestDecide(t *testing.T) {
 			want: plan{step: stepCollect},
 		},
 		"waits too long in a queue that has evicted it": {
-			now: due.Add(time.Hour), at: newAt(startedAs("job-uid"), activeDeadline(60)), job: jobOf(newAt(), suspendedByHand, func(job *batchv1.Job) {
-				job.Labels = map[string]string{queueLabel: "q"}
-			}), want: plan{step: stepObserve},
+			now: due.Add(time.Hour), at: newAt(startedAs("job-uid"), activeDeadline(60)), job: jobOf(newAt(), suspendedByHand, inQueue), want: plan{step: stepObserve},
 		},
 		"deleted while prepared: its Job first": {
 			now: due, at: newAt(prepared("job-uid"), deleted), job: preparedJob(newAt()), want: plan{step: stepCollect},
@@ -428,7 +447,7 @@ func TestDecide(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			seen := snapshot{at: test.at, job: test.job, lead: lead, tried: !test.untried, defaultTTL: test.defaultTTL}
+			seen := snapshot{at: test.at, job: test.job, lead: lead, queue: test.queue, tried: !test.untried, defaultTTL: test.defaultTTL}
 			if test.refused > 0 {
 				seen.refusal = &refusal{until: test.now.Add(test.refused)}
 			}
@@ -460,9 +479,5 @@ func TestLead(t *testing.T) {
 		if early < n*4/10 || early > n*6/10 {
 			t.Errorf("with %d others, %d of %d are in the first half", together, early, n)
 		}
-	}
-	queued := newAt(func(at *cnatv1alpha1.At) { at.Labels = map[string]string{queueLabel: "q"} })
-	if got := leadOf(queued, 1000); got != 0 {
-		t.Errorf("a Job that Kueue may start at once is created %s early", got)
 	}
 }

@@ -11,7 +11,7 @@ import (
 // counts the metrics of the change.
 func (r *Reconciler) report(ctx context.Context, now time.Time, next plan, seen *snapshot) error {
 	at := seen.at
-	observed := observation{now: now, step: next.step, job: seen.job, run: seen.run, refusal: seen.refusal}
+	observed := observation{now: now, step: next.step, job: seen.job, run: seen.run, refusal: seen.refusal, queue: seen.queue}
 	status := nextStatus(at, observed)
 	if equality.Semantic.DeepEqual(at.Status, status) {
 		return nil

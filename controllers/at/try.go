@@ -12,11 +12,16 @@ import (
 )
 
 // try asks the API server, by a dry run, whether it would take the At's Job, so
-// that a mistake is reported when it is made, not when the run is due.
+// that a mistake is reported when it is made, not when the run is due; and whether
+// the namespace puts the Job into a queue.
 func (r *Reconciler) try(ctx context.Context, seen *snapshot) error {
 	at := seen.at
 	seen.tried = true
-	err := r.Client.Create(ctx, newJob(at, r.CommandImage), client.DryRunAll)
+	job := newJob(at, r.CommandImage)
+	err := r.Client.Create(ctx, job, client.DryRunAll)
+	if err == nil {
+		seen.queue = queueOf(job)
+	}
 	switch {
 	case err == nil, apierrors.IsAlreadyExists(err), isRefusal(err) && ofThisMoment(err):
 		r.refusals.forget(at.UID)

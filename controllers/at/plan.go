@@ -114,7 +114,7 @@ func decide(now time.Time, seen snapshot) plan {
 		return plan{step: stepRelease}
 	case own && started(job):
 		return watch(now, seen)
-	case seen.refusal != nil && seen.refusal.until.After(now) && !missed(now, at):
+	case seen.refusal != nil && seen.refusal.until.After(now) && (isSuspended(at) || !missed(now, at)):
 		return refused(now, seen)
 	case job != nil && !own && !missed(now, at):
 		return plan{step: stepConflict}
@@ -124,6 +124,8 @@ func decide(now time.Time, seen snapshot) plan {
 		return pending(now, seen)
 	}
 }
+
+func isSuspended(at *cnatv1alpha1.At) bool { return ptr.Deref(at.Spec.Suspend, false) }
 
 // missed tells whether it is too late to start.
 func missed(now time.Time, at *cnatv1alpha1.At) bool {
@@ -165,12 +167,12 @@ func pending(now time.Time, seen snapshot) plan {
 	switch {
 	case ptr.Deref(at.Spec.Cancel, false):
 		return plan{step: stepCancel}
-	case ptr.Deref(at.Spec.Suspend, false):
+	case job == nil && (isSuspended(at) || left > 0) && untried(seen):
+		return idle(at, plan{step: stepTry})
+	case isSuspended(at):
 		return idle(at, plan{step: stepSuspend})
 	case missed(now, at):
 		return plan{step: stepMiss}
-	case job == nil && left > 0 && untried(seen):
-		return idle(at, plan{step: stepTry})
 	case job == nil && left > lead:
 		return idle(at, plan{step: stepWait, wait: await(left, lead)})
 	case !held(at):
@@ -242,7 +244,7 @@ func idle(at *cnatv1alpha1.At, next plan) plan {
 // refused decides about an At whose Job was refused, and is not to be tried yet.
 func refused(now time.Time, seen snapshot) plan {
 	wait := seen.refusal.until.Sub(now)
-	if limit := seen.at.Spec.StartingDeadlineSeconds; limit > 0 {
+	if limit := seen.at.Spec.StartingDeadlineSeconds; limit > 0 && !isSuspended(seen.at) {
 		wait = min(wait, seen.at.DueTime().Add(seconds(limit)).Sub(now)+1)
 	}
 	return idle(seen.at, plan{step: stepRefused, wait: wait})

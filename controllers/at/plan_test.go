@@ -366,6 +366,15 @@ func TestDecide(t *testing.T) {
 		"suspended": {
 			now: due, at: newAt(suspended), want: plan{step: stepSuspend},
 		},
+		"suspended and new: its Job is tried": {
+			now: due.AddDate(1, 0, 0), at: newAt(suspended, startingDeadline(60)), untried: true, want: plan{step: stepTry},
+		},
+		"suspended and held: is let go before its Job is tried": {
+			now: due, at: newAt(suspended, holding), untried: true, want: plan{step: stepRelease},
+		},
+		"suspended, and its Job was refused: that is reported, however late it is": {
+			now: due.Add(time.Hour), at: newAt(suspended, startingDeadline(60)), refused: time.Minute, want: plan{stepRefused, time.Minute},
+		},
 		"suspended when its Job is there already: no effect": {
 			now: due, at: newAt(suspended), job: jobOf(newAt()), want: plan{step: stepObserve},
 		},

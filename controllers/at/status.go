@@ -58,7 +58,11 @@ func nextStatus(at *cnatv1alpha1.At, seen observation) cnatv1alpha1.AtStatus {
 		proceed(&next, seen, cnatv1alpha1.ReasonSuspended, nil)
 		next.Message = fmt.Sprintf("Job %s is queued: %s starts it", seen.job.Name, seen.queue)
 	case stepRefused:
-		proceed(&next, seen, cnatv1alpha1.ReasonScheduled, &stall{seen.refusal.reason, seen.refusal.message})
+		waits := cnatv1alpha1.ReasonScheduled
+		if isSuspended(at) {
+			waits = cnatv1alpha1.ReasonSuspended
+		}
+		proceed(&next, seen, waits, &stall{seen.refusal.reason, seen.refusal.message})
 	case stepCancel:
 		finish(&next, seen, cnatv1alpha1.AtCancelled, cnatv1alpha1.ReasonCancelled, "cancelled before it started")
 	case stepMiss:

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -28,8 +29,11 @@ func (r *Reconciler) try(ctx context.Context, seen *snapshot) error {
 		seen.refusal = nil
 		return nil
 	case isRefusal(err):
-		start := at.DueTime().Add(-seen.lead) // when its Job is created, however the dry run went
-		seen.refusal = r.refusals.note(at, cnatv1alpha1.ReasonJobRefused, err.Error(), r.Clock.Now(), start)
+		var latest []time.Time
+		if !isSuspended(at) {
+			latest = []time.Time{at.DueTime().Add(-seen.lead)} // when its Job is created, however the dry run went
+		}
+		seen.refusal = r.refusals.note(at, cnatv1alpha1.ReasonJobRefused, err.Error(), r.Clock.Now(), latest...)
 		return nil
 	default:
 		return fmt.Errorf("trying to create the Job: %w", err)

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"hash/fnv"
+	"slices"
 	"strconv"
 	"time"
 
@@ -203,11 +204,19 @@ func (p plan) onlyLive(seen *snapshot) bool {
 	switch p.step {
 	case stepTry, stepPrepare, stepRecord, stepRetract, stepLost, stepMiss, stepCancel, stepStop:
 		return true
-	case stepRelease:
-		return seen.at.DeletionTimestamp != nil
+	case stepHold, stepRelease: // of many finalizers, the cache has not all
+		return seen.at.DeletionTimestamp != nil || hasOthersFinalizer(seen)
 	default:
 		return false
 	}
+}
+
+func hasOthersFinalizer(seen *snapshot) bool {
+	all := seen.at.Finalizers
+	if seen.job != nil {
+		all = append(slices.Clone(all), seen.job.Finalizers...)
+	}
+	return slices.ContainsFunc(all, func(f string) bool { return f != preparedFinalizer && f != oldRunFinalizer })
 }
 
 // goesOn tells whether there may be another step to take at once.
@@ -402,8 +411,9 @@ func queued(job *batchv1.Job) bool { return queueOf(job) != "" }
 // generationOf is that of the At that a Job was prepared for. A Job without one
 // was retracted.
 func generationOf(job *batchv1.Job) (int64, bool) {
-	generation, err := strconv.ParseInt(job.Annotations[generationAnnotation], 10, 64)
-	return generation, err == nil
+	mark := job.Annotations[generationAnnotation]
+	generation, err := strconv.ParseInt(mark, 10, 64)
+	return generation, err == nil && strconv.FormatInt(generation, 10) == mark // what is longer, the cache has cut off
 }
 
 func isRetracted(job *batchv1.Job) bool {

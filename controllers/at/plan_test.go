@@ -2,6 +2,7 @@ package at
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -12,6 +13,7 @@ import (
 	"k8s.io/utils/ptr"
 
 	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
+	"example.com/cnat-operator/internal/cached"
 )
 
 var due = time.Date(2027, 7, 3, 2, 0, 0, 0, time.UTC)
@@ -467,6 +469,47 @@ func TestDecide(t *testing.T) {
 				t.Errorf("got %+v, want %+v", got, test.want)
 			}
 		})
+	}
+}
+
+// What is written as a whole list is read from the API server, if the cache may not have all of it.
+func TestFinalizersOfOthersAreReadLive(t *testing.T) {
+	others := func(at *cnatv1alpha1.At) { at.Finalizers = append(at.Finalizers, "example.com/theirs") }
+	for name, test := range map[string]struct {
+		seen snapshot
+		next step
+		want bool
+	}{
+		"hold":                         {snapshot{at: newAt()}, stepHold, false},
+		"hold, and others do":          {snapshot{at: newAt(others)}, stepHold, true},
+		"release":                      {snapshot{at: newAt(holding), job: jobOf(newAt(), withOldFinalizer)}, stepRelease, false},
+		"release, and others hold it":  {snapshot{at: newAt(holding, others)}, stepRelease, true},
+		"release, and others hold Job": {snapshot{at: newAt(), job: jobOf(newAt(), func(job *batchv1.Job) { job.Finalizers = []string{"x/y"} })}, stepRelease, true},
+	} {
+		if got := (plan{step: test.next}).onlyLive(&test.seen); got != test.want {
+			t.Errorf("%s: only live: %t", name, got)
+		}
+	}
+}
+
+// A Job of the cache says the same of itself as the API server's, whatever somebody writes into its annotations.
+func TestCachedJobSaysTheSame(t *testing.T) {
+	long := strings.Repeat("0", 100)
+	for _, mark := range []string{"1", "", "x", "01", long + "1"} {
+		for _, start := range []string{"", due.Format(time.RFC3339Nano), long} {
+			live := preparedJob(newAt(), func(job *batchv1.Job) {
+				job.Annotations = map[string]string{generationAnnotation: mark, startedAtAnnotation: start}
+			})
+			kept, err := cached.Job(live.DeepCopy())
+			job, ok := kept.(*batchv1.Job)
+			if err != nil || !ok {
+				t.Fatal(err)
+			}
+			if isRetracted(job) != isRetracted(live) || isRetracted(job) != (mark != "1") || started(job) != started(live) ||
+				!startedAt(job).Equal(startedAt(live)) || !metav1.IsControlledBy(job, newAt()) || queueOf(job) != queueOf(live) {
+				t.Errorf("generation %q, started %q: %+v became %+v", mark, start, live, job)
+			}
+		}
 	}
 }
 

@@ -45,7 +45,7 @@ func (r *Reconciler) read(ctx context.Context, from client.Reader, name types.Na
 	seen := &snapshot{
 		at: at, live: from == r.APIReader, refusal: r.refusals.of(at),
 		queue: cmp.Or(at.Labels[queueLabel], at.Status.Queue),
-		lead: leadOf(at, r.census.dueWith(at)), defaultTTL: r.DefaultTTL,
+		lead:  leadOf(at, r.census.dueWith(at)), defaultTTL: r.DefaultTTL,
 	}
 	return seen, r.readJob(ctx, from, seen)
 }

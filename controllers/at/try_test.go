@@ -84,4 +84,7 @@ func TestRefusalByTryEndsBeforeTheStart(t *testing.T) {
 	if !last.until.Equal(start) {
 		t.Errorf("left alone until %s, want the start at %s", last.until, start)
 	}
+	if last = refusals.note(at, cnatv1alpha1.ReasonJobRefused, strings.Repeat("no", 1<<20), due); len(last.message) > maxMessage {
+		t.Errorf("%d bytes of a refusal are kept", len(last.message))
+	}
 }

@@ -104,6 +104,8 @@ type plan struct {
 func decide(now time.Time, seen snapshot) plan {
 	at, job := seen.at, seen.job
 	status, own := &at.Status, job != nil && metav1.IsControlledBy(job, at)
+	// A Job that its queue has evicted is suspended again, and has no mark of the operator's.
+	isRun := own && (started(job) || job.UID == status.JobUID)
 	switch {
 	case at.DeletionTimestamp != nil:
 		return deleted(seen)
@@ -111,9 +113,9 @@ func decide(now time.Time, seen snapshot) plan {
 		return expire(now, seen)
 	case recorded(at) != "" && (job == nil || job.UID != recorded(at)):
 		return plan{step: stepLost}
-	case own && started(job) && status.JobUID != "" && (held(at) || pinned(job)):
+	case isRun && status.JobUID != "" && (held(at) || pinned(job)):
 		return plan{step: stepRelease}
-	case own && started(job):
+	case isRun:
 		return watch(now, seen)
 	case seen.refusal != nil && seen.refusal.until.After(now) && (isSuspended(at) || !missed(now, at)):
 		return refused(now, seen)
@@ -326,19 +328,27 @@ func deadlineOf(at *cnatv1alpha1.At, waits bool) deadline {
 	case waits && pending > 0 && (active == 0 || pending <= active):
 		return deadline{
 			seconds(pending), cnatv1alpha1.ReasonPendingDeadlineExceeded,
-			fmt.Sprintf("no container started within pendingDeadlineSeconds (%d s)", pending),
+			noContainerWithin("pendingDeadlineSeconds", pending),
 		}
 	case waits:
 		return deadline{
 			seconds(active), cnatv1alpha1.ReasonDeadlineExceeded,
-			fmt.Sprintf("no container started within activeDeadlineSeconds (%d s)", active),
+			noContainerWithin("activeDeadlineSeconds", active),
 		}
 	default:
 		return deadline{
 			seconds(active), cnatv1alpha1.ReasonDeadlineExceeded,
-			fmt.Sprintf("ran longer than activeDeadlineSeconds (%d s)", active),
+			ranLongerThan(active),
 		}
 	}
+}
+
+func noContainerWithin(field string, seconds int64) string {
+	return fmt.Sprintf("no container started within %s (%d s)", field, seconds)
+}
+
+func ranLongerThan(seconds int64) string {
+	return fmt.Sprintf("ran longer than activeDeadlineSeconds (%d s)", seconds)
 }
 
 // expire decides about an At that is over.

@@ -264,6 +264,10 @@ func TestDecide(t *testing.T) {
 		"a queue has started its Job before it is due": {
 			now: due.Add(-1), at: newAt(prepared("job-uid")), job: jobOf(newAt(), inQueue), queue: "q", want: plan{step: stepObserve},
 		},
+		"its queue started its Job, and has evicted it since: that is its run": {
+			now: due.Add(time.Hour), at: newAt(startedAs("job-uid"), hasRun), job: preparedJob(newAt(), inQueue), queue: "q",
+			want: plan{step: stepObserve},
+		},
 		"another controller manages its Job": {
 			now: due, at: newAt(prepared("job-uid")), job: preparedJob(newAt(), func(job *batchv1.Job) {
 				job.Spec.ManagedBy = ptr.To("kueue.x-k8s.io/multikueue")

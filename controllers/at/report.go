@@ -21,7 +21,7 @@ func (r *Reconciler) report(ctx context.Context, now time.Time, next plan, seen 
 	if err := r.Client.Status().Patch(ctx, at, locked(before)); err != nil {
 		return stale("writing the status", err)
 	}
-	for _, e := range eventsBetween(&before.Status, &status) {
+	for _, e := range eventsBetween(&before.Status, &status, seen.run.over) {
 		r.Recorder.Eventf(at, nil, e.kind, e.reason, e.action, "%s", e.note)
 	}
 	measure(at, &before.Status)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"flag"
+	"io"
 	"maps"
 	"os"
 	"reflect"
@@ -44,6 +45,24 @@ func TestImagesComeFromTheEnvironmentUnlessAFlagSays(t *testing.T) {
 	}
 	if o.commandImage != "own/shell" || o.databaseImage != "mirror/postgres" || o.exporterImage != "mirror/exporter" {
 		t.Errorf("got %q, %q and %q", o.commandImage, o.databaseImage, o.exporterImage)
+	}
+}
+
+func TestDefaultTTL(t *testing.T) {
+	for value, want := range map[string]time.Duration{"168h": 168 * time.Hour, "0s": 0, "-1s": -1, "7d": -1, "": -1} {
+		var o options
+		flags := flag.NewFlagSet("manager", flag.ContinueOnError)
+		flags.SetOutput(io.Discard)
+		o.bind(flags)
+		err := flags.Parse([]string{"--default-ttl=" + value})
+		if (err != nil) != (want < 0) || err == nil && *o.atDefaultTTL != want {
+			t.Errorf("--default-ttl=%s: got %v, %v", value, o.atDefaultTTL, err)
+		}
+	}
+	var o options
+	o.bind(flag.NewFlagSet("manager", flag.ContinueOnError))
+	if o.atDefaultTTL != nil {
+		t.Errorf("without the flag Ats are kept for %s", *o.atDefaultTTL)
 	}
 }
 

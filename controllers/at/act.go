@@ -102,7 +102,7 @@ func (r *Reconciler) prepare(ctx context.Context, seen *snapshot) error {
 	err := r.Client.Create(ctx, job)
 	switch {
 	case err == nil:
-		seen.job = job
+		seen.job, seen.queue = job, queueOf(job)
 		return nil
 	case apierrors.IsAlreadyExists(err):
 		seen.live = false

@@ -12,7 +12,6 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	toolscache "k8s.io/client-go/tools/cache"
-	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 
 	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
@@ -78,7 +77,7 @@ func (c *census) count(object any, n int) {
 		return
 	}
 	if phase != cnatv1alpha1.AtPending || at.Status.JobUID != "" || at.DeletionTimestamp != nil ||
-		ptr.Deref(at.Spec.Suspend, false) || isTrue(&at.Status, cnatv1alpha1.ConditionSuspended) {
+		isSuspended(at) || isTrue(&at.Status, cnatv1alpha1.ConditionSuspended) {
 		return
 	}
 	second := at.DueTime().Unix()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -11,6 +12,7 @@ import (
 	batchv1 "k8s.io/api/batch/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/utils/clock"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -47,6 +49,8 @@ func namePatch(object client.Object, patch client.Patch) string {
 	switch {
 	case patch.Type() == types.JSONPatchType:
 		return "start"
+	case !ok && object.GetAnnotations()[generationAnnotation] == "":
+		return "retract"
 	case !ok:
 		return "stop"
 	case held(at):
@@ -56,13 +60,20 @@ func namePatch(object client.Object, patch client.Patch) string {
 	}
 }
 
-// nameStatus names a status by what it says.
-func nameStatus(object client.Object) string {
+// nameStatus names a write of a status by what it says.
+func nameStatus(object client.Object, patch client.Patch) string {
 	at, ok := object.(*cnatv1alpha1.At)
-	if ok && at.Status.PreparedJobUID != "" {
+	data, err := patch.Data(object)
+	switch {
+	case !ok || err != nil:
+		return "unknown"
+	case at.Status.PreparedJobUID != "":
 		return "record"
+	case at.Status.JobUID == "" && strings.Contains(string(data), `"preparedJobUID":null`):
+		return "forget"
+	default:
+		return string(at.Status.Phase)
 	}
-	return string(at.Status.Phase)
 }
 
 // do writes, or doesn't.
@@ -91,7 +102,11 @@ func (c *breakingClient) do(write string, do func() error) error {
 
 // Create implements client.Writer.
 func (c *breakingClient) Create(ctx context.Context, object client.Object, options ...client.CreateOption) error {
-	return c.do("prepare", func() error { return c.Client.Create(ctx, object, options...) })
+	write := "prepare"
+	if len((&client.CreateOptions{}).ApplyOptions(options).DryRun) > 0 {
+		write = "try"
+	}
+	return c.do(write, func() error { return c.Client.Create(ctx, object, options...) })
 }
 
 // Patch implements client.Writer.
@@ -101,7 +116,11 @@ func (c *breakingClient) Patch(ctx context.Context, object client.Object, patch 
 
 // Delete implements client.Writer.
 func (c *breakingClient) Delete(ctx context.Context, object client.Object, options ...client.DeleteOption) error {
-	return c.do("expire", func() error { return c.Client.Delete(ctx, object, options...) })
+	write := "expire"
+	if _, ok := object.(*batchv1.Job); ok {
+		write = "collect"
+	}
+	return c.do(write, func() error { return c.Client.Delete(ctx, object, options...) })
 }
 
 // Status implements client.Client.
@@ -116,15 +135,17 @@ type breakingStatus struct {
 
 // Patch implements client.SubResourceWriter.
 func (s *breakingStatus) Patch(ctx context.Context, object client.Object, patch client.Patch, options ...client.SubResourcePatchOption) error {
-	return s.client.do(nameStatus(object), func() error { return s.SubResourceWriter.Patch(ctx, object, patch, options...) })
+	return s.client.do(nameStatus(object, patch), func() error { return s.SubResourceWriter.Patch(ctx, object, patch, options...) })
 }
 
 // startBreaking runs an operator whose process may end at a write, and then
 // another one, with a fresh cache.
-func startBreaking(t *testing.T, namespace string, b *breaking) {
+func startBreaking(t *testing.T, namespace string, b *breaking, clock clock.WithTicker) {
 	t.Helper()
 	run := func() (stop func() error, err error) {
-		return runOperator(namespace, func(r *Reconciler) { r.Client = &breakingClient{Client: r.Client, shared: b} })
+		return runOperator(namespace, func(r *Reconciler) {
+			r.Client, r.Clock = &breakingClient{Client: r.Client, shared: b}, clock
+		})
 	}
 	stop, err := run()
 	if err != nil {
@@ -159,6 +180,7 @@ func startBreaking(t *testing.T, namespace string, b *breaking) {
 // life is one of an At at the API server.
 type life struct {
 	lead   time.Duration // from now until the At is due
+	edit   bool          // it is edited when it is prepared
 	cancel bool          // the run is cancelled
 	writes []string      // that are to go wrong, each in turn
 }
@@ -169,7 +191,9 @@ func (l life) live(t *testing.T, b *breaking) {
 	namespace := newNamespace(t)
 	schedule := time.Now().Add(l.lead).Truncate(time.Second)
 	w := watchAll(t, namespace, schedule)
-	startBreaking(t, namespace, b)
+	clock := &heldClock{until: schedule.Add(-minLead / 2)}
+	clock.free.Store(!l.edit)
+	startBreaking(t, namespace, b, clock)
 	at := &cnatv1alpha1.At{}
 	at.Name, at.Namespace = "cnrex", namespace
 	at.Spec.Schedule, at.Spec.Command = ptr.To(metav1.NewTime(schedule)), "echo YAY"
@@ -178,7 +202,19 @@ func (l life) live(t *testing.T, b *breaking) {
 		t.Fatal(err)
 	}
 
+	if l.edit {
+		awaitAt(t, at, "the prepared Job", func(status *cnatv1alpha1.AtStatus) bool { return status.PreparedJobUID != "" })
+		before := at.Status.PreparedJobUID
+		change(t, at, func() { at.Spec.Command = "echo YEA" })
+		awaitAt(t, at, "another prepared Job", func(status *cnatv1alpha1.AtStatus) bool {
+			return status.PreparedJobUID != "" && status.PreparedJobUID != before
+		})
+		clock.free.Store(true)
+	}
 	job := awaitJob(t, at)
+	if l.edit && job.Spec.Template.Spec.Containers[0].Command[2] != "echo YEA" {
+		t.Errorf("what was prepared first runs: %+v", job.Spec.Template.Spec)
+	}
 	playPod(t, job, running())
 	w.await(t, cnatv1alpha1.AtRunning)
 	want, condition := cnatv1alpha1.AtSucceeded, batchv1.JobComplete
@@ -200,7 +236,8 @@ func (l life) live(t *testing.T, b *breaking) {
 // An At runs once, whatever goes wrong at whichever of the operator's writes.
 func TestCrashes(t *testing.T) {
 	lives := map[string]life{
-		"waits":        {lead: 6 * time.Second, writes: []string{"Pending", "prepare", "start"}},
+		"waits":        {lead: 6 * time.Second, writes: []string{"try", "Pending", "prepare", "start"}},
+		"is edited":    {lead: 6 * time.Second, edit: true, writes: []string{"retract", "forget", "collect"}},
 		"is due":       {writes: []string{"hold", "prepare", "record", "start", "Running", "release", "Succeeded", "expire"}},
 		"is cancelled": {cancel: true, writes: []string{"stop", "Cancelled"}},
 	}

@@ -19,8 +19,9 @@ const maxNote = 1024
 type notice struct{ kind, reason, action, note string }
 
 // eventsBetween are the events about the change from one status to the
-// next: each step of an At has one, once.
-func eventsBetween(old, next *cnatv1alpha1.AtStatus) []notice {
+// next: each step of an At has one, once. Of a run whose containers are over there
+// will be one when its Job is.
+func eventsBetween(old, next *cnatv1alpha1.AtStatus, over bool) []notice {
 	var events []notice
 	if old.Phase == "" {
 		events = append(events, notice{
@@ -45,7 +46,8 @@ func eventsBetween(old, next *cnatv1alpha1.AtStatus) []notice {
 		message := cmp.Or(next.Message, "does not start while spec.suspend is true")
 		events = append(events, notice{corev1.EventTypeNormal, next.Reason, "Schedule", bounded(message, maxNote)})
 	}
-	if next.Phase == cnatv1alpha1.AtRunning && next.Reason != "" && next.Reason != old.Reason &&
+	ending := over && next.Reason != cnatv1alpha1.ReasonRetrying
+	if next.Phase == cnatv1alpha1.AtRunning && !ending && next.Reason != "" && next.Reason != old.Reason &&
 		!isTrue(next, cnatv1alpha1.ConditionStalled) && !isTrue(next, cnatv1alpha1.ConditionSuspended) {
 		events = append(events, notice{corev1.EventTypeWarning, next.Reason, "Run", bounded(next.Message, maxNote)})
 	}

@@ -164,7 +164,7 @@ func (r *Reconciler) hear(ctx context.Context, seen *snapshot) error {
 		if err := r.listEvents(ctx, seen, run.podUID, events); err != nil {
 			return err
 		}
-		if said := newest(events.Items, wordsOfPodEvent); said != nil {
+		if said := newest(events.Items, wordsOfPodEvent); said != nil && said.last.After(run.ready) {
 			run.stalled = &stall{cnatv1alpha1.ReasonPodNotStarting, said.reason + ": " + said.message}
 		}
 	}

@@ -58,6 +58,17 @@ func TestWaitOfTheKubeletIsReported(t *testing.T) {
 	pod := playPod(t, job, waiting("ContainerCreating", ""))
 	playEvent(t, "Pod", pod, "kubelet", "FailedMount", `configmap "config" not found`)
 	awaitAt(t, at, "PodNotStarting", isStalled(cnatv1alpha1.ReasonPodNotStarting))
+	mounted := func(is corev1.ConditionStatus) {
+		playStatus(t, pod, func() {
+			pod.Status.Conditions = []corev1.PodCondition{{Type: corev1.PodReadyToStartContainers, Status: is, LastTransitionTime: metav1.Now()}}
+		})
+	}
+	mounted(corev1.ConditionTrue)
+	awaitAt(t, at, "no stall once the volume is mounted", func(status *cnatv1alpha1.AtStatus) bool {
+		return !isTrue(status, cnatv1alpha1.ConditionStalled)
+	})
+	mounted(corev1.ConditionFalse)
+	awaitAt(t, at, "PodNotStarting", isStalled(cnatv1alpha1.ReasonPodNotStarting))
 	if want := `FailedMount: configmap "config" not found`; at.Status.Message != want {
 		t.Errorf("the message is %q, want %q", at.Status.Message, want)
 	}

@@ -1,6 +1,7 @@
 package at
 
 import (
+	"strings"
 	"time"
 
 	batchv1 "k8s.io/api/batch/v1"
@@ -15,7 +16,7 @@ import (
 // refused.
 func eligible(at *cnatv1alpha1.At, seen observation) *metav1.MicroTime {
 	status := &at.Status
-	edited := status.ObservedGeneration != 0 && status.ObservedGeneration != at.Generation
+	edited := status.ObservedGeneration != at.Generation && at.Generation > 1
 	stalled := meta.IsStatusConditionTrue(status.Conditions, cnatv1alpha1.ConditionStalled) && seen.step != stepRefused
 	if status.JobUID != "" || !edited && !stalled {
 		return status.EligibleTime
@@ -23,7 +24,25 @@ func eligible(at *cnatv1alpha1.At, seen observation) *metav1.MicroTime {
 	if seen.job != nil && seen.job.Annotations[startedAtAnnotation] != "" {
 		return &metav1.MicroTime{Time: startedAt(seen.job)} // it was started as soon as it was eligible
 	}
+	if edit := lastEdit(at); edited && !edit.IsZero() && edit.Before(seen.now) {
+		return &metav1.MicroTime{Time: edit} // maybe no operator was there to see it
+	}
 	return &metav1.MicroTime{Time: seen.now}
+}
+
+// lastEdit is when an At's spec was last edited, at the latest: the API server
+// notes it in whole seconds. It is zero for an At of the cache, which lacks that.
+func lastEdit(at *cnatv1alpha1.At) time.Time {
+	var last time.Time
+	for _, entry := range at.ManagedFields {
+		if entry.Subresource != "" || entry.Time == nil || entry.FieldsV1 == nil || !strings.Contains(entry.FieldsV1.String(), `"f:spec"`) {
+			continue
+		}
+		if moment := entry.Time.Add(time.Second); moment.After(last) {
+			last = moment
+		}
+	}
+	return last
 }
 
 // startLatency is how late a Job was started, by its At's next status. It is nil

@@ -137,6 +137,76 @@ func TestDeletedWhileStarting(t *testing.T) {
 	}
 }
 
+// retractedWhileStarting are the lives of an At that is suspended at one of the calls of the reconcile that starts it.
+// Another leader retracts its Job, and ends at one of its own calls.
+func retractedWhileStarting(t *testing.T, plant func(*operator)) (wrong []string) {
+	t.Helper()
+	retracted := 0
+	for call := range 8 {
+		for end := range 6 {
+			m := newModel()
+			leader, other := newOperator(m, plant), newOperator(m, plant)
+			m.makeAt(0) // overdue
+			leader.catchUpAll()
+			leader.reconcile("cnrex", fault{kind: pause, call: call, meanwhile: func() {
+				edit(m, key{kindAt, "cnrex"}, func(at *cnatv1alpha1.At) { suspended(at); edited(at) })
+				other.catchUpAll()
+				other.reconcile("cnrex", fault{kind: crashAfter, call: end})
+				for _, job := range list[*batchv1.Job](m.objects) {
+					if isRetracted(job) && !started(job) {
+						retracted++
+					}
+				}
+			}})
+			wrong = append(wrong, m.wrong...)
+		}
+	}
+	if retracted == 0 {
+		t.Error("no Job was left retracted")
+	}
+	return wrong
+}
+
+func TestRetractedWhileStarting(t *testing.T) {
+	if wrong := retractedWhileStarting(t, nil); wrong != nil {
+		t.Error(wrong)
+	}
+}
+
+// replacedWhileRetracting are the lives of an At that is edited when it is prepared. At one of the calls of the reconcile
+// that retracts its Job, somebody deletes that, and another Job gets its name.
+func replacedWhileRetracting(t *testing.T, plant func(*operator)) (wrong []string) {
+	t.Helper()
+	replaced := 0
+	for call := range 8 {
+		m := newModel()
+		leader := newOperator(m, plant)
+		m.makeAt(0) // overdue
+		leader.catchUpAll()
+		leader.reconcile("cnrex", fault{kind: crashBefore, call: 3}) // its Job is recorded, and not started
+		m.editAt(1, 0)
+		leader.catchUpAll()
+		leader.reconcile("cnrex", fault{kind: pause, call: call, meanwhile: func() {
+			for _, job := range list[*batchv1.Job](m.objects) {
+				m.removeByHand(job)
+				m.squat()
+				replaced++
+			}
+		}})
+		wrong = append(wrong, m.wrong...)
+	}
+	if replaced < 4 {
+		t.Errorf("its Job was replaced at %d calls, want the live reads and the retraction", replaced)
+	}
+	return wrong
+}
+
+func TestReplacedWhileRetracting(t *testing.T) {
+	if wrong := replacedWhileRetracting(t, nil); wrong != nil {
+		t.Error(wrong)
+	}
+}
+
 // Nothing but the operator brings a start about again that was refused. It is
 // reported, and is not late for the time of the refusal.
 func TestRefusedStartIsTriedAgain(t *testing.T) {

@@ -59,7 +59,10 @@ func observeProgress(next *cnatv1alpha1.AtStatus, seen observation) {
 	switch {
 	case ptr.Deref(seen.job.Spec.Suspend, false):
 		proceed(next, seen, cnatv1alpha1.ReasonSuspended, nil)
-		next.Message = "its Job is suspended; once resumed, its containers run again"
+		next.Message = "its Job is suspended; once resumed, it runs"
+		if next.StartTime != nil {
+			next.Message = "its Job is suspended; once resumed, its containers run again"
+		}
 	case seen.run.gated != "":
 		proceed(next, seen, cnatv1alpha1.ReasonSchedulingGated, nil)
 		next.Message = bounded(seen.run.gated, maxMessage)
@@ -70,6 +73,8 @@ func observeProgress(next *cnatv1alpha1.AtStatus, seen observation) {
 	case failed != nil && ptr.Deref(next.Retries, 0) < ptr.Deref(seen.job.Spec.BackoffLimit, 0):
 		next.ExitCode = nil // of an attempt that is not the last
 		note(next, seen, &stall{cnatv1alpha1.ReasonRetrying, sentences("it is tried again", failed.message)})
+	case failed != nil: // its Job is about to fail, and its pod may be deleted before that is seen
+		note(next, seen, failed)
 	default:
 		note(next, seen, seen.run.trouble)
 	}
@@ -94,7 +99,8 @@ func observeFailure(next *cnatv1alpha1.AtStatus, at *cnatv1alpha1.At, seen obser
 	switch {
 	case seen.run.failure != nil:
 		reason, message = seen.run.failure.reason, seen.run.failure.message
-	case next.StartTime != nil && next.Reason != "" && next.Reason != cnatv1alpha1.ReasonRetrying && !isTrue(next, cnatv1alpha1.ConditionStalled):
+	case next.Reason != "" && next.Reason != cnatv1alpha1.ReasonRetrying &&
+		!isTrue(next, cnatv1alpha1.ConditionStalled) && !isTrue(next, cnatv1alpha1.ConditionSuspended):
 		reason, message = next.Reason, next.Message
 	case seen.run.pod == "":
 		message = sentences(message, "its pod was deleted", next.Message)
@@ -123,14 +129,14 @@ func observeDeadline(next *cnatv1alpha1.AtStatus, at *cnatv1alpha1.At, seen obse
 		}
 	case stopped && at.Spec.PendingDeadlineSeconds > 0:
 		reason = cnatv1alpha1.ReasonPendingDeadlineExceeded
-		message = fmt.Sprintf("no container started within pendingDeadlineSeconds (%d s)", at.Spec.PendingDeadlineSeconds)
+		message = noContainerWithin("pendingDeadlineSeconds", at.Spec.PendingDeadlineSeconds)
 		if !waited {
 			message = fmt.Sprintf("stopped after pendingDeadlineSeconds (%d s), while a container started", at.Spec.PendingDeadlineSeconds)
 		}
 	case waited && !seen.run.unknown:
-		message = fmt.Sprintf("no container started within activeDeadlineSeconds (%d s)", deadline)
+		message = noContainerWithin("activeDeadlineSeconds", deadline)
 	default:
-		message = fmt.Sprintf("ran longer than activeDeadlineSeconds (%d s)", deadline)
+		message = ranLongerThan(deadline)
 	}
 	detail := next.Message
 	if seen.run.failure != nil && (!waited || seen.run.unknown) {

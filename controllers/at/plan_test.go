@@ -2,6 +2,7 @@ package at
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -12,6 +13,7 @@ import (
 	"k8s.io/utils/ptr"
 
 	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
+	"example.com/cnat-operator/internal/cached"
 )
 
 var due = time.Date(2027, 7, 3, 2, 0, 0, 0, time.UTC)
@@ -70,6 +72,7 @@ func edited(at *cnatv1alpha1.At)  { at.Generation = 2 }
 
 func retracted(job *batchv1.Job)       { delete(job.Annotations, generationAnnotation) }
 func suspendedByHand(job *batchv1.Job) { job.Spec.Suspend = ptr.To(true) }
+func inQueue(job *batchv1.Job)         { job.Labels[queueLabel] = "q" }
 func beingDeleted(job *batchv1.Job)    { job.DeletionTimestamp = &metav1.Time{Time: due} }
 func withOldFinalizer(job *batchv1.Job) {
 	job.Name, job.Finalizers = oldJobName(newAt()), []string{oldRunFinalizer}
@@ -120,6 +123,8 @@ func TestDecide(t *testing.T) {
 		refused time.Duration
 		// untried: the API server was not asked about its Job in this reconcile.
 		untried bool
+		// queue is who is known to start its Job.
+		queue string
 		// defaultTTL is the operator's.
 		defaultTTL *time.Duration
 		want       plan
@@ -130,8 +135,11 @@ func TestDecide(t *testing.T) {
 		"new: its Job is tried": {
 			now: due.AddDate(-1, 0, 0), at: newAt(), untried: true, want: plan{step: stepTry},
 		},
-		"new, and time to prepare: that tells as well": {
-			now: due.Add(-lead), at: newAt(), untried: true, want: plan{step: stepHold},
+		"new, and time to prepare: its Job is tried, which tells whether it may be prepared": {
+			now: due.Add(-lead), at: newAt(), untried: true, want: plan{step: stepTry},
+		},
+		"new, and due: that tells as well": {
+			now: due, at: newAt(), untried: true, want: plan{step: stepHold},
 		},
 		"tried in an earlier reconcile": {
 			now: due.AddDate(-1, 0, 0), at: newAt(observed), untried: true, want: plan{stepWait, maxSleep},
@@ -198,8 +206,8 @@ func TestDecide(t *testing.T) {
 		"edited after the start: no effect": {
 			now: due, at: newAt(prepared("job-uid"), edited), job: jobOf(newAt()), want: plan{step: stepObserve},
 		},
-		"the cached At is older than its Job": {
-			now: due, at: newAt(), job: preparedJob(newAt(edited)), want: plan{stepNone, firstRetry},
+		"its Job is for a later generation, by a cache that is behind or by somebody's edit": {
+			now: due, at: newAt(), job: preparedJob(newAt(edited)), want: plan{step: stepRetract},
 		},
 		"retracted: the record is cleared": {
 			now: due, at: newAt(prepared("job-uid"), edited), job: preparedJob(newAt(), retracted), want: plan{step: stepForget},
@@ -241,6 +249,25 @@ func TestDecide(t *testing.T) {
 				at.Labels = map[string]string{queueLabel: "q"}
 			})), want: plan{step: stepQueued},
 		},
+		"a queue is known to start its Job: that is not prepared": {
+			now: due.Add(-lead), at: newAt(), queue: "q", want: plan{stepWait, lead},
+		},
+		"a queue is known to start its Job, and it is due": {
+			now: due, at: newAt(), queue: "q", want: plan{step: stepHold},
+		},
+		"a queue may start its Job before it is due: is recorded, so that nobody else records it": {
+			now: due.Add(-1), at: newAt(holding), job: preparedJob(newAt(), inQueue), queue: "q", want: plan{step: stepRecord},
+		},
+		"a queue may start its recorded Job before it is due: is taken back": {
+			now: due.Add(-1), at: newAt(prepared("job-uid")), job: preparedJob(newAt(), inQueue), queue: "q", want: plan{step: stepRetract},
+		},
+		"a queue has started its Job before it is due": {
+			now: due.Add(-1), at: newAt(prepared("job-uid")), job: jobOf(newAt(), inQueue), queue: "q", want: plan{step: stepObserve},
+		},
+		"its queue started its Job, and has evicted it since: that is its run": {
+			now: due.Add(time.Hour), at: newAt(startedAs("job-uid"), hasRun), job: preparedJob(newAt(), inQueue), queue: "q",
+			want: plan{step: stepObserve},
+		},
 		"another controller manages its Job": {
 			now: due, at: newAt(prepared("job-uid")), job: preparedJob(newAt(), func(job *batchv1.Job) {
 				job.Spec.ManagedBy = ptr.To("kueue.x-k8s.io/multikueue")
@@ -266,9 +293,7 @@ func TestDecide(t *testing.T) {
 			want: plan{step: stepCollect},
 		},
 		"waits too long in a queue that has evicted it": {
-			now: due.Add(time.Hour), at: newAt(startedAs("job-uid"), activeDeadline(60)), job: jobOf(newAt(), suspendedByHand, func(job *batchv1.Job) {
-				job.Labels = map[string]string{queueLabel: "q"}
-			}), want: plan{step: stepObserve},
+			now: due.Add(time.Hour), at: newAt(startedAs("job-uid"), activeDeadline(60)), job: jobOf(newAt(), suspendedByHand, inQueue), want: plan{step: stepObserve},
 		},
 		"deleted while prepared: its Job first": {
 			now: due, at: newAt(prepared("job-uid"), deleted), job: preparedJob(newAt()), want: plan{step: stepCollect},
@@ -346,6 +371,15 @@ func TestDecide(t *testing.T) {
 		},
 		"suspended": {
 			now: due, at: newAt(suspended), want: plan{step: stepSuspend},
+		},
+		"suspended and new: its Job is tried": {
+			now: due.AddDate(1, 0, 0), at: newAt(suspended, startingDeadline(60)), untried: true, want: plan{step: stepTry},
+		},
+		"suspended and held: is let go before its Job is tried": {
+			now: due, at: newAt(suspended, holding), untried: true, want: plan{step: stepRelease},
+		},
+		"suspended, and its Job was refused: that is reported, however late it is": {
+			now: due.Add(time.Hour), at: newAt(suspended, startingDeadline(60)), refused: time.Minute, want: plan{stepRefused, time.Minute},
 		},
 		"suspended when its Job is there already: no effect": {
 			now: due, at: newAt(suspended), job: jobOf(newAt()), want: plan{step: stepObserve},
@@ -428,7 +462,7 @@ func TestDecide(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			seen := snapshot{at: test.at, job: test.job, lead: lead, tried: !test.untried, defaultTTL: test.defaultTTL}
+			seen := snapshot{at: test.at, job: test.job, lead: lead, queue: test.queue, tried: !test.untried, defaultTTL: test.defaultTTL}
 			if test.refused > 0 {
 				seen.refusal = &refusal{until: test.now.Add(test.refused)}
 			}
@@ -439,6 +473,47 @@ func TestDecide(t *testing.T) {
 				t.Errorf("got %+v, want %+v", got, test.want)
 			}
 		})
+	}
+}
+
+// What is written as a whole list is read from the API server, if the cache may not have all of it.
+func TestFinalizersOfOthersAreReadLive(t *testing.T) {
+	others := func(at *cnatv1alpha1.At) { at.Finalizers = append(at.Finalizers, "example.com/theirs") }
+	for name, test := range map[string]struct {
+		seen snapshot
+		next step
+		want bool
+	}{
+		"hold":                         {snapshot{at: newAt()}, stepHold, false},
+		"hold, and others do":          {snapshot{at: newAt(others)}, stepHold, true},
+		"release":                      {snapshot{at: newAt(holding), job: jobOf(newAt(), withOldFinalizer)}, stepRelease, false},
+		"release, and others hold it":  {snapshot{at: newAt(holding, others)}, stepRelease, true},
+		"release, and others hold Job": {snapshot{at: newAt(), job: jobOf(newAt(), func(job *batchv1.Job) { job.Finalizers = []string{"x/y"} })}, stepRelease, true},
+	} {
+		if got := (plan{step: test.next}).onlyLive(&test.seen); got != test.want {
+			t.Errorf("%s: only live: %t", name, got)
+		}
+	}
+}
+
+// A Job of the cache says the same of itself as the API server's, whatever somebody writes into its annotations.
+func TestCachedJobSaysTheSame(t *testing.T) {
+	long := strings.Repeat("0", 100)
+	for _, mark := range []string{"1", "", "x", "01", long + "1"} {
+		for _, start := range []string{"", due.Format(time.RFC3339Nano), long} {
+			live := preparedJob(newAt(), func(job *batchv1.Job) {
+				job.Annotations = map[string]string{generationAnnotation: mark, startedAtAnnotation: start}
+			})
+			kept, err := cached.Job(live.DeepCopy())
+			job, ok := kept.(*batchv1.Job)
+			if err != nil || !ok {
+				t.Fatal(err)
+			}
+			if isRetracted(job) != isRetracted(live) || isRetracted(job) != (mark != "1") || started(job) != started(live) ||
+				!startedAt(job).Equal(startedAt(live)) || !metav1.IsControlledBy(job, newAt()) || queueOf(job) != queueOf(live) {
+				t.Errorf("generation %q, started %q: %+v became %+v", mark, start, live, job)
+			}
+		}
 	}
 }
 
@@ -460,9 +535,5 @@ func TestLead(t *testing.T) {
 		if early < n*4/10 || early > n*6/10 {
 			t.Errorf("with %d others, %d of %d are in the first half", together, early, n)
 		}
-	}
-	queued := newAt(func(at *cnatv1alpha1.At) { at.Labels = map[string]string{queueLabel: "q"} })
-	if got := leadOf(queued, 1000); got != 0 {
-		t.Errorf("a Job that Kueue may start at once is created %s early", got)
 	}
 }

@@ -113,8 +113,6 @@ func TestPlantedBugs(t *testing.T) {
 		plant func(*operator)
 		want  string // what is said to be wrong
 	}{
-		"the test of the generation is left out":             {plant(buggy{job: without("/annotations")}), "has changed since"},
-		"the compare-and-swap of the retraction is left out": {plant(buggy{job: unlocked}), "the foreign Job"},
 		"a Job is deleted whatever became of it":             {plant(buggy{anyVersion: true}), "is deleted, which has started"},
 		"the live read is left out":                          {noLiveRead, "which nobody deleted"},
 		"the live read is left out, and a container started": {noLiveRead, "is stopped, which has started"},
@@ -157,9 +155,11 @@ func TestPlantedBugsOfToldLives(t *testing.T) {
 		plant func(*operator)
 		want  string
 	}{
-		"the UID test is left out":                       {lateCreateAndStart, plant(buggy{job: without("/uid")}), "a second Job"},
-		"the compare-and-swap of the record is left out": {lateRecord, plant(buggy{status: unlockedRecord}), "prepared after"},
-		"an At is not held":                              {deletedWhileStarting, notHeld, "runs, which is deleted"},
+		"the UID test is left out":                           {lateCreateAndStart, plant(buggy{job: without("/uid")}), "a second Job"},
+		"the compare-and-swap of the record is left out":     {lateRecord, plant(buggy{status: unlockedRecord}), "prepared after"},
+		"an At is not held":                                  {deletedWhileStarting, notHeld, "runs, which is deleted"},
+		"the test of the generation is left out":             {retractedWhileStarting, plant(buggy{job: without("/annotations")}), "has changed since"},
+		"the compare-and-swap of the retraction is left out": {replacedWhileRetracting, plant(buggy{job: unlocked}), "the foreign Job"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

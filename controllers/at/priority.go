@@ -30,7 +30,7 @@ const (
 func priorityOf(now time.Time, at *cnatv1alpha1.At, initial bool) int {
 	due := at.DueTime()
 	switch {
-	case at.Status.JobUID == "" && !at.Status.Finished() && !now.Before(due.Time):
+	case at.Status.JobUID == "" && !at.Status.Finished() && !isSuspended(at) && !now.Before(due.Time):
 		return duePriority
 	case initial, at.Status.ObservedGeneration != at.Generation && due.After(now.Add(maxLead)):
 		return handler.LowPriority // so can what is new: the API server is asked about its Job

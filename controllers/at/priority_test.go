@@ -18,6 +18,7 @@ func TestPriorityOf(t *testing.T) {
 	}{
 		"due":                         {due, newAt(), false, duePriority},
 		"due when the operator began": {due, newAt(), true, duePriority},
+		"due, and suspended":          {due, newAt(suspended), false, 0},
 		"not due":                     {due.Add(-1), newAt(), false, 0},
 		"not due, there already":      {due.Add(-1), newAt(), true, handler.LowPriority},
 		"started":                     {due, newAt(startedAs("job-uid")), false, 0},

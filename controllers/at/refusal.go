@@ -40,7 +40,7 @@ func (r *refusals) of(at *cnatv1alpha1.At) *refusal {
 // note remembers that the At was refused once more. It is tried again later, but
 // no later than at the times given.
 func (r *refusals) note(at *cnatv1alpha1.At, reason, message string, now time.Time, latest ...time.Time) *refusal {
-	next := &refusal{generation: at.Generation, reason: reason, message: message, delay: firstRetry}
+	next := &refusal{generation: at.Generation, reason: reason, message: bounded(message, maxMessage), delay: firstRetry}
 	if last := r.of(at); last != nil {
 		next.delay = min(2*last.delay, lastRefusal)
 	}

@@ -71,12 +71,17 @@ func policyAgainst(t *testing.T, namespace string, what admissionv1.RuleWithOper
 
 func webhookNowhere(t *testing.T, namespace string) client.Object {
 	t.Helper()
+	return webhookAgainst(t, namespace, creationOfJobs)
+}
+
+func webhookAgainst(t *testing.T, namespace string, what admissionv1.RuleWithOperations) client.Object {
+	t.Helper()
 	webhook := &admissionv1.ValidatingWebhookConfiguration{
 		ObjectMeta: metav1.ObjectMeta{Name: namespace},
 		Webhooks: []admissionv1.ValidatingWebhook{{
 			Name:                    "nowhere.example.com",
 			ClientConfig:            admissionv1.WebhookClientConfig{URL: ptr.To("https://127.0.0.1:1/")}, // nobody listens there
-			Rules:                   []admissionv1.RuleWithOperations{creationOfJobs},
+			Rules:                   []admissionv1.RuleWithOperations{what},
 			NamespaceSelector:       only(namespace),
 			FailurePolicy:           ptr.To(admissionv1.Fail),
 			SideEffects:             ptr.To(admissionv1.SideEffectClassNone),

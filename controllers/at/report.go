@@ -11,7 +11,7 @@ import (
 // counts the metrics of the change.
 func (r *Reconciler) report(ctx context.Context, now time.Time, next plan, seen *snapshot) error {
 	at := seen.at
-	observed := observation{now: now, step: next.step, job: seen.job, run: seen.run, refusal: seen.refusal}
+	observed := observation{now: now, step: next.step, job: seen.job, run: seen.run, refusal: seen.refusal, queue: seen.queue}
 	status := nextStatus(at, observed)
 	if equality.Semantic.DeepEqual(at.Status, status) {
 		return nil
@@ -21,7 +21,7 @@ func (r *Reconciler) report(ctx context.Context, now time.Time, next plan, seen 
 	if err := r.Client.Status().Patch(ctx, at, locked(before)); err != nil {
 		return stale("writing the status", err)
 	}
-	for _, e := range eventsBetween(&before.Status, &status) {
+	for _, e := range eventsBetween(&before.Status, &status, seen.run.over) {
 		r.Recorder.Eventf(at, nil, e.kind, e.reason, e.action, "%s", e.note)
 	}
 	measure(at, &before.Status)

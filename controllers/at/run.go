@@ -3,6 +3,7 @@ package at
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -16,6 +17,7 @@ import (
 type run struct {
 	pod      string // the pod that the rest is about: the newest; empty: there is none
 	podUID   types.UID
+	ready    time.Time    // when its volumes, network and sandbox were; zero: they are not
 	over     bool         // all containers of that pod have ended
 	started  *metav1.Time // of the first container of any pod; nil: none has. A sidecar does not count
 	unknown  bool         // Kubernetes does not know whether a container started
@@ -49,6 +51,11 @@ func observeRun(pods []corev1.Pod) run {
 		}
 	}
 	observed.pod, observed.podUID = pod.Name, pod.UID
+	for _, condition := range pod.Status.Conditions {
+		if condition.Type == corev1.PodReadyToStartContainers && condition.Status == corev1.ConditionTrue {
+			observed.ready = condition.LastTransitionTime.Time
+		}
+	}
 	observeContainers(pod, &observed)
 	observed.failure = podFailure(pod)
 	observed.trouble = sidecarFailure(pod)
@@ -130,7 +137,7 @@ func podStall(pod *corev1.Pod) (gated string, stalled *stall) {
 		switch condition.Reason {
 		case corev1.PodReasonSchedulingGated:
 			return condition.Message, nil
-		case corev1.PodReasonUnschedulable:
+		case corev1.PodReasonUnschedulable, corev1.PodReasonSchedulerError:
 			return "", &stall{cnatv1alpha1.ReasonPodUnschedulable, condition.Message}
 		}
 	}

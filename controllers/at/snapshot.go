@@ -1,6 +1,7 @@
 package at
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -23,7 +24,8 @@ type snapshot struct {
 	pods       []corev1.Pod   // of the At's own Job
 	run        run            // what they report
 	live       bool           // it is what the API server said, not the cache; else the At lacks what is to run
-	lead       time.Duration  // how long before it is due its Job is created
+	lead       time.Duration  // how long before it is due its Job is created, unless somebody else starts it
+	queue      string         // who does, as far as it is known; empty: nobody
 	tried      bool           // the API server was just asked about its Job
 	defaultTTL *time.Duration // of Ats that have none of their own; nil: they are kept
 	refusal    *refusal       // of its Job in its generation; nil: there was none
@@ -42,7 +44,8 @@ func (r *Reconciler) read(ctx context.Context, from client.Reader, name types.Na
 	}
 	seen := &snapshot{
 		at: at, live: from == r.APIReader, refusal: r.refusals.of(at),
-		lead: leadOf(at, r.census.dueWith(at)), defaultTTL: r.DefaultTTL,
+		queue: cmp.Or(at.Labels[queueLabel], at.Status.Queue),
+		lead:  leadOf(at, r.census.dueWith(at)), defaultTTL: r.DefaultTTL,
 	}
 	return seen, r.readJob(ctx, from, seen)
 }
@@ -65,7 +68,11 @@ func (r *Reconciler) readJob(ctx context.Context, from client.Reader, seen *snap
 	if job == nil {
 		return r.readPods(ctx, from, seen, recorded(seen.at)) // --cascade=orphan leaves them behind
 	}
-	if !metav1.IsControlledBy(job, seen.at) || seen.at.Status.Finished() || !started(job) {
+	if !metav1.IsControlledBy(job, seen.at) {
+		return nil
+	}
+	seen.queue = queueOf(job)
+	if seen.at.Status.Finished() || !started(job) {
 		return nil
 	}
 	if err := r.readPods(ctx, from, seen, job.UID); err != nil {

@@ -20,6 +20,7 @@ type observation struct {
 	job     *batchv1.Job
 	run     run
 	refusal *refusal // of the Job
+	queue   string   // who starts the Job in the operator's place; empty: nobody
 }
 
 // nextStatus computes an At's status. What it reports of a run never goes back: a
@@ -40,7 +41,7 @@ func nextStatus(at *cnatv1alpha1.At, seen observation) cnatv1alpha1.AtStatus {
 	}
 	if next.JobUID == "" {
 		due := at.DueTime()
-		next.ScheduledTime = &due
+		next.ScheduledTime, next.Queue = &due, seen.queue
 	}
 
 	switch seen.step {
@@ -55,9 +56,13 @@ func nextStatus(at *cnatv1alpha1.At, seen observation) cnatv1alpha1.AtStatus {
 		proceed(&next, seen, cnatv1alpha1.ReasonSuspended, nil)
 	case stepQueued:
 		proceed(&next, seen, cnatv1alpha1.ReasonSuspended, nil)
-		next.Message = fmt.Sprintf("Job %s is queued: who manages its queue starts it", seen.job.Name)
+		next.Message = fmt.Sprintf("Job %s is queued: %s starts it", seen.job.Name, seen.queue)
 	case stepRefused:
-		proceed(&next, seen, cnatv1alpha1.ReasonScheduled, &stall{seen.refusal.reason, seen.refusal.message})
+		waits := cnatv1alpha1.ReasonScheduled
+		if isSuspended(at) {
+			waits = cnatv1alpha1.ReasonSuspended
+		}
+		proceed(&next, seen, waits, &stall{seen.refusal.reason, seen.refusal.message})
 	case stepCancel:
 		finish(&next, seen, cnatv1alpha1.AtCancelled, cnatv1alpha1.ReasonCancelled, "cancelled before it started")
 	case stepMiss:

@@ -88,6 +88,28 @@ func endedByDeadline(job *batchv1.Job) {
 	job.Status.Conditions[0].Reason = batchv1.JobReasonDeadlineExceeded
 }
 
+// unscheduled is a pod that has no node.
+func unscheduled(reason, message string) *corev1.Pod {
+	pod := newPod(corev1.ContainerState{})
+	pod.Status.Conditions = []corev1.PodCondition{{Type: corev1.PodScheduled, Status: corev1.ConditionFalse, Reason: reason, Message: message}}
+	return pod
+}
+
+// evictedEarly is a pod that ended before a container started.
+func evictedEarly() *corev1.Pod {
+	pod := newPod(waiting("ContainerCreating", ""))
+	pod.Status.Phase, pod.Status.Reason, pod.Status.Message = corev1.PodFailed, "Evicted", "no disk"
+	return pod
+}
+
+// noted makes an At one whose status says what is wrong in a run that goes on.
+func noted(reason, message string) func(*cnatv1alpha1.At) {
+	return func(at *cnatv1alpha1.At) {
+		at.Status.ObservedGeneration = at.Generation
+		note(&at.Status, observation{now: due}, &stall{reason, message})
+	}
+}
+
 // heldUp makes an At one whose status tells that its image can't be pulled.
 func heldUp(at *cnatv1alpha1.At) {
 	at.Status.ObservedGeneration = at.Generation
@@ -144,6 +166,48 @@ func TestNextStatus(t *testing.T) {
 		"running": {
 			at: newAt(startedAs("job-uid")), seen: observation{step: stepObserve, job: jobOf(newAt())}, pod: newPod(running()),
 			phase: cnatv1alpha1.AtRunning, reason: cnatv1alpha1.ReasonRunning, started: true, events: "Started",
+		},
+		"no scheduler can place its pod": {
+			at: newAt(startedAs("job-uid")), seen: observation{step: stepObserve, job: jobOf(newAt())},
+			pod:   unscheduled(corev1.PodReasonSchedulerError, "plugin volumes failed"),
+			phase: cnatv1alpha1.AtPending, holds: cnatv1alpha1.ConditionStalled, reason: cnatv1alpha1.ReasonPodUnschedulable,
+			message: "plugin volumes failed", events: "PodUnschedulable",
+		},
+		"evicted before a container started, the Job not yet": {
+			at: newAt(startedAs("job-uid")), seen: observation{step: stepObserve, job: jobOf(newAt())},
+			pod:   evictedEarly(),
+			phase: cnatv1alpha1.AtPending, reason: cnatv1alpha1.ReasonRunning, message: "Evicted: no disk",
+		},
+		"evicted before a container started, its pod was deleted, and its Job failed": {
+			at:    newAt(startedAs("job-uid"), noted("Evicted", "Evicted: no disk")),
+			seen:  observation{step: stepObserve, job: jobOf(newAt(), with(batchv1.JobFailed, "backoff"))},
+			phase: cnatv1alpha1.AtFailed, holds: cnatv1alpha1.ConditionFailed, reason: "Evicted",
+			message: "Evicted: no disk", whole: true, completed: true, events: "Failed",
+		},
+		"its container failed, the Job not yet: there is one event, when it has": {
+			at: newAt(startedAs("job-uid")), seen: observation{step: stepObserve, job: jobOf(newAt())}, pod: newPod(ended(3, "no disk")),
+			phase: cnatv1alpha1.AtRunning, reason: cnatv1alpha1.ReasonRunning, message: "container command failed with exit code 3: no disk",
+			started: true, exitCode: ptr.To[int32](3), events: "Started",
+		},
+		"its container failed, its pod was deleted, and its Job failed": {
+			at:    newAt(startedAs("job-uid"), hasRun, noted(cnatv1alpha1.ReasonContainerFailed, "container command failed")),
+			seen:  observation{step: stepObserve, job: jobOf(newAt(), with(batchv1.JobFailed, "backoff"))},
+			phase: cnatv1alpha1.AtFailed, holds: cnatv1alpha1.ConditionFailed, reason: cnatv1alpha1.ReasonContainerFailed,
+			message: "container command failed", whole: true, started: true, completed: true, events: "Failed",
+		},
+		"its Job was suspended by hand before a container started": {
+			at: newAt(startedAs("job-uid")), seen: observation{step: stepObserve, job: jobOf(newAt(), suspendedByHand)},
+			phase: cnatv1alpha1.AtPending, holds: cnatv1alpha1.ConditionSuspended, reason: cnatv1alpha1.ReasonSuspended,
+			message: "its Job is suspended; once resumed, it runs", whole: true, events: "Suspended",
+		},
+		"its Job was suspended by hand, and failed": {
+			at: newAt(startedAs("job-uid"), hasRun, func(at *cnatv1alpha1.At) {
+				at.Status.ObservedGeneration = at.Generation
+				proceed(&at.Status, observation{now: due}, cnatv1alpha1.ReasonSuspended, nil)
+			}),
+			seen:  observation{step: stepObserve, job: jobOf(newAt(), with(batchv1.JobFailed, "backoff"))},
+			phase: cnatv1alpha1.AtFailed, holds: cnatv1alpha1.ConditionFailed, reason: cnatv1alpha1.ReasonJobFailed,
+			message: "backoff: its pod was deleted", started: true, completed: true, events: "Failed",
 		},
 		"ended, the Job not yet": {
 			at: newAt(startedAs("job-uid")), seen: observation{step: stepObserve, job: jobOf(newAt())}, pod: newPod(ended(0, "")),
@@ -374,10 +438,10 @@ func TestNextStatus(t *testing.T) {
 			if !ptr.Equal(got.ExitCode, test.exitCode) || ptr.Deref(got.Retries, 0) != test.retries {
 				t.Errorf("exit code is %v after %d retries", got.ExitCode, ptr.Deref(got.Retries, 0))
 			}
-			if reasons := reasonsOf(eventsBetween(&test.at.Status, &got)); reasons != test.events {
+			if reasons := reasonsOf(eventsBetween(&test.at.Status, &got, test.seen.run.over)); reasons != test.events {
 				t.Errorf("events are %q, want %q", reasons, test.events)
 			}
-			if again := reasonsOf(eventsBetween(&got, &got)); again != "" {
+			if again := reasonsOf(eventsBetween(&got, &got, test.seen.run.over)); again != "" {
 				t.Errorf("without a change there are events %q", again)
 			}
 		})

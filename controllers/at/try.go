@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -12,19 +13,27 @@ import (
 )
 
 // try asks the API server, by a dry run, whether it would take the At's Job, so
-// that a mistake is reported when it is made, not when the run is due.
+// that a mistake is reported when it is made, not when the run is due; and whether
+// the namespace puts the Job into a queue.
 func (r *Reconciler) try(ctx context.Context, seen *snapshot) error {
 	at := seen.at
 	seen.tried = true
-	err := r.Client.Create(ctx, newJob(at, r.CommandImage), client.DryRunAll)
+	job := newJob(at, r.CommandImage)
+	err := r.Client.Create(ctx, job, client.DryRunAll)
+	if err == nil {
+		seen.queue = queueOf(job)
+	}
 	switch {
 	case err == nil, apierrors.IsAlreadyExists(err), isRefusal(err) && ofThisMoment(err):
 		r.refusals.forget(at.UID)
 		seen.refusal = nil
 		return nil
 	case isRefusal(err):
-		start := at.DueTime().Add(-seen.lead) // when its Job is created, however the dry run went
-		seen.refusal = r.refusals.note(at, cnatv1alpha1.ReasonJobRefused, err.Error(), r.Clock.Now(), start)
+		var latest []time.Time
+		if !isSuspended(at) {
+			latest = []time.Time{at.DueTime().Add(-seen.lead)} // when its Job is created, however the dry run went
+		}
+		seen.refusal = r.refusals.note(at, cnatv1alpha1.ReasonJobRefused, err.Error(), r.Clock.Now(), latest...)
 		return nil
 	default:
 		return fmt.Errorf("trying to create the Job: %w", err)

@@ -15,8 +15,22 @@ import (
 )
 
 // A Job that the API server would not take is reported when the At is created or
-// edited, years before it is due.
+// edited, years before it is due, and while it is suspended.
 func TestWrongSpecIsReportedAtOnce(t *testing.T) {
+	for name, change := range map[string]func(*cnatv1alpha1.At){
+		"far":       func(*cnatv1alpha1.At) {},
+		"suspended": suspended,
+		"suspended, and its time has passed": func(at *cnatv1alpha1.At) {
+			suspended(at)
+			at.Spec.Schedule = &metav1.Time{Time: time.Now().AddDate(-3, 0, 0)}
+		},
+	} {
+		t.Run(name, func(t *testing.T) { reportsWrongSpec(t, change) })
+	}
+}
+
+func reportsWrongSpec(t *testing.T, with func(*cnatv1alpha1.At)) {
+	t.Helper()
 	namespace := newNamespace(t)
 	startOperator(t, namespace)
 	at := &cnatv1alpha1.At{
@@ -26,18 +40,20 @@ func TestWrongSpecIsReportedAtOnce(t *testing.T) {
 			Containers: []corev1.Container{{Name: "My_Task", Image: "b"}},
 		},
 	}
+	with(at)
 	create(t, at)
-	refused := func(status *cnatv1alpha1.AtStatus) bool {
-		return status.ObservedGeneration == at.Generation && isStalled(cnatv1alpha1.ReasonJobRefused)(status)
+	reported := func(refused bool) func(*cnatv1alpha1.AtStatus) bool {
+		return func(status *cnatv1alpha1.AtStatus) bool {
+			return status.ObservedGeneration == at.Generation && isStalled(cnatv1alpha1.ReasonJobRefused)(status) == refused &&
+				isTrue(status, cnatv1alpha1.ConditionSuspended) == isSuspended(at)
+		}
 	}
-	awaitAt(t, at, "JobRefused", refused)
+	awaitAt(t, at, "JobRefused", reported(true))
 	if !strings.Contains(at.Status.Message, `Invalid value: "My_Task"`) {
 		t.Errorf("the message is %q", at.Status.Message)
 	}
 	change(t, at, func() { at.Spec.Containers[0].Name = "my-task" })
-	awaitAt(t, at, "not to be stalled", func(status *cnatv1alpha1.AtStatus) bool {
-		return status.ObservedGeneration == at.Generation && meta.IsStatusConditionFalse(status.Conditions, cnatv1alpha1.ConditionStalled)
-	})
+	awaitAt(t, at, "not to be stalled", reported(false))
 	jobs := &batchv1.JobList{}
 	if err := api.List(t.Context(), jobs, client.InNamespace(namespace)); err != nil || len(jobs.Items) > 0 {
 		t.Errorf("trying left Jobs, or it is not known: %v %v", jobs.Items, err)
@@ -67,5 +83,8 @@ func TestRefusalByTryEndsBeforeTheStart(t *testing.T) {
 	}
 	if !last.until.Equal(start) {
 		t.Errorf("left alone until %s, want the start at %s", last.until, start)
+	}
+	if last = refusals.note(at, cnatv1alpha1.ReasonJobRefused, strings.Repeat("no", 1<<20), due); len(last.message) > maxMessage {
+		t.Errorf("%d bytes of a refusal are kept", len(last.message))
 	}
 }

@@ -55,11 +55,11 @@ func (u *upgrade) pass(ctx context.Context) (found int, err error) {
 		return 0, err
 	}
 	for i := range jobs.Items {
-		job := &jobs.Items[i]
-		if !pinned(job) {
+		if !pinned(&jobs.Items[i]) {
 			continue
 		}
 		found++
+		job := jobs.Items[i].DeepCopy()
 		owner := metav1.GetControllerOf(job)
 		if owner != nil {
 			at := &cnatv1alpha1.At{}
@@ -70,6 +70,12 @@ func (u *upgrade) pass(ctx context.Context) (found int, err error) {
 			if err != nil && !apierrors.IsNotFound(err) {
 				return found, err
 			}
+		}
+		// Of many finalizers, the cache has not all.
+		if err := u.live.Get(ctx, client.ObjectKeyFromObject(job), job); apierrors.IsNotFound(err) || err == nil && !pinned(job) {
+			continue
+		} else if err != nil {
+			return found, err
 		}
 		free := job.DeepCopy()
 		controllerutil.RemoveFinalizer(free, oldRunFinalizer)

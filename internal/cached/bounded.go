@@ -4,18 +4,17 @@ import (
 	"reflect"
 
 	batchv1 "k8s.io/api/batch/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
 // foundBy are the labels by which the controllers find objects in the cache.
 var foundBy = []string{
 	"app.kubernetes.io/component", "app.kubernetes.io/managed-by", "app.kubernetes.io/part-of", batchv1.ControllerUidLabel,
-	"example.com/database", "example.com/retained",
+	"example.com/database", "example.com/retained", "kueue.x-k8s.io/queue-name",
 }
 
-// maxOwner is how long the name of an owner that is kept may be.
-const maxOwner = 253
+// maxOwner is how long an owner that is kept may be, with its kind and UID.
+const maxOwner = 512
 
 // Bounded is an object as it may be cached. Whoever may label an object can put it into the cache, and any number of them:
 // of one that is larger than the limit only that is kept by which it is found, so that it is not as it should be.
@@ -41,8 +40,6 @@ func Bounded(object client.Object, limit int) client.Object {
 		}
 	}
 	small.SetLabels(kept)
-	if owner := metav1.GetControllerOf(object); owner != nil && len(owner.APIVersion)+len(owner.Kind)+len(owner.Name) <= maxOwner {
-		small.SetOwnerReferences([]metav1.OwnerReference{*owner})
-	}
+	small.SetOwnerReferences(controllerOf(object))
 	return small
 }

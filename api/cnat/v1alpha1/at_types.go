@@ -60,10 +60,10 @@ type AtSpec struct {
 	StartingDeadlineSeconds int64 `json:"startingDeadlineSeconds,omitempty"`
 
 	// pendingDeadlineSeconds is how long the run may wait for its first
-	// container to start, in seconds from the creation of its Job. An init
-	// container counts, a sidecar does not. After that,
-	// as when its image can't be pulled, it is stopped and has failed.
-	// Default: no limit.
+	// container to start, in seconds from the start of its Job, which is created
+	// before and suspended until then. An init container counts, a sidecar does
+	// not. After that, as when its image can't be pulled, it is stopped and has
+	// failed. It can be changed until the At is over. Default: no limit.
 	// +optional
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=3153600000

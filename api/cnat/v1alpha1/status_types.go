@@ -79,6 +79,16 @@ type AtStatus struct {
 	// +operator-sdk:csv:customresourcedefinitions:type=status,displayName="Prepared Job UID",xDescriptors={"urn:alm:descriptor:com.tectonic.ui:text","urn:alm:descriptor:com.tectonic.ui:advanced"}
 	PreparedJobUID types.UID `json:"preparedJobUID,omitempty"` //nolint:kubeapilinter // the marker for a least length takes no external type
 
+	// queue is who starts the Job in the operator's place, if anybody does: a queue
+	// of Kueue, or the controller that its managedBy names. The At's own label says
+	// so, or the API server's answer to a dry run of the Job, where the namespace
+	// has a default. Such a Job is created when the run is due, not before.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	// +operator-sdk:csv:customresourcedefinitions:type=status,displayName="Queue",xDescriptors={"urn:alm:descriptor:com.tectonic.ui:text","urn:alm:descriptor:com.tectonic.ui:advanced"}
+	Queue string `json:"queue,omitempty"`
+
 	// eligibleTime is since when only its time keeps the run from starting, where
 	// that is later than the At's creation: when it was last edited or resumed, or
 	// was no longer refused. startLatency counts from it if it is later than the

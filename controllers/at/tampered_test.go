@@ -1,0 +1,49 @@
+package at
+
+import (
+	"testing"
+	"time"
+
+	batchv1 "k8s.io/api/batch/v1"
+
+	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
+)
+
+// Who edits the annotations of a prepared Job brings about another Job, and no polling: the At still runs when it is due.
+func TestEditedGenerationOfPreparedJob(t *testing.T) {
+	const reconciles, requests = 10, 40 // for one edit, and the run itself
+	for name, generation := range map[string]string{
+		"of the future": "99", "of the past": "0", "no number": "x",
+	} {
+		t.Run(name, func(t *testing.T) {
+			m := newModel()
+			o := newOperator(m, nil)
+			m.makeAt(2) // due in 2 s
+			o.catchUpAll()
+			o.reconcile("cnrex", fault{})
+			m.now = m.now.Add(time.Second + minLead)
+			o.reconcile("cnrex", fault{})
+			prepared := list[*batchv1.Job](m.objects)
+			if len(prepared) != 1 || len(m.started) != 0 {
+				t.Fatalf("it is not prepared: %+v", prepared)
+			}
+			edit(m, keyOf(prepared[0]), func(job *batchv1.Job) { job.Annotations[generationAnnotation] = generation })
+			looks, calls := 0, 0
+			for end := m.now.Add(time.Minute); m.now.Before(end); m.now = m.now.Add(50 * time.Millisecond) {
+				o.catchUpAll()
+				o.awake()
+				if o.queue["cnrex"] {
+					o.reconcile("cnrex", fault{})
+					looks, calls = looks+1, calls+o.calls
+				}
+			}
+			if looks > reconciles || calls > requests {
+				t.Errorf("it was looked at %d times, by %d requests", looks, calls)
+			}
+			at := list[*cnatv1alpha1.At](m.objects)[0]
+			if len(m.started) != 1 || m.started[at.UID] == prepared[0].UID || m.wrong != nil {
+				t.Errorf("started: %v, %s, %v", m.started, describe(at), m.wrong)
+			}
+		})
+	}
+}

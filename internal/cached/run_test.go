@@ -1,0 +1,74 @@
+package cached
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
+
+	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
+)
+
+// stuffed is the metadata of an object into which somebody writes as much as the API server takes.
+func stuffed() metav1.ObjectMeta {
+	meta := metav1.ObjectMeta{
+		Name: "n", UID: "uid", ResourceVersion: "5", Generation: 3,
+		Labels:          map[string]string{"app.kubernetes.io/part-of": "cnat-operator", "kueue.x-k8s.io/queue-name": "q"},
+		Annotations:     map[string]string{domain + "generation": "3", domain + "started-at": strings.Repeat("x", 100_000)},
+		OwnerReferences: []metav1.OwnerReference{{Kind: "At", Name: "owner", UID: "at-uid", Controller: ptr.To(true)}},
+		Finalizers:      []string{domain + "prepared"},
+	}
+	for i := range 2000 {
+		text := fmt.Sprintf("example.com/%0200d", i)
+		meta.Labels[text], meta.Annotations[text] = "x", "x"
+		meta.OwnerReferences = append(meta.OwnerReferences, metav1.OwnerReference{Kind: "ConfigMap", Name: text})
+		meta.Finalizers = append(meta.Finalizers, text)
+	}
+	return meta
+}
+
+// What the controllers look at stays, and no more than a few KiB, whatever somebody writes into an At or a Job.
+func TestRunsAreBounded(t *testing.T) {
+	at := &cnatv1alpha1.At{ObjectMeta: stuffed(), Spec: cnatv1alpha1.AtSpec{Command: strings.Repeat("x", 100_000), Suspend: ptr.To(true)}}
+	job := &batchv1.Job{ObjectMeta: stuffed(), Spec: batchv1.JobSpec{
+		Suspend: ptr.To(true), ManagedBy: ptr.To("m"), ActiveDeadlineSeconds: ptr.To[int64](1), BackoffLimit: ptr.To[int32](2),
+		Selector: &metav1.LabelSelector{MatchLabels: stuffed().Labels},
+		Template: corev1.PodTemplateSpec{ObjectMeta: stuffed()},
+	}}
+	job.Status.CompletedIndexes = strings.Repeat("1,", 50_000)
+	keptAt, atErr := At(at)
+	keptJob, jobErr := Job(job)
+	for _, kept := range []any{keptAt, keptJob} {
+		text, err := json.Marshal(kept)
+		meta := kept.(metav1.Object)
+		if atErr != nil || jobErr != nil || err != nil || len(text) > 2000 {
+			t.Errorf("%T: %d bytes are kept: %.500s", kept, len(text), text)
+		}
+		if meta.GetUID() != "uid" || meta.GetGeneration() != 3 || len(meta.GetLabels()) != 2 || meta.GetLabels()["kueue.x-k8s.io/queue-name"] != "q" ||
+			metav1.GetControllerOf(meta) == nil || !slices.Contains(meta.GetFinalizers(), domain+"prepared") || len(meta.GetFinalizers()) != 2 {
+			t.Errorf("%T: %.1000s", kept, text)
+		}
+	}
+	if spec := job.Spec; !*spec.Suspend || *spec.ManagedBy != "m" || *spec.ActiveDeadlineSeconds != 1 || *spec.BackoffLimit != 2 || !*at.Spec.Suspend {
+		t.Errorf("became %+v", spec)
+	}
+	if marks := job.Annotations; len(marks) != 2 || marks[domain+"generation"] != "3" || marks[domain+"started-at"] == "" {
+		t.Errorf("annotations %v", marks)
+	}
+}
+
+// Of what is small, metadata is as it was.
+func TestSmallMetadataIsKept(t *testing.T) {
+	meta := stuffed()
+	want := metav1.ObjectMeta{Labels: map[string]string{"theirs": "x"}, OwnerReferences: meta.OwnerReferences[:3], Finalizers: meta.Finalizers[:4]}
+	at := &cnatv1alpha1.At{ObjectMeta: *want.DeepCopy()}
+	if _, err := At(at); err != nil || len(at.Labels) != 1 || len(at.OwnerReferences) != 3 || len(at.Finalizers) != 4 {
+		t.Errorf("became %+v, %v", at, err)
+	}
+}

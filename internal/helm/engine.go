@@ -93,7 +93,7 @@ func (e *Engine) applierFor(owner client.Object, name string) *applier {
 }
 
 func (e *Engine) storageFor(ctx context.Context, owner client.Object, name string, trusted []string) *storage {
-	secrets := ownedSecrets{e.secrets.Secrets(owner.GetNamespace()), owner}
+	secrets := newOwnedSecrets(e.secrets.Secrets(owner.GetNamespace()), owner)
 	return &storage{
 		Driver: driver.NewSecrets(secrets), secrets: secrets, lister: e.client, owner: owner, name: name,
 		trusted: trusted, ctx: ctx,

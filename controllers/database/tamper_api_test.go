@@ -357,6 +357,34 @@ func TestUpgradeAfterAPause(t *testing.T) {
 	}
 }
 
+// A revision of the highest number that is read, which somebody planted, ends no upgrades.
+func TestPlantedHighestRevision(t *testing.T) {
+	t.Parallel()
+	namespace := newNamespace(t)
+	startOperator(t, namespace, operatorOptions{})
+	db := newDatabase(namespace, "shop").create(t)
+	becomeReady(t, db)
+	first := named(&corev1.Secret{}, namespace, storedOf(db, 1))
+	if err := get(t, first); err != nil {
+		t.Fatal(err)
+	}
+	planted := named(&corev1.Secret{Data: map[string][]byte{"release": []byte("nothing")}, Type: first.Type}, namespace, storedOf(db, 1<<30))
+	planted.Labels = first.Labels
+	if err := api.Create(t.Context(), planted); err != nil {
+		t.Fatal(err)
+	}
+	for _, image := range []string{"example.com/postgres:18.8", "example.com/postgres:18.9"} {
+		update(t, db, func() { db.Spec.Image = image })
+		becomeReady(t, db)
+		if db.Status.Release.Status != statusDeployed || db.Status.Release.Failures > 0 {
+			t.Errorf("release is %+v", db.Status.Release)
+		}
+	}
+	if db.Status.Release.Revision != 3 {
+		t.Errorf("release is %+v", db.Status.Release)
+	}
+}
+
 // The list of what the chart can create has all that it does, and nothing else.
 func TestChartObjects(t *testing.T) {
 	db := newDatabase("ns", "x").build()

@@ -9,6 +9,7 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -305,6 +306,82 @@ func TestUninstallAfterAPause(t *testing.T) {
 	}
 	if err := untouched(t, theirs); err != nil {
 		t.Error(err)
+	}
+}
+
+// A leader that stood still between its read of a release and the upgrade goes on with it when the Database was deleted and
+// created again by then: it changes nothing of the new one.
+func TestUpgradeAfterAPause(t *testing.T) {
+	t.Parallel()
+	for _, status := range []string{"deployed", "pending-upgrade"} {
+		t.Run(status, func(t *testing.T) {
+			t.Parallel()
+			namespace := newNamespace(t)
+			op := startOperator(t, namespace, operatorOptions{})
+			old := newDatabase(namespace, "shop").create(t)
+			becomeReady(t, old)
+			old.SetGroupVersionKind(v1.GroupVersion.WithKind("Database"))
+			tamper(t, namespace, storedOf(old, 1), func(stored map[string]any) { stored["info"].(map[string]any)["status"] = status })
+			read, err := op.engine.Observe(t.Context(), old, releaseName(old), old.Status.Release.Digest)
+			if err != nil || read.Status != status {
+				t.Fatal(read, err)
+			}
+			remove(t, old.DeepCopy())
+			again := newDatabase(namespace, "shop").create(t)
+			becomeReady(t, again)
+			theirs := []client.Object{
+				statefulSetOf(again), named(&corev1.Service{}, namespace, releaseName(again)),
+				named(&corev1.ConfigMap{}, namespace, configName(again)), named(&corev1.Secret{}, namespace, storedOf(again, 1)),
+				named(&corev1.PersistentVolumeClaim{}, namespace, claimName(again)),
+			}
+			for _, object := range theirs {
+				if err := get(t, object); err != nil {
+					t.Fatal(err)
+				}
+			}
+			values, err := valuesFor(old, old.Status.Credentials, storage{size: resource.MustParse("9Gi")}, "example.com/postgres:old")
+			if err != nil {
+				t.Fatal(err)
+			}
+			want, err := op.engine.Render(old, releaseName(old), values)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := op.engine.Upgrade(t.Context(), want, read); err == nil {
+				t.Error("the upgrade went through")
+			}
+			if err := untouched(t, theirs); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// A revision of the highest number that is read, which somebody planted, ends no upgrades.
+func TestPlantedHighestRevision(t *testing.T) {
+	t.Parallel()
+	namespace := newNamespace(t)
+	startOperator(t, namespace, operatorOptions{})
+	db := newDatabase(namespace, "shop").create(t)
+	becomeReady(t, db)
+	first := named(&corev1.Secret{}, namespace, storedOf(db, 1))
+	if err := get(t, first); err != nil {
+		t.Fatal(err)
+	}
+	planted := named(&corev1.Secret{Data: map[string][]byte{"release": []byte("nothing")}, Type: first.Type}, namespace, storedOf(db, 1<<30))
+	planted.Labels = first.Labels
+	if err := api.Create(t.Context(), planted); err != nil {
+		t.Fatal(err)
+	}
+	for _, image := range []string{"example.com/postgres:18.8", "example.com/postgres:18.9"} {
+		update(t, db, func() { db.Spec.Image = image })
+		becomeReady(t, db)
+		if db.Status.Release.Status != statusDeployed || db.Status.Release.Failures > 0 {
+			t.Errorf("release is %+v", db.Status.Release)
+		}
+	}
+	if db.Status.Release.Revision != 3 {
+		t.Errorf("release is %+v", db.Status.Release)
 	}
 }
 

@@ -93,7 +93,7 @@ func (e *Engine) applierFor(owner client.Object, name string) *applier {
 }
 
 func (e *Engine) storageFor(ctx context.Context, owner client.Object, name string, trusted []string) *storage {
-	secrets := ownedSecrets{e.secrets.Secrets(owner.GetNamespace()), owner}
+	secrets := newOwnedSecrets(e.secrets.Secrets(owner.GetNamespace()), owner)
 	return &storage{
 		Driver: driver.NewSecrets(secrets), secrets: secrets, lister: e.client, owner: owner, name: name,
 		trusted: trusted, ctx: ctx,
@@ -190,8 +190,11 @@ func (e *Engine) Install(ctx context.Context, want *Desired) (*Release, error) {
 func (e *Engine) Upgrade(ctx context.Context, want *Desired, from *Release) (*Release, error) {
 	stored := from.storage
 	actions := e.action(ctx, stored, want)
-	if err := abandon(stored); err != nil {
+	if err := errors.Join(dropHighest(stored), abandon(stored)); err != nil {
 		return nil, fmt.Errorf("upgrade release %s: %w", want.Name, err)
+	}
+	if stored.newest() == nil {
+		return e.Install(ctx, want)
 	}
 	upgrade := action.NewUpgrade(actions)
 	upgrade.Namespace = want.Owner.GetNamespace()
@@ -210,10 +213,24 @@ func (e *Engine) Upgrade(ctx context.Context, want *Desired, from *Release) (*Re
 	return observed(stored), nil
 }
 
+// dropHighest deletes the revisions after which there can be no other that is read. Only somebody else writes those.
+func dropHighest(stored *storage) error {
+	for newest := stored.newest(); newest != nil && newest.release.Version >= maxRevision; newest = stored.newest() {
+		if _, err := stored.Delete(stored.key(newest.release.Version)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // abandon marks the newest revision as failed where it was left in the middle of an action, or uninstalled: Helm would
 // refuse every other action on it.
 func abandon(stored *storage) error {
-	newest := stored.newest().release
+	found := stored.newest()
+	if found == nil {
+		return nil
+	}
+	newest := found.release
 	switch newest.Info.Status {
 	case release.StatusDeployed, release.StatusFailed, release.StatusSuperseded:
 		return nil

@@ -23,6 +23,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	typedv1 "k8s.io/client-go/kubernetes/typed/core/v1"
+	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
@@ -70,8 +71,6 @@ type record struct {
 	release *release.Release
 	// status is the one that is stored: Helm only logs it when it can't store how an action ended.
 	status release.Status
-	// secret is that of the Secret when it was read; empty: we wrote it.
-	secret types.UID
 	// verified: the manifest is the operator's own.
 	verified bool
 	// others: the Secret is controlled by another Database, as one that was deleted and created again.
@@ -152,7 +151,7 @@ func (s *storage) revision(name string) int {
 
 // check turns a Secret into what is believed of it.
 func (s *storage) check(secret *corev1.Secret, revision int) *record {
-	found := &record{secret: secret.UID, owner: secret.Labels[labelOwner]}
+	found := &record{owner: secret.Labels[labelOwner]}
 	controller := metav1.GetControllerOf(secret)
 	found.others = controller != nil && controller.UID != s.owner.GetUID()
 	believed := &release.Release{
@@ -314,8 +313,7 @@ func (s *storage) removeUnlabeled(key string) error {
 	case !metav1.IsControlledBy(secret, s.owner):
 		return fmt.Errorf("the Secret %s is there already: %w. Delete it", key, ErrNotOurs)
 	}
-	options := metav1.DeleteOptions{Preconditions: &metav1.Preconditions{UID: &secret.UID}}
-	return client.IgnoreNotFound(s.secrets.Delete(s.ctx, key, options))
+	return client.IgnoreNotFound(s.secrets.Delete(s.ctx, key, metav1.DeleteOptions{}))
 }
 
 // Update implements driver.Updator. A revision that is replaced and that nobody vouches for is removed: a rollback to it
@@ -356,11 +354,7 @@ func (s *storage) Delete(key string) (*release.Release, error) {
 		return nil, driver.ErrReleaseNotFound
 	}
 	old := s.records[i]
-	options := metav1.DeleteOptions{}
-	if old.secret != "" {
-		options.Preconditions = &metav1.Preconditions{UID: &old.secret}
-	}
-	if err := s.secrets.Delete(s.ctx, key, options); client.IgnoreNotFound(err) != nil {
+	if err := s.secrets.Delete(s.ctx, key, metav1.DeleteOptions{}); client.IgnoreNotFound(err) != nil {
 		return nil, err
 	}
 	s.records = slices.Delete(s.records, i, i+1)
@@ -368,10 +362,17 @@ func (s *storage) Delete(key string) (*release.Release, error) {
 }
 
 // ownedSecrets makes the owner the controller of each Secret that is written: without its finalizer, the owner's release
-// is deleted with it all the same.
+// is deleted with it all the same. It updates and deletes only the Secrets that it has read or created: one of the same
+// name may be that of a Database that was created again.
 type ownedSecrets struct {
 	typedv1.SecretInterface
 	owner client.Object
+	// known are the UIDs of those Secrets by name.
+	known map[string]types.UID
+}
+
+func newOwnedSecrets(secrets typedv1.SecretInterface, owner client.Object) ownedSecrets {
+	return ownedSecrets{secrets, owner, map[string]types.UID{}}
 }
 
 func (o ownedSecrets) own(secret *corev1.Secret) *corev1.Secret {
@@ -379,12 +380,31 @@ func (o ownedSecrets) own(secret *corev1.Secret) *corev1.Secret {
 	return secret
 }
 
-// Create implements typedv1.SecretInterface.
-func (o ownedSecrets) Create(ctx context.Context, secret *corev1.Secret, options metav1.CreateOptions) (*corev1.Secret, error) {
-	return o.SecretInterface.Create(ctx, o.own(secret), options)
+func (o ownedSecrets) note(secret *corev1.Secret, err error) (*corev1.Secret, error) {
+	if err == nil {
+		o.known[secret.Name] = secret.UID
+	}
+	return secret, err
 }
 
-// Update implements typedv1.SecretInterface.
+// Get implements typedv1.SecretInterface.
+func (o ownedSecrets) Get(ctx context.Context, name string, options metav1.GetOptions) (*corev1.Secret, error) {
+	return o.note(o.SecretInterface.Get(ctx, name, options))
+}
+
+// Create implements typedv1.SecretInterface.
+func (o ownedSecrets) Create(ctx context.Context, secret *corev1.Secret, options metav1.CreateOptions) (*corev1.Secret, error) {
+	return o.note(o.SecretInterface.Create(ctx, o.own(secret), options))
+}
+
+// Update implements typedv1.SecretInterface. The API server refuses another UID than the object has.
 func (o ownedSecrets) Update(ctx context.Context, secret *corev1.Secret, options metav1.UpdateOptions) (*corev1.Secret, error) {
+	secret.UID = o.known[secret.Name]
 	return o.SecretInterface.Update(ctx, o.own(secret), options)
+}
+
+// Delete implements typedv1.SecretInterface.
+func (o ownedSecrets) Delete(ctx context.Context, name string, options metav1.DeleteOptions) error {
+	options.Preconditions = &metav1.Preconditions{UID: ptr.To(o.known[name])}
+	return o.SecretInterface.Delete(ctx, name, options)
 }

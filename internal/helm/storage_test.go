@@ -104,7 +104,7 @@ func newStorage(t *testing.T, secrets ...*corev1.Secret) (*storage, *fake.Client
 		}
 		cached.WithObjects(secret)
 	}
-	api := ownedSecrets{clients.CoreV1().Secrets("ns"), owner()}
+	api := newOwnedSecrets(clients.CoreV1().Secrets("ns"), owner())
 	return &storage{
 		Driver: driver.NewSecrets(api), secrets: api, lister: cached.Build(), owner: owner(), name: "r",
 		trusted: []string{digestOf(manifest)}, ctx: t.Context(),

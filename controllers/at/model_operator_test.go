@@ -141,7 +141,7 @@ func (o *operator) enqueue(object client.Object) {
 	}
 }
 
-// stepClock steps the wall clock. The clockWatch notices.
+// stepClock steps the wall clock. The clock watch notices.
 func (o *operator) stepClock(by time.Duration) {
 	o.skew += by
 	for _, at := range list[*cnatv1alpha1.At](o.cache) {

@@ -13,7 +13,7 @@ import (
 const (
 	// maxSleep bounds how long an At is left alone before its time. It is far from
 	// what a timer can hold, for schedules in the year 9999. That the wall clock is
-	// stepped in the meantime is for clockWatch to notice.
+	// stepped in the meantime is for clockwatch to notice.
 	maxSleep = time.Hour
 
 	// minLead is how long before an At is due its Job is created at the latest.

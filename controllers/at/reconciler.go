@@ -25,6 +25,7 @@ import (
 
 	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
 	"example.com/cnat-operator/internal/cached"
+	"example.com/cnat-operator/internal/clockwatch"
 )
 
 const (
@@ -96,9 +97,9 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 	if err := mgr.Add(&upgrade{mgr.GetClient(), mgr.GetAPIReader(), r.Clock}); err != nil {
 		return fmt.Errorf("adding the upgrade from 0.2.0: %w", err)
 	}
-	steps := newClockWatch(r.Clock, mgr.GetClient())
-	if err := mgr.Add(steps); err != nil {
-		return fmt.Errorf("adding the clock watch: %w", err)
+	steps, err := clockwatch.Add(mgr, r.Clock, func() client.ObjectList { return &cnatv1alpha1.AtList{} }, waits)
+	if err != nil {
+		return err
 	}
 	return ctrl.NewControllerManagedBy(mgr).
 		Named("at").
@@ -107,12 +108,18 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 		Watches(&corev1.Pod{}, handler.EnqueueRequestsFromMapFunc(atOfPod)).
 		Watches(&corev1.Event{}, handler.EnqueueRequestsFromMapFunc(r.atOfEvent)).
 		Watches(&eventsv1.Event{}, handler.EnqueueRequestsFromMapFunc(r.atOfEvent)).
-		WatchesRawSource(source.Channel(steps.stepped, &atHandler{r.Clock})).
+		WatchesRawSource(source.Channel(steps.Stepped, &atHandler{r.Clock})).
 		WithOptions(controller.Options{
 			MaxConcurrentReconciles: r.Workers,
 			RateLimiter:             workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](firstRetry, lastRetry),
 		}).
 		Complete(r)
+}
+
+// waits tells whether an object is an At that may still start.
+func waits(object client.Object) bool {
+	at, ok := object.(*cnatv1alpha1.At)
+	return ok && !at.Status.Finished()
 }
 
 func atOfPod(_ context.Context, pod client.Object) []reconcile.Request {

@@ -25,7 +25,7 @@ func printed(t *testing.T, namespace string) map[string]map[string]string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	url := apiConfig.Host
+	url := strings.TrimSuffix(apiConfig.Host, "/")
 	if !strings.Contains(url, "://") {
 		url = "https://" + url
 	}

@@ -104,6 +104,10 @@ func newJob(at *cnatv1alpha1.At, commandImage string) *batchv1.Job {
 	if queue := at.Labels[queueLabel]; queue != "" {
 		job.Labels = merged(labels, map[string]string{queueLabel: queue})
 	}
+	if replicas := at.Spec.Replicas; replicas > 1 {
+		job.Spec.Completions, job.Spec.Parallelism = &replicas, &replicas
+		job.Spec.CompletionMode = ptr.To(batchv1.IndexedCompletion)
+	}
 	if at.Spec.ActiveDeadlineSeconds > 0 {
 		job.Spec.ActiveDeadlineSeconds = ptr.To(at.Spec.ActiveDeadlineSeconds)
 	}
@@ -118,11 +122,7 @@ func podTemplate(at *cnatv1alpha1.At, labels map[string]string, commandImage str
 	case at.Spec.Template != nil:
 		at.Spec.Template.DeepCopyInto(&template)
 	case at.Spec.Command != "":
-		template.Spec.Containers = []corev1.Container{{
-			Name:    "command",
-			Image:   commandImage,
-			Command: []string{"sh", "-c", literal(at.Spec.Command)},
-		}}
+		template.Spec.Containers = []corev1.Container{CommandContainer(at.Spec.Command, commandImage)}
 	default:
 		template.Spec.Containers = at.DeepCopy().Spec.Containers
 	}
@@ -141,6 +141,11 @@ func podTemplate(at *cnatv1alpha1.At, labels map[string]string, commandImage str
 		}
 	}
 	return template
+}
+
+// CommandContainer runs a command line by the shell of an image, which gets it as it is written.
+func CommandContainer(command, image string) corev1.Container {
+	return corev1.Container{Name: "command", Image: image, Command: []string{"sh", "-c", literal(command)}}
 }
 
 // literal is a text that the kubelet expands to text itself: it replaces $(NAME)

@@ -14,7 +14,7 @@ import (
 func fieldsSet(fields string, moment time.Time) func(*cnatv1alpha1.At) {
 	return func(at *cnatv1alpha1.At) {
 		at.ManagedFields = append(at.ManagedFields, metav1.ManagedFieldsEntry{
-			Time: &metav1.Time{Time: moment.Truncate(time.Second)}, FieldsV1: &metav1.FieldsV1{Raw: []byte(fields)},
+			Time: &metav1.Time{Time: moment.Truncate(time.Second)}, FieldsV1: metav1.NewFieldsV1(fields),
 		})
 	}
 }

@@ -17,7 +17,7 @@ func observe(next *cnatv1alpha1.AtStatus, at *cnatv1alpha1.At, seen observation)
 	}
 	observeContainersOf(next, seen)
 	attempts := seen.job.Status.Failed + seen.job.Status.Active + seen.job.Status.Succeeded
-	if retries := attempts - 1; retries > ptr.Deref(next.Retries, 0) {
+	if retries := attempts - ptr.Deref(seen.job.Spec.Completions, 1); retries > ptr.Deref(next.Retries, 0) {
 		next.Retries = ptr.To(retries)
 	}
 	if jobCondition(seen.job, batchv1.JobComplete) != nil {

@@ -26,7 +26,7 @@ var waysToRefusePods = map[string]struct {
 	refuse func(t *testing.T, namespace string) client.Object
 	words  string // of the API server
 }{
-	"a LimitRange": {limitRange, "minimum memory usage per Container is 1Gi"},
+	"a LimitRange": {limitRange, "minimum memory usage per Pod is 1Gi"},
 	"an admission policy": {func(t *testing.T, namespace string) client.Object {
 		t.Helper()
 		return policyAgainst(t, namespace, creationOfPods)
@@ -42,7 +42,7 @@ func limitRange(t *testing.T, namespace string) client.Object {
 	limits := &corev1.LimitRange{
 		ObjectMeta: metav1.ObjectMeta{Name: "large", Namespace: namespace},
 		Spec: corev1.LimitRangeSpec{Limits: []corev1.LimitRangeItem{{
-			Type: corev1.LimitTypeContainer, Min: corev1.ResourceList{corev1.ResourceMemory: resource.MustParse("1Gi")},
+			Type: corev1.LimitTypePod, Min: corev1.ResourceList{corev1.ResourceMemory: resource.MustParse("1Gi")},
 		}}},
 	}
 	create(t, limits)

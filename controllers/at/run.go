@@ -1,10 +1,14 @@
 package at
 
 import (
+	"cmp"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
+	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -33,17 +37,14 @@ type run struct {
 // stall is a condition's reason and message.
 type stall struct{ reason, message string }
 
-// observeRun reads a run from its pods. There is one, or none when it was
-// deleted; of several attempts, the newest counts.
+// observeRun reads a run from its pods. There is one of each replica, or none when it was deleted; of several attempts,
+// the newest counts.
 func observeRun(pods []corev1.Pod) run {
 	if len(pods) == 0 {
 		return run{}
 	}
-	observed, pod := run{}, &pods[0]
+	observed, pod := run{}, decisivePod(pods)
 	for i := range pods {
-		if pod.CreationTimestamp.Before(&pods[i].CreationTimestamp) {
-			pod = &pods[i]
-		}
 		for _, c := range containersOf(&pods[i]) {
 			if started := startOf(c.status.State); !c.sidecar && started != nil {
 				observed.started = earliest(observed.started, *started)
@@ -61,6 +62,53 @@ func observeRun(pods []corev1.Pod) run {
 	observed.trouble = sidecarFailure(pod)
 	observed.gated, observed.stalled = podStall(pod)
 	return observed
+}
+
+// decisivePod is the pod by which the run is judged: of each replica's newest attempt the first that failed, else one
+// that is not over, else the one that ended last.
+func decisivePod(pods []corev1.Pod) *corev1.Pod {
+	newest := map[string]*corev1.Pod{}
+	for i := range pods {
+		index := pods[i].Labels[batchv1.JobCompletionIndexAnnotation]
+		if before := newest[index]; before == nil || before.CreationTimestamp.Before(&pods[i].CreationTimestamp) {
+			newest[index] = &pods[i]
+		}
+	}
+	return slices.MinFunc(slices.Collect(maps.Values(newest)), func(a, b *corev1.Pod) int {
+		return cmp.Or(cmp.Compare(rank(a), rank(b)), failureOf(a).Compare(failureOf(b)), endOf(b).Compare(endOf(a)),
+			cmp.Compare(a.Name, b.Name))
+	})
+}
+
+// rank orders pods by how much they say of their run.
+func rank(pod *corev1.Pod) int {
+	switch {
+	case podFailure(pod) != nil:
+		return 0
+	case pod.Status.Phase != corev1.PodSucceeded:
+		return 1
+	default:
+		return 2
+	}
+}
+
+// failureOf is when the first container of a pod failed; zero: none has.
+func failureOf(pod *corev1.Pod) time.Time {
+	if first := firstFailed(pod); first != nil {
+		return first.status.State.Terminated.FinishedAt.Time
+	}
+	return time.Time{}
+}
+
+// endOf is when the last container of a pod ended that has; zero: none has.
+func endOf(pod *corev1.Pod) time.Time {
+	end := time.Time{}
+	for _, c := range containersOf(pod) {
+		if state := c.status.State.Terminated; state != nil && state.FinishedAt.After(end) {
+			end = state.FinishedAt.Time
+		}
+	}
+	return end
 }
 
 // container is a container of a pod and what is known of it.

@@ -78,6 +78,16 @@ type AtSpec struct {
 	// +operator-sdk:csv:customresourcedefinitions:type=spec,displayName="Active Deadline Seconds",xDescriptors={"urn:alm:descriptor:com.tectonic.ui:number","urn:alm:descriptor:com.tectonic.ui:advanced"}
 	ActiveDeadlineSeconds int64 `json:"activeDeadlineSeconds,omitempty"`
 
+	// replicas is how many pods the run has, side by side. Each knows its number,
+	// from 0, by the environment variable JOB_COMPLETION_INDEX. The run succeeds
+	// when all of them do; when one fails, the others are stopped. It can be
+	// changed until the run has started. Default: 1.
+	// +optional
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=1000
+	// +operator-sdk:csv:customresourcedefinitions:type=spec,displayName="Replicas",xDescriptors={"urn:alm:descriptor:com.tectonic.ui:podCount","urn:alm:descriptor:com.tectonic.ui:advanced"}
+	Replicas int32 `json:"replicas,omitempty"`
+
 	// backoffLimit is how often a run that failed is tried again, in a new pod.
 	// With more than 0 the containers may run more than once. Default: 0.
 	// +optional
@@ -146,8 +156,9 @@ type AtSpec struct {
 // +kubebuilder:validation:XValidation:rule="!oldSelf.?status.?jobUID.hasValue() || has(self.spec.after) == has(oldSelf.spec.after) && (!has(self.spec.after) || self.spec.after == oldSelf.spec.after)",message="spec.after can't be changed once the run has started: create a new At"
 // +kubebuilder:validation:XValidation:rule="!oldSelf.?status.?jobUID.hasValue() || has(self.spec.command) == has(oldSelf.spec.command) && (!has(self.spec.command) || self.spec.command == oldSelf.spec.command)",message="spec.command can't be changed once the run has started: create a new At"
 // +kubebuilder:validation:XValidation:rule="!oldSelf.?status.?jobUID.hasValue() || self.spec.?activeDeadlineSeconds == oldSelf.spec.?activeDeadlineSeconds",message="spec.activeDeadlineSeconds can't be changed once the run has started: create a new At"
+// +kubebuilder:validation:XValidation:rule="!oldSelf.?status.?jobUID.hasValue() || self.spec.?replicas == oldSelf.spec.?replicas",message="spec.replicas can't be changed once the run has started: create a new At"
 // +kubebuilder:validation:XValidation:rule="!oldSelf.?status.?jobUID.hasValue() || self.spec.?backoffLimit == oldSelf.spec.?backoffLimit",message="spec.backoffLimit can't be changed once the run has started: create a new At"
-// +kubebuilder:validation:XValidation:rule="!(oldSelf.?status.?phase.orValue('Pending') in ['Succeeded', 'Failed', 'Cancelled', 'Missed']) || has(self.spec.schedule) == has(oldSelf.spec.schedule) && (!has(self.spec.schedule) || self.spec.schedule == oldSelf.spec.schedule) && has(self.spec.after) == has(oldSelf.spec.after) && (!has(self.spec.after) || self.spec.after == oldSelf.spec.after) && has(self.spec.command) == has(oldSelf.spec.command) && (!has(self.spec.command) || self.spec.command == oldSelf.spec.command) && self.spec.?suspend == oldSelf.spec.?suspend && self.spec.?cancel == oldSelf.spec.?cancel && self.spec.?startingDeadlineSeconds == oldSelf.spec.?startingDeadlineSeconds && self.spec.?pendingDeadlineSeconds == oldSelf.spec.?pendingDeadlineSeconds && self.spec.?activeDeadlineSeconds == oldSelf.spec.?activeDeadlineSeconds && self.spec.?backoffLimit == oldSelf.spec.?backoffLimit",message="it is over, and of its spec only ttlSecondsAfterFinished can still be changed: create a new At"
+// +kubebuilder:validation:XValidation:rule="!(oldSelf.?status.?phase.orValue('Pending') in ['Succeeded', 'Failed', 'Cancelled', 'Missed']) || has(self.spec.schedule) == has(oldSelf.spec.schedule) && (!has(self.spec.schedule) || self.spec.schedule == oldSelf.spec.schedule) && has(self.spec.after) == has(oldSelf.spec.after) && (!has(self.spec.after) || self.spec.after == oldSelf.spec.after) && has(self.spec.command) == has(oldSelf.spec.command) && (!has(self.spec.command) || self.spec.command == oldSelf.spec.command) && self.spec.?suspend == oldSelf.spec.?suspend && self.spec.?cancel == oldSelf.spec.?cancel && self.spec.?startingDeadlineSeconds == oldSelf.spec.?startingDeadlineSeconds && self.spec.?pendingDeadlineSeconds == oldSelf.spec.?pendingDeadlineSeconds && self.spec.?activeDeadlineSeconds == oldSelf.spec.?activeDeadlineSeconds && self.spec.?replicas == oldSelf.spec.?replicas && self.spec.?backoffLimit == oldSelf.spec.?backoffLimit",message="it is over, and of its spec only ttlSecondsAfterFinished can still be changed: create a new At"
 // +operator-sdk:csv:customresourcedefinitions:displayName="At",resources={{Job,v1},{Pod,v1}}
 // +kubebuilder:object:root=true
 // +kubebuilder:subresource:status

@@ -1,4 +1,4 @@
-// Command manager is the operator: it runs the controllers of At and Database.
+// Command manager is the operator: it runs the controllers of At, CronTab and Database.
 package main
 
 import (
@@ -20,8 +20,10 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/log/zap"
 
 	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
+	crontabv1 "example.com/cnat-operator/api/crontab/v1"
 	databasev1 "example.com/cnat-operator/api/database/v1"
 	"example.com/cnat-operator/controllers/at"
+	"example.com/cnat-operator/controllers/crontab"
 	"example.com/cnat-operator/controllers/database"
 	"example.com/cnat-operator/internal/helm"
 	"example.com/cnat-operator/internal/olm"
@@ -86,6 +88,9 @@ func setup(mgr ctrl.Manager, opts options) error {
 	if err := ats.SetupWithManager(mgr); err != nil {
 		return fmt.Errorf("setting up the At controller: %w", err)
 	}
+	if err := setupCronTabs(mgr, opts); err != nil {
+		return err
+	}
 
 	chart, err := helm.LoadChart(opts.databaseChart)
 	if err != nil {
@@ -127,10 +132,26 @@ func setup(mgr ctrl.Manager, opts options) error {
 	)
 }
 
+func setupCronTabs(mgr ctrl.Manager, opts options) error {
+	crontabs := &crontab.Reconciler{
+		Client:       mgr.GetClient(),
+		APIReader:    mgr.GetAPIReader(),
+		Recorder:     mgr.GetEventRecorder("crontab-controller"),
+		Clock:        clock.RealClock{},
+		CommandImage: opts.commandImage,
+		Workers:      opts.crontabWorkers,
+	}
+	if err := crontabs.SetupWithManager(mgr); err != nil {
+		return fmt.Errorf("setting up the CronTab controller: %w", err)
+	}
+	return nil
+}
+
 func newScheme() *runtime.Scheme {
 	scheme := runtime.NewScheme()
 	utilruntime.Must(clientgoscheme.AddToScheme(scheme))
 	utilruntime.Must(cnatv1alpha1.AddToScheme(scheme))
+	utilruntime.Must(crontabv1.AddToScheme(scheme))
 	utilruntime.Must(databasev1.AddToScheme(scheme))
 	// +kubebuilder:scaffold:scheme
 	return scheme

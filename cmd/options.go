@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"errors"
 	"flag"
-	"maps"
 	"os"
 	"reflect"
 	"strings"
@@ -18,6 +17,7 @@ import (
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	"example.com/cnat-operator/controllers/at"
+	"example.com/cnat-operator/controllers/crontab"
 	"example.com/cnat-operator/controllers/database"
 )
 
@@ -34,6 +34,8 @@ type options struct {
 	commandImage string
 	atWorkers    int
 	atDefaultTTL *time.Duration // nil: not set
+
+	crontabWorkers int
 
 	databaseImage    string
 	exporterImage    string
@@ -52,7 +54,7 @@ func (o *options) bind(flags *flag.FlagSet) {
 	// OLM lists a bundle's images from the variables RELATED_IMAGE_*.
 	flags.StringVar(&o.commandImage, "command-image",
 		cmp.Or(os.Getenv("RELATED_IMAGE_SHELL"), "docker.io/library/busybox:1.37"),
-		"The image that runs an At's command; it must have sh. Default from RELATED_IMAGE_SHELL.")
+		"The image that runs the command of an At or a CronTab; it must have sh. Default from RELATED_IMAGE_SHELL.")
 	flags.Func("default-ttl",
 		"How long an At that is over and has no ttlSecondsAfterFinished is kept, like 168h. Not set: for ever.",
 		func(value string) error {
@@ -64,6 +66,7 @@ func (o *options) bind(flags *flag.FlagSet) {
 			return err
 		})
 	flags.IntVar(&o.atWorkers, "at-workers", 16, "How many Ats are reconciled side by side.")
+	flags.IntVar(&o.crontabWorkers, "crontab-workers", 16, "How many CronTabs are reconciled side by side.")
 	flags.StringVar(&o.databaseImage, "database-image",
 		cmp.Or(os.Getenv("RELATED_IMAGE_POSTGRES"), "docker.io/library/postgres:18"),
 		"The PostgreSQL image of Databases that name none. Default from RELATED_IMAGE_POSTGRES.")
@@ -132,8 +135,12 @@ func cachedObjects() map[client.Object]cache.ByObject {
 	for object := range all {
 		named[reflect.TypeOf(object)] = true
 	}
-	others := database.CachedObjects()
-	maps.DeleteFunc(others, func(object client.Object, _ cache.ByObject) bool { return named[reflect.TypeOf(object)] })
-	maps.Copy(all, others)
+	for _, others := range []map[client.Object]cache.ByObject{crontab.CachedObjects(), database.CachedObjects()} {
+		for object, how := range others {
+			if kind := reflect.TypeOf(object); !named[kind] {
+				named[kind], all[object] = true, how
+			}
+		}
+	}
 	return all
 }

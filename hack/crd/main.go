@@ -32,7 +32,7 @@ var (
 		"spec.affinity", "spec.tolerations", "spec.topologySpreadConstraints",
 		"spec.allowFrom..namespaceSelector", "spec.allowFrom..podSelector",
 	}
-	unformatted = []string{"spec.schedule", "spec.after"}
+	unformatted = []string{"spec.schedule", "spec.after", "spec.notBefore", "spec.notAfter"}
 	maxLength   = int64(64) // more than any time or duration needs
 )
 

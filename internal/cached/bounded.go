@@ -11,6 +11,8 @@ import (
 var foundBy = []string{
 	"app.kubernetes.io/component", "app.kubernetes.io/managed-by", "app.kubernetes.io/part-of", batchv1.ControllerUidLabel,
 	"example.com/database", "example.com/retained", "kueue.x-k8s.io/queue-name",
+	"stable.example.com/crontab", "stable.example.com/generation", "stable.example.com/released", "stable.example.com/revision",
+	"stable.example.com/scheduled",
 }
 
 // maxOwner is how long an owner that is kept may be, with its kind and UID.

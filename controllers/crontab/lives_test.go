@@ -1,0 +1,209 @@
+package crontab
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"strconv"
+	"testing"
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/tools/events"
+	clocktesting "k8s.io/utils/clock/testing"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
+	v1 "example.com/cnat-operator/api/crontab/v1"
+)
+
+// live reads from the API server.
+type live struct{ *leader }
+
+// Get implements client.Reader.
+func (r live) Get(_ context.Context, key client.ObjectKey, into client.Object, _ ...client.GetOption) error {
+	return r.call(func() error { return load(r.objects, key.Name, into) })
+}
+
+// List implements client.Reader.
+func (r live) List(_ context.Context, into client.ObjectList, _ ...client.ListOption) error {
+	return r.call(func() error {
+		r.list(r.objects, into.(*cnatv1alpha1.AtList))
+		return nil
+	})
+}
+
+// reconcile lets a leader look at the CronTab once.
+func (w *world) reconcile(l *leader) reconcile.Result {
+	r := &Reconciler{
+		Client: l, APIReader: live{l}, Recorder: events.NewFakeRecorder(1000), Clock: clocktesting.NewFakeClock(w.now), CommandImage: "sh",
+	}
+	result, _ := r.Reconcile(context.Background(), reconcile.Request{NamespacedName: types.NamespacedName{Namespace: "ns", Name: tabName}})
+	return result
+}
+
+// healthy lets a leader whose cache is up to date look until nothing more changes.
+func (w *world) healthy() {
+	for range 50 {
+		before := w.version
+		w.reconcile(&leader{world: w, pauseAt: -1})
+		for _, at := range w.ats() {
+			if !started(at) || at.Status.Finished() || w.random.IntN(3) == 0 {
+				w.playAt(at)
+			}
+		}
+		if w.version == before {
+			return
+		}
+	}
+	w.violated("it never comes to rest")
+}
+
+// deepest is how many leaders stand still at one time.
+const deepest = 2
+
+// tick lets something happen that may: time, users, the At controller, and leaders that lag, stand still or end.
+func (w *world) tick(depth int, user bool) {
+	switch w.random.IntN(12) {
+	case 0, 1:
+		w.now = w.now.Add(time.Duration(w.random.IntN(20_000)) * time.Millisecond)
+	case 2, 3, 4:
+		if ats := w.ats(); len(ats) > 0 {
+			w.playAt(ats[w.random.IntN(len(ats))])
+		}
+	case 5:
+		if user {
+			w.user()
+		}
+	default:
+		l := &leader{world: w, behind: w.random.IntN(4) * (1 + 5*w.random.IntN(2)), atsBehind: w.random.IntN(4), pauseAt: -1}
+		if depth < deepest && w.random.IntN(2) == 0 {
+			l.pauseAt, l.crash = w.random.IntN(8), w.random.IntN(3) == 0
+			l.meanwhile = func() {
+				for range w.random.IntN(12) {
+					w.tick(depth+1, user)
+				}
+			}
+		}
+		w.reconcile(l)
+	}
+}
+
+// user does what users do.
+func (w *world) user() {
+	tab := w.tab()
+	kind := w.random.IntN(6)
+	if kind < 3 {
+		w.edited, w.suspended = true, time.Time{}
+	}
+	switch kind {
+	case 0:
+		w.edit(tab, func(o client.Object) {
+			spec := &o.(*v1.CronTab).Spec
+			spec.Suspend = ptr.To(!ptr.Deref(spec.Suspend, false))
+		})
+	case 1:
+		w.edit(tab, func(o client.Object) {
+			o.(*v1.CronTab).Spec.CronSpec = []string{"* * * * *", "*/2 * * * *", "30 2 30 fri *"}[w.random.IntN(3)]
+		})
+	case 2:
+		w.edit(tab, func(o client.Object) { o.(*v1.CronTab).Spec.Image = fmt.Sprint("image-", w.version) })
+	case 3:
+		w.edit(tab, func(o client.Object) {
+			o.SetAnnotations(map[string]string{v1.AnnotationRunRequest: fmt.Sprint("request-", w.version)})
+		})
+	case 4: // skip the next run
+		for _, at := range w.ats() {
+			if next := tab.Status.Next; next != nil && next.UID == at.UID && released(at) && !retracted(at) && !started(at) && !at.Status.Finished() {
+				w.skipped[at.Labels[labelScheduled]] = true
+				w.edit(at, func(o client.Object) { o.(*cnatv1alpha1.At).Spec.Cancel = ptr.To(true) })
+			}
+		}
+	case 5: // the operator is down
+		w.now = w.now.Add(time.Duration(w.random.IntN(400)) * time.Second)
+	}
+}
+
+func randomSpec(random *rand.Rand) v1.CronTabSpec {
+	policies := []v1.ConcurrencyPolicy{"", v1.ForbidConcurrent, v1.ReplaceConcurrent, v1.QueueConcurrent}
+	catchUps := []v1.CatchUpPolicy{"", v1.CatchUpLatest, v1.CatchUpAll}
+	return v1.CronTabSpec{
+		CronSpec: "* * * * *", ConcurrencyPolicy: policies[random.IntN(4)], CatchUp: catchUps[random.IntN(3)],
+		StartingDeadlineSeconds: []int64{0, 0, 200}[random.IntN(3)], RunSpec: v1.RunSpec{Image: "image"},
+	}
+}
+
+// No scheduled time runs twice, early, beside another that its policy forbids, or after it was skipped or the CronTab
+// suspended, whatever leaders, users and the At controller do and in whatever order.
+func TestRandomLives(t *testing.T) {
+	const lives = 500
+	total := 0
+	for seed := range lives {
+		random := rand.New(rand.NewPCG(uint64(seed), 7))
+		w := newWorld(random, randomSpec(random))
+		w.ttl = random.IntN(3) == 0
+		steady := random.IntN(2) // leaders lag, and do not stand still
+		for range 120 {
+			w.tick(deepest*steady, true)
+		}
+		w.healthy()
+		if len(w.violations) > 0 {
+			t.Fatalf("seed %d: %q", seed, w.violations)
+		}
+		total += len(w.runs)
+	}
+	if total < 2*lives {
+		t.Errorf("only %d runs in %d lives", total, lives)
+	}
+}
+
+// With catchUp All each scheduled time has its run, though leaders end and stand still and their caches lag.
+func TestNothingIsLost(t *testing.T) {
+	for seed := range 200 {
+		random := rand.New(rand.NewPCG(uint64(seed), 8))
+		w := newWorld(random, v1.CronTabSpec{CronSpec: "* * * * *", CatchUp: v1.CatchUpAll, RunSpec: v1.RunSpec{Image: "image"}})
+		w.ttl = random.IntN(2) == 0
+		began := w.now
+		for range 150 {
+			w.tick(0, false)
+		}
+		w.healthy()
+		for at := began.Truncate(time.Minute).Add(time.Minute); !at.After(w.now); at = at.Add(time.Minute) {
+			if n := w.runs[strconv.FormatInt(at.Unix(), 10)]; n != 1 {
+				t.Fatalf("seed %d: %s ran %d times by %s: %v", seed, at, n, w.now, w.violations)
+			}
+		}
+		if len(w.violations) > 0 {
+			t.Fatalf("seed %d: %q", seed, w.violations)
+		}
+	}
+}
+
+// A release reaches only the At that is recorded, and only while it is not retracted.
+func TestReleaseReachesOnlyTheRecordedAt(t *testing.T) {
+	for name, change := range map[string]func(*cnatv1alpha1.At){
+		"another of that name": func(at *cnatv1alpha1.At) { at.UID = "another" },
+		"retracted":            func(at *cnatv1alpha1.At) { delete(at.Labels, labelRevision) },
+		"for something else":   func(at *cnatv1alpha1.At) { at.Labels[labelRevision] = "another" },
+		"none":                 nil,
+	} {
+		w := newWorld(rand.New(rand.NewPCG(1, 1)), v1.CronTabSpec{CronSpec: "* * * * *", RunSpec: v1.RunSpec{Image: "image"}})
+		l := &leader{world: w, pauseAt: 3} // after the reading, the creation and the record
+		l.meanwhile = func() {
+			at := w.ats()[0]
+			if w.tab().Status.Next == nil || released(at) {
+				t.Fatal("this is not the release")
+			}
+			w.remove(keyOf(at))
+			if change != nil {
+				w.edit(at, func(o client.Object) { change(o.(*cnatv1alpha1.At)) })
+			}
+		}
+		w.reconcile(l)
+		if ats := w.ats(); len(ats) > 0 && released(ats[0]) {
+			t.Errorf("%s: it is released", name)
+		}
+	}
+}

@@ -1,0 +1,34 @@
+package crontab
+
+import (
+	"maps"
+
+	v1 "example.com/cnat-operator/api/crontab/v1"
+)
+
+// annotationRevision on a cached CronTab is its revision, whatever a stored one has under that name.
+const annotationRevision = "cache.stable.example.com/revision"
+
+// slim transforms a CronTab on its way into the cache, without what it is to run, which may be 1 MB: that is read live
+// when an At is created. What is left of it is a digest.
+func slim(object any) (any, error) {
+	tab, ok := object.(*v1.CronTab)
+	if !ok {
+		return object, nil
+	}
+	annotations := map[string]string{annotationRevision: revisionOf(tab)}
+	if request := requestOf(tab); request != "" {
+		annotations[v1.AnnotationRunRequest] = request
+	}
+	tab.ManagedFields, tab.Annotations = nil, annotations
+	tab.Labels = maps.Clone(tab.Labels)
+	maps.DeleteFunc(tab.Labels, func(key, _ string) bool { return key != queueLabel })
+	tab.OwnerReferences = nil
+	tab.Spec.Containers, tab.Spec.Command, tab.Spec.Template = nil, "", nil
+	return tab, nil
+}
+
+// revisionOf identifies what the runs of a CronTab run, which was read from the API server.
+func revisionOf(tab *v1.CronTab) string {
+	return digest(tab.UID, tab.Spec.RunSpec, tab.Spec.SpreadSeconds, tab.Labels[queueLabel])
+}

@@ -257,7 +257,7 @@ install: cluster bin/kustomize ## Install the CRDs.
 	kustomize build config/crd | kubectl wait --for=condition=Established --timeout=60s -f -
 
 .PHONY: uninstall
-uninstall: $(RUNNING) bin/kustomize ## Remove the CRDs, and with them every At and Database.
+uninstall: $(RUNNING) bin/kustomize ## Remove the CRDs, and with them every At, CronTab and Database.
 	kustomize build config/crd | kubectl delete --ignore-not-found -f -
 
 .PHONY: deploy
@@ -269,7 +269,7 @@ deploy: $(if $(filter false,$(PUSH)),cluster,push) bin/kustomize ## Deploy the o
 	kubectl -n cnat-operator-system rollout status deployment/cnat-operator-manager --timeout=180s
 
 .PHONY: undeploy
-undeploy: $(RUNNING) bin/kustomize ## Remove the operator, its CRDs, and with them every At and Database.
+undeploy: $(RUNNING) bin/kustomize ## Remove the operator, its CRDs, and with them every At, CronTab and Database.
 	# First the CRDs: what they define is the operator's to take down, which it must be there for.
 	kustomize build config/crd | kubectl delete --ignore-not-found --timeout=300s -f -
 	kustomize build config/default | kubectl delete --ignore-not-found -f -

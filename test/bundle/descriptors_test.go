@@ -8,6 +8,7 @@ import (
 	"github.com/operator-framework/api/pkg/operators/v1alpha1"
 
 	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
+	crontabv1 "example.com/cnat-operator/api/crontab/v1"
 	databasev1 "example.com/cnat-operator/api/database/v1"
 )
 
@@ -16,6 +17,7 @@ import (
 func TestEveryFieldHasADescriptor(t *testing.T) {
 	kinds := map[string]struct{ spec, status any }{
 		"At":       {cnatv1alpha1.AtSpec{}, cnatv1alpha1.AtStatus{}},
+		"CronTab":  {crontabv1.CronTabSpec{}, crontabv1.CronTabStatus{}},
 		"Database": {databasev1.DatabaseSpec{}, databasev1.DatabaseStatus{}},
 	}
 	owned := load(t, folder).CSV.Spec.CustomResourceDefinitions.Owned

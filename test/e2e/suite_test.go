@@ -27,6 +27,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
+	crontabv1 "example.com/cnat-operator/api/crontab/v1"
 	databasev1 "example.com/cnat-operator/api/database/v1"
 )
 
@@ -59,6 +60,7 @@ var _ = BeforeSuite(func() {
 	scheme := runtime.NewScheme()
 	utilruntime.Must(clientgoscheme.AddToScheme(scheme))
 	utilruntime.Must(cnatv1alpha1.AddToScheme(scheme))
+	utilruntime.Must(crontabv1.AddToScheme(scheme))
 	utilruntime.Must(databasev1.AddToScheme(scheme))
 	config, err := ctrl.GetConfig()
 	Expect(err).NotTo(HaveOccurred())
@@ -94,7 +96,7 @@ func newNamespace(ctx SpecContext) string {
 
 // describe prints what a person would look at after a failure.
 func describe(namespace string) {
-	for _, what := range []string{"ats,databases,jobs,pods,statefulsets,persistentvolumeclaims", "events"} {
+	for _, what := range []string{"crontabs,ats,databases,jobs,pods,statefulsets,persistentvolumeclaims", "events"} {
 		output, err := exec.Command("kubectl", "--namespace="+namespace, "get", what, "-o", "wide").CombinedOutput()
 		if err != nil {
 			output = append(output, err.Error()...)

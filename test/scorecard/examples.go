@@ -14,7 +14,7 @@ import (
 )
 
 // good is the condition that says that an object of a kind has come to its good end.
-var good = map[string]string{"At": "Complete", "Database": "Ready"}
+var good = map[string]string{"At": "Complete", "CronTab": "Ready", "Database": "Ready"}
 
 // exampleWorks: the alm-example of that name comes to its good end as it is, and is cleaned up after it is deleted.
 func exampleWorks(ctx context.Context, s *scorecard, name string) error {
@@ -70,7 +70,7 @@ func (s *scorecard) remove(ctx context.Context, object *unstructured.Unstructure
 		} else if !apierrors.IsNotFound(err) {
 			return false, err
 		}
-		for _, kind := range []string{"v1 Pod", "apps/v1 StatefulSet", "batch/v1 Job"} {
+		for _, kind := range []string{"v1 Pod", "apps/v1 StatefulSet", "batch/v1 Job", versions["At"] + " At"} {
 			version, kind, _ := strings.Cut(kind, " ")
 			list := &unstructured.UnstructuredList{}
 			list.SetAPIVersion(version)

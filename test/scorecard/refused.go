@@ -21,6 +21,8 @@ var mistakes = map[string]mistake{
 	"at-with-two-times":          {"At", `{schedule: "2027-07-03T02:00:00Z", after: 90s, command: "true"}`, "exactly one of schedule and after must be set"},
 	"at-at-no-time":              {"At", `{schedule: tomorrow, command: "true"}`, "schedule must be an RFC 3339 date-time"},
 	"at-that-restarts":           {"At", `{schedule: "2027-07-03T02:00:00Z", containers: [{name: a, image: b, restartPolicy: OnFailure}]}`, "restartPolicy must be Never or unset"},
+	"crontab-at-no-time":         {"CronTab", `{cronSpec: "60 * * * *", command: "true"}`, "cronSpec's minute, its first field, must be"},
+	"crontab-without-a-run":      {"CronTab", `{cronSpec: "@daily"}`, "exactly one of image, containers, command and template must be set"},
 	"database-without-a-user":    {"Database", `{encoding: unicode}`, "user"},
 	"database-of-the-superuser":  {"Database", `{user: postgres}`, "spec.user is a name that PostgreSQL keeps for itself"},
 	"database-with-two-secrets":  {"Database", `{user: wp, password: a, passwordSecretRef: {name: b, key: c}}`, "spec.password and spec.passwordSecretRef are both set"},
@@ -29,7 +31,9 @@ var mistakes = map[string]mistake{
 }
 
 // versions of the kinds, with their groups.
-var versions = map[string]string{"At": "cnat.programming-kubernetes.info/v1alpha1", "Database": "example.com/v1"}
+var versions = map[string]string{
+	"At": "cnat.programming-kubernetes.info/v1alpha1", "CronTab": "stable.example.com/v1", "Database": "example.com/v1",
+}
 
 // isRefused: the API server refuses a bad object, by a message that names the mistake.
 func isRefused(ctx context.Context, s *scorecard, name string) error {

@@ -2,10 +2,7 @@ package at
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	batchv1 "k8s.io/api/batch/v1"
@@ -18,10 +15,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
+	"example.com/cnat-operator/internal/write"
 )
-
-// errStale means that a write met an object that is not as it was read.
-var errStale = errors.New("the object has changed since it was read")
 
 // act carries a plan out, by one write at most, and leaves in the snapshot what
 // the API server answered.
@@ -38,7 +33,7 @@ func (r *Reconciler) act(ctx context.Context, next plan, seen *snapshot) error {
 	case stepRetract:
 		before := seen.job.DeepCopy()
 		delete(seen.job.Annotations, generationAnnotation)
-		return stale("retracting Job "+seen.job.Name, r.Client.Patch(ctx, seen.job, locked(before)))
+		return write.Stale("retracting Job "+seen.job.Name, r.Client.Patch(ctx, seen.job, write.Locked(before)))
 	case stepStop:
 		return r.stop(ctx, seen)
 	case stepCollect:
@@ -52,23 +47,10 @@ func (r *Reconciler) act(ctx context.Context, next plan, seen *snapshot) error {
 		return nil
 	case stepExpire:
 		at := seen.at
-		return stale("deleting the At after its time to live",
+		return write.Stale("deleting the At after its time to live",
 			r.Client.Delete(ctx, at, client.Preconditions{UID: &at.UID, ResourceVersion: &at.ResourceVersion}))
 	default: // the rest is for the status to report
 		return nil
-	}
-}
-
-// stale turns an error of a write that met another object than it was meant for
-// into errStale.
-func stale(doing string, err error) error {
-	switch {
-	case err == nil:
-		return nil
-	case apierrors.IsConflict(err) || apierrors.IsNotFound(err):
-		return errStale
-	default:
-		return fmt.Errorf("%s: %w", doing, err)
 	}
 }
 
@@ -77,7 +59,7 @@ func (r *Reconciler) hold(ctx context.Context, seen *snapshot) error {
 	before := seen.at.DeepCopy()
 	controllerutil.AddFinalizer(seen.at, preparedFinalizer)
 	seen.live = true
-	return stale("adding the finalizer", r.Client.Patch(ctx, seen.at, locked(before)))
+	return write.Stale("adding the finalizer", r.Client.Patch(ctx, seen.at, write.Locked(before)))
 }
 
 // release removes the finalizer from the At, or that of version 0.2.0 from its Job.
@@ -85,15 +67,11 @@ func (r *Reconciler) release(ctx context.Context, seen *snapshot) error {
 	if !held(seen.at) {
 		before := seen.job.DeepCopy()
 		controllerutil.RemoveFinalizer(seen.job, oldRunFinalizer)
-		return stale("removing the finalizer of Job "+seen.job.Name, r.Client.Patch(ctx, seen.job, locked(before)))
+		return write.Stale("removing the finalizer of Job "+seen.job.Name, r.Client.Patch(ctx, seen.job, write.Locked(before)))
 	}
 	before := seen.at.DeepCopy()
 	controllerutil.RemoveFinalizer(seen.at, preparedFinalizer)
-	return stale("removing the finalizer", r.Client.Patch(ctx, seen.at, locked(before)))
-}
-
-func locked(before client.Object) client.Patch {
-	return client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})
+	return write.Stale("removing the finalizer", r.Client.Patch(ctx, seen.at, write.Locked(before)))
 }
 
 // prepare creates the At's Job, suspended.
@@ -107,7 +85,7 @@ func (r *Reconciler) prepare(ctx context.Context, seen *snapshot) error {
 	case apierrors.IsAlreadyExists(err):
 		seen.live = false
 		return r.readJob(ctx, r.APIReader, seen)
-	case isRefusal(err):
+	case write.IsRefusal(err):
 		seen.refusal = r.refusals.note(seen.at, cnatv1alpha1.ReasonJobRefused, err.Error(), r.Clock.Now())
 		return nil
 	default:
@@ -132,8 +110,8 @@ func (r *Reconciler) start(ctx context.Context, seen *snapshot) error {
 		log.FromContext(ctx).Info("Job started", "job", job.Name, "lateness", max(0, now.Sub(freeTime(seen.at, &seen.at.Status))).String())
 		return nil
 	case apierrors.IsNotFound(err), apierrors.IsInvalid(err) && r.changed(ctx, seen.job):
-		return errStale
-	case isRefusal(err):
+		return write.ErrStale
+	case write.IsRefusal(err):
 		seen.refusal = r.refusals.note(seen.at, cnatv1alpha1.ReasonJobRefused, err.Error(), now)
 		return nil
 	default:
@@ -152,24 +130,13 @@ func (r *Reconciler) changed(ctx context.Context, read *batchv1.Job) bool {
 // startPatch lets the Job with that UID run, if it is still to run for that
 // generation of its At.
 func startPatch(uid types.UID, generation string, now time.Time) (client.Patch, error) {
-	escape := strings.NewReplacer("/", "~1")
-	data, err := json.Marshal([]operation{
-		{"test", "/metadata/uid", uid},
-		{"test", "/metadata/annotations/" + escape.Replace(generationAnnotation), generation},
-		{"replace", "/spec/suspend", false},
-		{"add", "/metadata/annotations/" + escape.Replace(startedAtAnnotation), now.UTC().Format(time.RFC3339Nano)},
-	})
-	if err != nil {
-		return nil, fmt.Errorf("encoding a patch: %w", err)
-	}
-	return client.RawPatch(types.JSONPatchType, data), nil
-}
-
-// operation is one of a JSON patch.
-type operation struct {
-	Op    string `json:"op"`
-	Path  string `json:"path"`
-	Value any    `json:"value"`
+	annotation := "/metadata/annotations/"
+	return write.JSONPatch(
+		write.Operation{Op: "test", Path: "/metadata/uid", Value: uid},
+		write.Operation{Op: "test", Path: annotation + write.Key(generationAnnotation), Value: generation},
+		write.Operation{Op: "replace", Path: "/spec/suspend", Value: false},
+		write.Operation{Op: "add", Path: annotation + write.Key(startedAtAnnotation), Value: now.UTC().Format(time.RFC3339Nano)},
+	)
 }
 
 // stop ends a Job as if its deadline had passed: its pods are ended gracefully
@@ -180,7 +147,7 @@ func (r *Reconciler) stop(ctx context.Context, seen *snapshot) error {
 	}
 	before := seen.job.DeepCopy()
 	seen.job.Spec.ActiveDeadlineSeconds = ptr.To[int64](1)
-	return stale("stopping Job "+seen.job.Name, r.Client.Patch(ctx, seen.job, locked(before)))
+	return write.Stale("stopping Job "+seen.job.Name, r.Client.Patch(ctx, seen.job, write.Locked(before)))
 }
 
 // collect deletes a Job that is suspended, as it was read: one that was started
@@ -192,5 +159,5 @@ func (r *Reconciler) collect(ctx context.Context, seen *snapshot) error {
 	if err == nil {
 		seen.job = nil
 	}
-	return stale("deleting Job "+job.Name, err)
+	return write.Stale("deleting Job "+job.Name, err)
 }

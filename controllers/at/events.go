@@ -10,6 +10,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
+	"example.com/cnat-operator/internal/text"
 )
 
 // maxNote bounds an event's note, in bytes: the API server refuses more than 1 KiB.
@@ -39,17 +40,17 @@ func eventsBetween(old, next *cnatv1alpha1.AtStatus, over bool) []notice {
 	if stalled != nil && stalled.Status == metav1.ConditionTrue {
 		before := meta.FindStatusCondition(old.Conditions, cnatv1alpha1.ConditionStalled)
 		if before == nil || before.Status != stalled.Status || before.Reason != stalled.Reason {
-			events = append(events, notice{corev1.EventTypeWarning, stalled.Reason, "Run", bounded(stalled.Message, maxNote)})
+			events = append(events, notice{corev1.EventTypeWarning, stalled.Reason, "Run", text.Bounded(stalled.Message, maxNote)})
 		}
 	}
 	if isTrue(next, cnatv1alpha1.ConditionSuspended) && !isTrue(old, cnatv1alpha1.ConditionSuspended) {
 		message := cmp.Or(next.Message, "does not start while spec.suspend is true")
-		events = append(events, notice{corev1.EventTypeNormal, next.Reason, "Schedule", bounded(message, maxNote)})
+		events = append(events, notice{corev1.EventTypeNormal, next.Reason, "Schedule", text.Bounded(message, maxNote)})
 	}
 	ending := over && next.Reason != cnatv1alpha1.ReasonRetrying
 	if next.Phase == cnatv1alpha1.AtRunning && !ending && next.Reason != "" && next.Reason != old.Reason &&
 		!isTrue(next, cnatv1alpha1.ConditionStalled) && !isTrue(next, cnatv1alpha1.ConditionSuspended) {
-		events = append(events, notice{corev1.EventTypeWarning, next.Reason, "Run", bounded(next.Message, maxNote)})
+		events = append(events, notice{corev1.EventTypeWarning, next.Reason, "Run", text.Bounded(next.Message, maxNote)})
 	}
 	if next.Phase != old.Phase {
 		switch next.Phase {
@@ -59,13 +60,13 @@ func eventsBetween(old, next *cnatv1alpha1.AtStatus, over bool) []notice {
 				fmt.Sprintf("Job %s succeeded", next.JobName),
 			})
 		case cnatv1alpha1.AtCancelled:
-			events = append(events, notice{corev1.EventTypeNormal, "Cancelled", "Finish", bounded(next.Message, maxNote)})
+			events = append(events, notice{corev1.EventTypeNormal, "Cancelled", "Finish", text.Bounded(next.Message, maxNote)})
 		case cnatv1alpha1.AtMissed:
-			events = append(events, notice{corev1.EventTypeWarning, "Missed", "Finish", bounded(next.Message, maxNote)})
+			events = append(events, notice{corev1.EventTypeWarning, "Missed", "Finish", text.Bounded(next.Message, maxNote)})
 		case cnatv1alpha1.AtFailed:
 			events = append(events, notice{
 				corev1.EventTypeWarning, "Failed", "Finish",
-				bounded(sentences(next.Reason, next.Message), maxNote),
+				text.Bounded(sentences(next.Reason, next.Message), maxNote),
 			})
 		}
 	}

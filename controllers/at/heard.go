@@ -19,6 +19,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
+	"example.com/cnat-operator/internal/text"
 )
 
 // Why the API server refuses the pod of a Job, and why the kubelet or the
@@ -76,15 +77,15 @@ func stripEvent(object any) (any, error) {
 		speaker, said := wordsOfJobEvent(event)
 		return &corev1.Event{
 			ObjectMeta: identity(event.ObjectMeta), InvolvedObject: stripReference(event.InvolvedObject),
-			ReportingController: bounded(speaker, maxName), Reason: bounded(said.reason, maxName),
-			Message: bounded(said.message, maxWords), LastTimestamp: metav1.NewTime(said.last),
+			ReportingController: text.Bounded(speaker, maxName), Reason: text.Bounded(said.reason, maxName),
+			Message: text.Bounded(said.message, maxWords), LastTimestamp: metav1.NewTime(said.last),
 		}, nil
 	case *eventsv1.Event:
 		speaker, said := wordsOfPodEvent(event)
 		return &eventsv1.Event{
 			ObjectMeta: identity(event.ObjectMeta), Regarding: stripReference(event.Regarding),
-			ReportingController: bounded(speaker, maxName), Reason: bounded(said.reason, maxName),
-			Note: bounded(said.message, maxWords), DeprecatedLastTimestamp: metav1.NewTime(said.last),
+			ReportingController: text.Bounded(speaker, maxName), Reason: text.Bounded(said.reason, maxName),
+			Note: text.Bounded(said.message, maxWords), DeprecatedLastTimestamp: metav1.NewTime(said.last),
 		}, nil
 	}
 	return object, nil
@@ -95,7 +96,7 @@ func identity(meta metav1.ObjectMeta) metav1.ObjectMeta {
 }
 
 func stripReference(of corev1.ObjectReference) corev1.ObjectReference {
-	return corev1.ObjectReference{Kind: bounded(of.Kind, maxName), Name: bounded(of.Name, 253), UID: types.UID(bounded(string(of.UID), maxName))}
+	return corev1.ObjectReference{Kind: text.Bounded(of.Kind, maxName), Name: text.Bounded(of.Name, 253), UID: types.UID(text.Bounded(string(of.UID), maxName))}
 }
 
 // indexEvents makes the cache find the events about an object.

@@ -17,6 +17,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
+	"example.com/cnat-operator/internal/write"
 )
 
 // faultKind is what goes wrong at a call to the API server.
@@ -190,7 +191,7 @@ func (m *model) patchJob(stored *batchv1.Job, k key, kind types.PatchType, data 
 		job := merge(stored, data, &batchv1.Job{})
 		return job, m.checkVersion(k, job.ResourceVersion)
 	}
-	var operations []operation
+	var operations []write.Operation
 	if err := json.Unmarshal(data, &operations); err != nil {
 		return nil, fmt.Errorf("patching: %w", err)
 	}

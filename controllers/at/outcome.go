@@ -7,6 +7,7 @@ import (
 	"k8s.io/utils/ptr"
 
 	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
+	"example.com/cnat-operator/internal/text"
 )
 
 // observe reports on a Job that exists.
@@ -65,7 +66,7 @@ func observeProgress(next *cnatv1alpha1.AtStatus, seen observation) {
 		}
 	case seen.run.gated != "":
 		proceed(next, seen, cnatv1alpha1.ReasonSchedulingGated, nil)
-		next.Message = bounded(seen.run.gated, maxMessage)
+		next.Message = text.Bounded(seen.run.gated, maxMessage)
 	case seen.run.stalled != nil:
 		proceed(next, seen, cnatv1alpha1.ReasonRunning, seen.run.stalled)
 	case failed != nil && !seen.run.over: // it fails when the other containers end
@@ -84,7 +85,7 @@ func observeProgress(next *cnatv1alpha1.AtStatus, seen observation) {
 func note(next *cnatv1alpha1.AtStatus, seen observation, wrong *stall) {
 	proceed(next, seen, cnatv1alpha1.ReasonRunning, nil)
 	if wrong != nil {
-		next.Reason, next.Message = wrong.reason, bounded(wrong.message, maxMessage)
+		next.Reason, next.Message = wrong.reason, text.Bounded(wrong.message, maxMessage)
 	}
 }
 

@@ -14,6 +14,8 @@ import (
 	batchv1 "k8s.io/api/batch/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"example.com/cnat-operator/internal/write"
 )
 
 // buggy is a client that writes otherwise than it is told.
@@ -25,8 +27,8 @@ type buggy struct {
 
 // patched is a patch, decoded.
 type patched struct {
-	operations []operation    // a JSON patch's
-	merge      map[string]any // a merge patch's
+	operations []write.Operation // a JSON patch's
+	merge      map[string]any    // a merge patch's
 }
 
 func (c buggy) Patch(ctx context.Context, object client.Object, patch client.Patch, options ...client.PatchOption) error {
@@ -94,7 +96,7 @@ func unlockedRecord(c *patched) {
 // without takes the tests of paths like that out of a JSON patch.
 func without(path string) func(*patched) {
 	return func(c *patched) {
-		c.operations = slices.DeleteFunc(c.operations, func(o operation) bool {
+		c.operations = slices.DeleteFunc(c.operations, func(o write.Operation) bool {
 			return o.Op == "test" && strings.Contains(o.Path, path)
 		})
 	}

@@ -14,6 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 
 	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
+	"example.com/cnat-operator/internal/write"
 )
 
 // heldClock stands still at a moment until it is let go.
@@ -134,7 +135,7 @@ func TestWhatTheAPIServerRefuses(t *testing.T) {
 	}
 	retract := read.DeepCopy()
 	delete(retract.Annotations, generationAnnotation)
-	if err := api.Patch(t.Context(), retract, locked(read)); err != nil {
+	if err := api.Patch(t.Context(), retract, write.Locked(read)); err != nil {
 		t.Fatal(err)
 	}
 	if err := try(string(job.UID), "1"); err == nil {

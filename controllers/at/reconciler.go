@@ -26,6 +26,7 @@ import (
 	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
 	"example.com/cnat-operator/internal/cached"
 	"example.com/cnat-operator/internal/clockwatch"
+	"example.com/cnat-operator/internal/write"
 )
 
 const (
@@ -151,7 +152,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 			return r.after(now, next), nil
 		}
 	}
-	if errors.Is(err, errStale) || err == nil && seen != nil {
+	if errors.Is(err, write.ErrStale) || err == nil && seen != nil {
 		return ctrl.Result{RequeueAfter: firstRetry}, nil // the cache will have caught up
 	}
 	return ctrl.Result{}, err

@@ -4,10 +4,10 @@ import (
 	"sync"
 	"time"
 
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/types"
 
 	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
+	"example.com/cnat-operator/internal/text"
 )
 
 // lastRefusal bounds the time between two attempts to create a Job that is
@@ -40,7 +40,7 @@ func (r *refusals) of(at *cnatv1alpha1.At) *refusal {
 // note remembers that the At was refused once more. It is tried again later, but
 // no later than at the times given.
 func (r *refusals) note(at *cnatv1alpha1.At, reason, message string, now time.Time, latest ...time.Time) *refusal {
-	next := &refusal{generation: at.Generation, reason: reason, message: bounded(message, maxMessage), delay: firstRetry}
+	next := &refusal{generation: at.Generation, reason: reason, message: text.Bounded(message, maxMessage), delay: firstRetry}
 	if last := r.of(at); last != nil {
 		next.delay = min(2*last.delay, lastRefusal)
 	}
@@ -56,13 +56,3 @@ func (r *refusals) note(at *cnatv1alpha1.At, reason, message string, now time.Ti
 
 // forget is for an At that was started, or is over or deleted.
 func (r *refusals) forget(uid types.UID) { r.byUID.Delete(uid) }
-
-// isRefusal tells whether the API server said no to what was asked, as a quota,
-// a policy, a webhook or a namespace that is being deleted make it do; not that
-// it was too busy or could not be reached. An internal error is what it gives
-// when a webhook that must be asked can't be.
-func isRefusal(err error) bool {
-	return apierrors.IsInvalid(err) || apierrors.IsForbidden(err) || apierrors.IsBadRequest(err) ||
-		apierrors.IsNotFound(err) || apierrors.IsRequestEntityTooLargeError(err) || apierrors.IsNotAcceptable(err) ||
-		apierrors.IsInternalError(err)
-}

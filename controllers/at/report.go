@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/equality"
+
+	"example.com/cnat-operator/internal/write"
 )
 
 // report writes the At's status if it changes, and then sends the events and
@@ -18,8 +20,8 @@ func (r *Reconciler) report(ctx context.Context, now time.Time, next plan, seen 
 	}
 	before := at.DeepCopy()
 	at.Status = status
-	if err := r.Client.Status().Patch(ctx, at, locked(before)); err != nil {
-		return stale("writing the status", err)
+	if err := r.Client.Status().Patch(ctx, at, write.Locked(before)); err != nil {
+		return write.Stale("writing the status", err)
 	}
 	for _, e := range eventsBetween(&before.Status, &status, seen.run.over) {
 		r.Recorder.Eventf(at, nil, e.kind, e.reason, e.action, "%s", e.note)

@@ -15,6 +15,7 @@ import (
 	"k8s.io/utils/ptr"
 
 	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
+	"example.com/cnat-operator/internal/text"
 )
 
 // run is what the pods of a Job report.
@@ -171,7 +172,7 @@ func observeContainers(pod *corev1.Pod, observed *run) {
 	if first := firstFailed(pod); first != nil {
 		observed.exitCode = exitCodeOf(first.status.State.Terminated)
 	} else if running == 0 && !failed {
-		observed.exitCode, observed.message = ptr.To[int32](0), bounded(succeeded, maxMessage)
+		observed.exitCode, observed.message = ptr.To[int32](0), text.Bounded(succeeded, maxMessage)
 	}
 }
 

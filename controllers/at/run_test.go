@@ -208,3 +208,11 @@ func TestReasonsOfKubernetes(t *testing.T) {
 		}
 	}
 }
+
+// Sentences are joined, and what says nothing is left out.
+func TestSentences(t *testing.T) {
+	got := sentences("", "Evicted: the limit \"1Mi\".", " ", "container main ended.", "wrote.")
+	if want := "Evicted: the limit \"1Mi\": container main ended: wrote."; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}

@@ -11,6 +11,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
+	"example.com/cnat-operator/internal/text"
 )
 
 // observation is all that a status is computed from, besides the At itself.
@@ -107,7 +108,7 @@ func proceed(next *cnatv1alpha1.AtStatus, seen observation, reason string, stall
 		setCondition(next, seen, cnatv1alpha1.ConditionStalled, false, reason, "")
 		return
 	}
-	next.Reason, next.Message = stalled.reason, bounded(stalled.message, maxMessage)
+	next.Reason, next.Message = stalled.reason, text.Bounded(stalled.message, maxMessage)
 	setCondition(next, seen, cnatv1alpha1.ConditionStalled, true, next.Reason, next.Message)
 }
 
@@ -115,7 +116,7 @@ func proceed(next *cnatv1alpha1.AtStatus, seen observation, reason string, stall
 func finish(next *cnatv1alpha1.AtStatus, seen observation, phase cnatv1alpha1.AtPhase, reason, message string) {
 	next.PreparedJobUID = ""
 	message = strings.ReplaceAll(message, hintOfRefusedPod, "")
-	next.Phase, next.Reason, next.Message = phase, reason, bounded(message, maxMessage)
+	next.Phase, next.Reason, next.Message = phase, reason, text.Bounded(message, maxMessage)
 	next.CompletionTime = seen.run.ended
 	if next.CompletionTime == nil {
 		next.CompletionTime = &metav1.Time{Time: seen.now}

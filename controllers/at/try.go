@@ -10,6 +10,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
+	"example.com/cnat-operator/internal/write"
 )
 
 // try asks the API server, by a dry run, whether it would take the At's Job, so
@@ -24,11 +25,11 @@ func (r *Reconciler) try(ctx context.Context, seen *snapshot) error {
 		seen.queue = queueOf(job)
 	}
 	switch {
-	case err == nil, apierrors.IsAlreadyExists(err), isRefusal(err) && ofThisMoment(err):
+	case err == nil, apierrors.IsAlreadyExists(err), write.IsRefusal(err) && ofThisMoment(err):
 		r.refusals.forget(at.UID)
 		seen.refusal = nil
 		return nil
-	case isRefusal(err):
+	case write.IsRefusal(err):
 		var latest []time.Time
 		if !isSuspended(at) {
 			latest = []time.Time{at.DueTime().Add(-seen.lead)} // when its Job is created, however the dry run went

@@ -14,6 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
+	"example.com/cnat-operator/internal/write"
 )
 
 // upgradePeriod is how often Jobs are looked for that still have the finalizer
@@ -79,7 +80,7 @@ func (u *upgrade) pass(ctx context.Context) (found int, err error) {
 		}
 		free := job.DeepCopy()
 		controllerutil.RemoveFinalizer(free, oldRunFinalizer)
-		if err := u.client.Patch(ctx, free, locked(job)); client.IgnoreNotFound(err) != nil && !apierrors.IsConflict(err) {
+		if err := u.client.Patch(ctx, free, write.Locked(job)); client.IgnoreNotFound(err) != nil && !apierrors.IsConflict(err) {
 			return found, err
 		}
 	}

@@ -1,4 +1,4 @@
-package at
+package text
 
 import (
 	"math/rand/v2"
@@ -32,7 +32,7 @@ func TestBounded(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			if got := bounded(test.text, test.limit); got != test.want {
+			if got := Bounded(test.text, test.limit); got != test.want {
 				t.Errorf("got %q, want %q", got, test.want)
 			}
 		})
@@ -45,8 +45,8 @@ func TestBoundedOfRandomBytes(t *testing.T) {
 	for range 100 {
 		bytes := make([]byte, 6000)
 		_, _ = random.Read(bytes) // never fails
-		got := bounded(string(bytes), maxMessage)
-		if len(got) > maxMessage || !utf8.ValidString(got) {
+		got := Bounded(string(bytes), 4096)
+		if len(got) > 4096 || !utf8.ValidString(got) {
 			t.Fatalf("%d bytes, or invalid: %q", len(got), got)
 		}
 		if i := strings.IndexFunc(got, func(r rune) bool { return r != '\n' && !unicode.IsPrint(r) && r != utf8.RuneError }); i >= 0 {
@@ -55,12 +55,5 @@ func TestBoundedOfRandomBytes(t *testing.T) {
 		if _, err := yaml.YAMLToJSON([]byte("message: |-\n  " + strings.ReplaceAll(got, "\n", "\n  "))); err != nil {
 			t.Fatal(err)
 		}
-	}
-}
-
-func TestSentences(t *testing.T) {
-	got := sentences("", "Evicted: the limit \"1Mi\".", " ", "container main ended.", "wrote.")
-	if want := "Evicted: the limit \"1Mi\": container main ended: wrote."; got != want {
-		t.Errorf("got %q, want %q", got, want)
 	}
 }

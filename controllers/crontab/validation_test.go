@@ -60,7 +60,7 @@ func TestWrongExpressionsAreRefused(t *testing.T) {
 func TestRightExpressionsAreTaken(t *testing.T) {
 	for _, expression := range []string{
 		"* * * * *", "* * * * /5", "/5 * * * *", "*/5 * * * *", "? ? ? ? ?", "5/20 * * * *", "0 0 * * 7", "0 0 * * 5-7", "0 0 * * fri-sun",
-		"0 0 * * Sun", "0 0 * * MON-fri", "0 0 * jan-mar,DEC *", "05 007 * * *", "10-30/10,59 * * * *", "5-5 0 * * *", "0 0 * * sun-mon",
+		"0 0 * * Sun", "0 0 * * MON-fri", "0 0 * jan-mar,DEC *", "05 007 * * *", "5-00000000000006 * * * *", "10-30/10,59 * * * *", "5-5 0 * * *", "0 0 * * sun-mon",
 		"0 0 * * sun-sun", "*,5 1 * * *", "0 0 * * 5/1", "@hourly", "@daily", "@midnight", "@weekly", "@monthly", "@yearly", "@annually",
 		"  0  0 1 1 * ", "0 22-23,0-5 * * *", "*/59 */23 */31 */12 */7",
 	} {

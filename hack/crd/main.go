@@ -13,6 +13,9 @@
 //   - It completes the metadata that Kubernetes' types embed, as that of a pod
 //     template. controller-gen leaves out fields that a user may write; the API
 //     server would drop them without a word, so that no rule could refuse them.
+//   - It gives quantities another pattern. That of controller-gen lets through
+//     what Go can't read (1e1.), and exponents over which Go, and with it every
+//     client that reads the object, computes for hours (1e999999999).
 package main
 
 import (
@@ -34,6 +37,8 @@ var (
 	}
 	unformatted = []string{"spec.schedule", "spec.after", "spec.notBefore", "spec.notAfter"}
 	maxLength   = int64(64) // more than any time or duration needs
+
+	quantity = `^[-+]?([0-9]{1,19}([.][0-9]{0,9})?|[.][0-9]{1,9})([KMGTPE]i|[numkMGTPE]|[eE][-+]?[0-9]{1,2})?$`
 )
 
 func main() {
@@ -77,6 +82,9 @@ func finish(file string) error {
 func walk(schema *apiextensionsv1.JSONSchemaProps, path string) {
 	if slices.Contains(unformatted, path) {
 		schema.Format, schema.MaxLength = "", &maxLength
+	}
+	if schema.XIntOrString && schema.Pattern != "" {
+		schema.Pattern = quantity
 	}
 	if slices.ContainsFunc(undescribed, func(above string) bool { return strings.HasPrefix(path, above+".") }) {
 		schema.Description = ""

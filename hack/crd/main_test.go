@@ -3,9 +3,11 @@ package main
 import (
 	"os"
 	"path/filepath"
+	"regexp"
 	"testing"
 
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
 	"sigs.k8s.io/yaml"
 )
 
@@ -24,6 +26,8 @@ func TestWalk(t *testing.T) {
 				"metadata": {Type: "object", Properties: map[string]schema{"labels": {Type: "object"}}},
 			}},
 			"containersOfMine": {Description: "ours"},
+			"size":             {XIntOrString: true, Pattern: "^.*$"},
+			"port":             {XIntOrString: true},
 			"completionTime":   {Description: "ours", Format: "date-time"},
 		},
 	}}}
@@ -34,6 +38,9 @@ func TestWalk(t *testing.T) {
 		if spec.Properties[name].Description != "ours" {
 			t.Errorf("%s lost its description", name)
 		}
+	}
+	if spec.Properties["size"].Pattern != quantity || spec.Properties["port"].Pattern != "" {
+		t.Errorf("patterns: size %q, port %q", spec.Properties["size"].Pattern, spec.Properties["port"].Pattern)
 	}
 	container := spec.Properties["containers"].Items.Schema
 	if container.Description != "" || container.Properties["env"].Description != "" {
@@ -48,6 +55,29 @@ func TestWalk(t *testing.T) {
 	}
 	if spec.Properties["completionTime"].Format != "date-time" {
 		t.Error("another time lost its format")
+	}
+}
+
+// What the pattern takes Go reads, and what it refuses nobody needs.
+func TestQuantities(t *testing.T) {
+	pattern := regexp.MustCompile(quantity)
+	numbers := []string{"0", "1", "9999999999999999999", "0.5", "1.", ".5", "-1", "+1.5", "12345.123456789"}
+	units := []string{
+		"", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei", "n", "u", "m", "k", "M", "G", "T", "P", "E", "e1", "E3", "e-3", "e+10", "e99", "E-99",
+	}
+	for _, number := range numbers {
+		for _, unit := range units {
+			if text := number + unit; !pattern.MatchString(text) {
+				t.Errorf("%s is refused", text)
+			} else if _, err := resource.ParseQuantity(text); err != nil {
+				t.Errorf("%s: %v", text, err)
+			}
+		}
+	}
+	for _, text := range []string{"", ".", "1e1.", "1e.5", "1e100", "1e-1000000000", "1K", "1 Gi", "Gi", "1Gi\n", "12345678901234567890"} {
+		if pattern.MatchString(text) {
+			t.Errorf("%q is accepted", text)
+		}
 	}
 }
 

@@ -193,7 +193,7 @@ type BackupStorage struct {
 	// It can grow, and be set back to what the volume has (status.backup.storage.size); less is rejected by the API server.
 	// Where the storage class does not let volumes grow, the condition Stalled says so until it is set back, and backups go
 	// on with the size that the volume has.
-	// +kubebuilder:validation:XValidation:rule="isQuantity(string(self)) && quantity(string(self)).compareTo(quantity('256Mi')) >= 0",message="spec.backup.storage.size must be a quantity of 256Mi or more: for example 1Gi"
+	// +kubebuilder:validation:XValidation:rule="!string(self).matches('[eE][-+]?[0-9]{3}') && isQuantity(string(self)) && quantity(string(self)).compareTo(quantity('256Mi')) >= 0",message="spec.backup.storage.size must be a quantity of 256Mi or more: for example 1Gi"
 	// +default="1Gi"
 	// +optional
 	// +operator-sdk:csv:customresourcedefinitions:type=spec,displayName="Size",xDescriptors={"urn:alm:descriptor:com.tectonic.ui:text"}

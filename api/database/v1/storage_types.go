@@ -18,7 +18,7 @@ type DatabaseStorage struct {
 	// It can grow, and be set back to what the volume has (status.storage.size); less is rejected by the API server. Where
 	// the storage class does not let volumes grow, the condition Stalled says so until it is set back, and the server goes
 	// on with the size that it has.
-	// +kubebuilder:validation:XValidation:rule="isQuantity(string(self)) && quantity(string(self)).compareTo(quantity('256Mi')) >= 0",message="spec.storage.size must be a quantity of 256Mi or more: for example 1Gi"
+	// +kubebuilder:validation:XValidation:rule="!string(self).matches('[eE][-+]?[0-9]{3}') && isQuantity(string(self)) && quantity(string(self)).compareTo(quantity('256Mi')) >= 0",message="spec.storage.size must be a quantity of 256Mi or more: for example 1Gi"
 	// +default="1Gi"
 	// +optional
 	// +operator-sdk:csv:customresourcedefinitions:type=spec,displayName="Size",xDescriptors={"urn:alm:descriptor:com.tectonic.ui:text"}

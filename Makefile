@@ -331,6 +331,10 @@ bench-handover: deploy ## Measure how late an At is that is due during a failove
 bench-at: build envtest-bin ## Measure how late Ats start, beside CronJobs and the API server's limit.
 	go run ./test/bench
 
+.PHONY: bench-crontab
+bench-crontab: build envtest-bin ## Measure how late the runs of CronTabs start, beside CronJobs and the API server's limit.
+	go run ./test/bench crontab
+
 .PHONY: bench-database
 bench-database: build envtest-bin bin/kwok bin/helm-operator ## Measure what Databases cost, beside helm-operator-plugins' own operator.
 	go run ./test/benchdb

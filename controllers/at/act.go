@@ -97,12 +97,10 @@ func (r *Reconciler) prepare(ctx context.Context, seen *snapshot) error {
 // It can only reach that Job, and only while it is not retracted.
 func (r *Reconciler) start(ctx context.Context, seen *snapshot) error {
 	now := r.Clock.Now()
-	patch, err := startPatch(recorded(seen.at), seen.job.Annotations[generationAnnotation], now)
-	if err != nil {
-		return err
+	job, err := r.startWhole(ctx, seen, now)
+	if job == nil && err == nil {
+		job, err = r.startPatched(ctx, seen, now)
 	}
-	job := &batchv1.Job{ObjectMeta: metav1.ObjectMeta{Namespace: seen.job.Namespace, Name: seen.job.Name}}
-	err = r.Client.Patch(ctx, job, patch)
 	switch {
 	case err == nil:
 		seen.job, seen.refusal = job, nil
@@ -115,8 +113,36 @@ func (r *Reconciler) start(ctx context.Context, seen *snapshot) error {
 		seen.refusal = r.refusals.note(seen.at, cnatv1alpha1.ReasonJobRefused, err.Error(), now)
 		return nil
 	default:
-		return fmt.Errorf("starting Job %s: %w", job.Name, err)
+		return fmt.Errorf("starting Job %s: %w", seen.job.Name, err)
 	}
+}
+
+// startWhole starts a Job by writing it as a whole, in the version that was read: that costs the API server half of what
+// a patch does, when many start at one instant. So does that it need not keep book any more of who set which field.
+// It returns nil if the Job was not read as a whole, may hold what this client does not know, or has changed.
+func (r *Reconciler) startWhole(ctx context.Context, seen *snapshot, now time.Time) (*batchv1.Job, error) {
+	if len(seen.job.Spec.Template.Spec.Containers) == 0 || seen.job.Generation != 1 || seen.job.UID != recorded(seen.at) {
+		return nil, nil
+	}
+	job := seen.job.DeepCopy()
+	job.ManagedFields = []metav1.ManagedFieldsEntry{{}}
+	job.Spec.Suspend = ptr.To(false)
+	job.Annotations[startedAtAnnotation] = startedAtText(now)
+	err := r.Client.Update(ctx, job)
+	if apierrors.IsConflict(err) || apierrors.IsInvalid(err) {
+		return nil, nil
+	}
+	return job, err
+}
+
+// startPatched starts a Job by a patch.
+func (r *Reconciler) startPatched(ctx context.Context, seen *snapshot, now time.Time) (*batchv1.Job, error) {
+	patch, err := startPatch(recorded(seen.at), seen.job.Annotations[generationAnnotation], now)
+	if err != nil {
+		return nil, err
+	}
+	job := &batchv1.Job{ObjectMeta: metav1.ObjectMeta{Namespace: seen.job.Namespace, Name: seen.job.Name}}
+	return job, r.Client.Patch(ctx, job, patch)
 }
 
 // changed tells whether a Job is not to be started any more as it was read: that,
@@ -135,9 +161,11 @@ func startPatch(uid types.UID, generation string, now time.Time) (client.Patch, 
 		write.Operation{Op: "test", Path: "/metadata/uid", Value: uid},
 		write.Operation{Op: "test", Path: annotation + write.Key(generationAnnotation), Value: generation},
 		write.Operation{Op: "replace", Path: "/spec/suspend", Value: false},
-		write.Operation{Op: "add", Path: annotation + write.Key(startedAtAnnotation), Value: now.UTC().Format(time.RFC3339Nano)},
+		write.Operation{Op: "add", Path: annotation + write.Key(startedAtAnnotation), Value: startedAtText(now)},
 	)
 }
+
+func startedAtText(now time.Time) string { return now.UTC().Format(time.RFC3339Nano) }
 
 // stop ends a Job as if its deadline had passed: its pods are ended gracefully
 // and, other than by a suspension, no one can make it go on.

@@ -48,7 +48,7 @@ func namePatch(object client.Object, patch client.Patch) string {
 	at, ok := object.(*cnatv1alpha1.At)
 	switch {
 	case patch.Type() == types.JSONPatchType:
-		return "start"
+		return "start by a patch"
 	case !ok && object.GetAnnotations()[generationAnnotation] == "":
 		return "retract"
 	case !ok:
@@ -112,6 +112,11 @@ func (c *breakingClient) Create(ctx context.Context, object client.Object, optio
 // Patch implements client.Writer.
 func (c *breakingClient) Patch(ctx context.Context, object client.Object, patch client.Patch, options ...client.PatchOption) error {
 	return c.do(namePatch(object, patch), func() error { return c.Client.Patch(ctx, object, patch, options...) })
+}
+
+// Update implements client.Writer.
+func (c *breakingClient) Update(ctx context.Context, object client.Object, options ...client.UpdateOption) error {
+	return c.do("start", func() error { return c.Client.Update(ctx, object, options...) })
 }
 
 // Delete implements client.Writer.
@@ -182,6 +187,7 @@ type life struct {
 	lead   time.Duration // from now until the At is due
 	edit   bool          // it is edited when it is prepared
 	cancel bool          // the run is cancelled
+	large  bool          // its Job is too large to be cached as a whole
 	writes []string      // that are to go wrong, each in turn
 }
 
@@ -197,6 +203,9 @@ func (l life) live(t *testing.T, b *breaking) {
 	at := &cnatv1alpha1.At{}
 	at.Name, at.Namespace = "cnrex", namespace
 	at.Spec.Schedule, at.Spec.Command = ptr.To(metav1.NewTime(schedule)), "echo YAY"
+	if l.large {
+		at.Spec.Command += strings.Repeat(" ", 8<<10)
+	}
 	at.Spec.TTLSecondsAfterFinished = ptr.To[int32](0)
 	if err := api.Create(t.Context(), at); err != nil {
 		t.Fatal(err)
@@ -239,6 +248,7 @@ func TestCrashes(t *testing.T) {
 		"waits":        {lead: 6 * time.Second, writes: []string{"try", "Pending", "prepare", "start"}},
 		"is edited":    {lead: 6 * time.Second, edit: true, writes: []string{"retract", "forget", "collect"}},
 		"is due":       {writes: []string{"hold", "prepare", "record", "start", "Running", "release", "Succeeded", "expire"}},
+		"is large":     {lead: 6 * time.Second, large: true, writes: []string{"start by a patch"}},
 		"is cancelled": {cancel: true, writes: []string{"stop", "Cancelled"}},
 	}
 	for name, l := range lives {

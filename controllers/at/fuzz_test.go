@@ -30,7 +30,9 @@ func live(input []byte, plant func(*operator)) []string {
 	d := &drive{model: m, input: input[:min(len(input), maxInput)]}
 	d.operators = [2]*operator{newOperator(m, plant), newOperator(m, plant)}
 	m.makeAt(d.next())
-	if old := d.next(); old%4 == 0 {
+	old := d.next()
+	m.large = old&8 != 0
+	if old%4 == 0 {
 		m.startOld(old%8 == 0)
 		for _, o := range d.operators {
 			o.restart(0)

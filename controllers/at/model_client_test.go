@@ -110,7 +110,11 @@ type cachedClient struct {
 
 // Get implements client.Reader.
 func (c *cachedClient) Get(_ context.Context, name client.ObjectKey, into client.Object, _ ...client.GetOption) error {
-	return c.operator.saw(into, read(c.operator.cache, name, into))
+	err := c.operator.saw(into, read(c.operator.cache, name, into))
+	if job, ok := into.(*batchv1.Job); ok && c.operator.model.large {
+		job.Spec.Template = corev1.PodTemplateSpec{}
+	}
+	return err
 }
 
 // List implements client.Reader.
@@ -168,18 +172,46 @@ func (c *cachedClient) Patch(_ context.Context, object client.Object, patch clie
 			if err != nil {
 				return err
 			}
-			if metav1.GetControllerOf(stored) == nil {
-				m.violated("the foreign Job %s is changed: %s", stored.UID, data)
-			}
-			c.operator.checkStop(stored, job)
-			if ptr.Deref(stored.Spec.Suspend, false) && !ptr.Deref(job.Spec.Suspend, false) {
-				m.checkStart(job, seen, c.operator.since)
-			}
-			m.store(job)
+			c.operator.storeJob(stored, job, seen)
 			job.DeepCopyInto(object)
 		}
 		return nil
 	})
+}
+
+// Update implements client.Writer.
+func (c *cachedClient) Update(_ context.Context, object client.Object, _ ...client.UpdateOption) error {
+	asked, seen := object.(*batchv1.Job), c.operator.at
+	return c.operator.call(func() error {
+		m, k := c.operator.model, keyOf(object)
+		stored := get[*batchv1.Job](m.objects, k)
+		if err := m.checkVersion(k, asked.ResourceVersion); err != nil {
+			return err
+		}
+		if asked.UID != "" && asked.UID != stored.UID {
+			return apierrors.NewConflict(k.resource(), k.name, errors.New("its UID is "+string(stored.UID)))
+		}
+		job := asked.DeepCopy()
+		job.UID, job.Status = stored.UID, stored.Status
+		c.operator.storeJob(stored, job, seen)
+		job.DeepCopyInto(asked)
+		return nil
+	})
+}
+
+// storeJob stores a Job that the operator changed. at is the At as it had read it.
+func (o *operator) storeJob(before, after *batchv1.Job, at *cnatv1alpha1.At) {
+	if metav1.GetControllerOf(before) == nil {
+		o.model.violated("the foreign Job %s is changed", before.UID)
+	}
+	o.checkStop(before, after)
+	if ptr.Deref(before.Spec.Suspend, false) && !ptr.Deref(after.Spec.Suspend, false) {
+		if isRetracted(before) {
+			o.model.violated("Job %s runs, which was retracted", before.UID)
+		}
+		o.model.checkStart(after, at, o.since)
+	}
+	o.model.store(after)
 }
 
 // patchJob is what a merge patch, or the JSON patch that starts a Job, makes of it.

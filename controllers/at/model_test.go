@@ -31,6 +31,7 @@ type model struct {
 	late       []func() error          // writes that the API server is still about to do
 	quota      bool                    // no Job may be created
 	unheld     bool                    // finalizers hold nothing: a planted bug
+	large      bool                    // caches do not hold Jobs as a whole
 	started    map[types.UID]types.UID // the Job of an At that was let run
 	deleted    map[types.UID]bool      // Ats whose Job was deleted by hand
 	told       map[string]int          // how often an event was sent

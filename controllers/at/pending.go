@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
 
 	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
@@ -21,9 +22,12 @@ const (
 	// leadSpread is over how long before that the Jobs of few Ats are spread, and
 	// leadEach by how much that grows with each At that is due in the same second.
 	leadSpread = 2 * time.Second
-	leadEach   = 10 * time.Millisecond
+	leadEach   = 25 * time.Millisecond
 	// maxLead bounds it all: no Job is created earlier.
 	maxLead = 30 * time.Second
+
+	// fresh is for how long a suspended At with a controller is left alone: its controller is about to let it run.
+	fresh = 5 * time.Second
 )
 
 func isSuspended(at *cnatv1alpha1.At) bool { return ptr.Deref(at.Spec.Suspend, false) }
@@ -60,6 +64,8 @@ func pending(now time.Time, seen snapshot) plan {
 	switch {
 	case ptr.Deref(at.Spec.Cancel, false):
 		return plan{step: stepCancel}
+	case job == nil && untried(seen) && untouched(now, at) > 0:
+		return plan{step: stepNone, wait: untouched(now, at)}
 	case job == nil && (isSuspended(at) || left > 0) && untried(seen):
 		return idle(at, plan{step: stepTry})
 	case isSuspended(at):
@@ -81,6 +87,15 @@ func pending(now time.Time, seen snapshot) plan {
 	default:
 		return plan{step: stepStart}
 	}
+}
+
+// untouched is for how long a suspended At that is new is left to its controller.
+func untouched(now time.Time, at *cnatv1alpha1.At) time.Duration {
+	age := now.Sub(at.CreationTimestamp.Time)
+	if !isSuspended(at) || at.Generation > 1 || age < 0 || metav1.GetControllerOfNoCopy(at) == nil {
+		return 0
+	}
+	return fresh - age
 }
 
 // untried tells whether the API server was not asked yet about the Job of an At

@@ -87,6 +87,13 @@ func after(d time.Duration) func(*cnatv1alpha1.At) {
 
 func observed(at *cnatv1alpha1.At)  { at.Status.ObservedGeneration = at.Generation }
 func suspended(at *cnatv1alpha1.At) { at.Spec.Suspend = ptr.To(true) }
+
+// controlled makes an At one that a controller created when it was due.
+func controlled(at *cnatv1alpha1.At) {
+	at.CreationTimestamp = metav1.NewTime(due)
+	at.OwnerReferences = []metav1.OwnerReference{{Kind: "CronTab", Name: "owner", UID: "owner-uid", Controller: ptr.To(true)}}
+}
+
 func cancelled(at *cnatv1alpha1.At) { at.Spec.Cancel = ptr.To(true) }
 
 func startingDeadline(seconds int64) func(*cnatv1alpha1.At) {
@@ -375,6 +382,21 @@ func TestDecide(t *testing.T) {
 		"suspended and new: its Job is tried": {
 			now: due.AddDate(1, 0, 0), at: newAt(suspended, startingDeadline(60)), untried: true, want: plan{step: stepTry},
 		},
+		"new, suspended, and somebody's: left to its controller": {
+			now: due.Add(time.Second), at: newAt(suspended, controlled), untried: true, want: plan{stepNone, fresh - time.Second},
+		},
+		"no longer new": {
+			now: due.Add(fresh), at: newAt(suspended, controlled), untried: true, want: plan{step: stepTry},
+		},
+		"new by the API server's clock only": {
+			now: due.Add(-time.Hour), at: newAt(suspended, controlled), untried: true, want: plan{step: stepTry},
+		},
+		"new, somebody's, and changed": {
+			now: due.Add(time.Second), at: newAt(suspended, controlled, edited), untried: true, want: plan{step: stepTry},
+		},
+		"new and somebody's, to start": {
+			now: due.Add(time.Second), at: newAt(controlled), untried: true, want: plan{step: stepHold},
+		},
 		"suspended and held: is let go before its Job is tried": {
 			now: due, at: newAt(suspended, holding), untried: true, want: plan{step: stepRelease},
 		},
@@ -520,7 +542,7 @@ func TestCachedJobSaysTheSame(t *testing.T) {
 // All are prepared before they are due, each at its own place, and the earlier
 // the more are due together.
 func TestLead(t *testing.T) {
-	for together, longest := range map[int]time.Duration{0: minLead + leadSpread, 1000: minLead + leadSpread + 10*time.Second, 1000000: maxLead} {
+	for together, longest := range map[int]time.Duration{0: minLead + leadSpread, 1000: minLead + leadSpread + 1000*leadEach, 1000000: maxLead} {
 		const n = 1000
 		var early int
 		for i := range n {

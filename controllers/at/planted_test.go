@@ -23,6 +23,7 @@ type buggy struct {
 	client.Client
 	job, status func(*patched) // what becomes of a patch; nil: nothing
 	anyVersion  bool           // deletes whatever has the name
+	blind       bool           // updates whatever has the name
 }
 
 // patched is a patch, decoded.
@@ -36,6 +37,14 @@ func (c buggy) Patch(ctx context.Context, object client.Object, patch client.Pat
 		patch = changed(object, patch, c.job)
 	}
 	return c.Client.Patch(ctx, object, patch, options...)
+}
+
+func (c buggy) Update(ctx context.Context, object client.Object, options ...client.UpdateOption) error {
+	if c.blind {
+		object.SetUID("")
+		object.SetResourceVersion("")
+	}
+	return c.Client.Update(ctx, object, options...)
 }
 
 func (c buggy) Delete(ctx context.Context, object client.Object, options ...client.DeleteOption) error {
@@ -152,15 +161,20 @@ func liveOrPanic(seed uint64, plant func(*operator)) (wrong []string) {
 // Some bugs need more to happen than the first random lives have in them.
 func TestPlantedBugsOfToldLives(t *testing.T) {
 	notHeld := func(o *operator) { o.model.unheld = true }
+	large := func(bug buggy) func(*operator) { // a Job that is large is started by a patch
+		return func(o *operator) { o.model.large = true; plant(bug)(o) }
+	}
 	tests := map[string]struct {
 		live  func(*testing.T, func(*operator)) []string
 		plant func(*operator)
 		want  string
 	}{
-		"the UID test is left out":                           {lateCreateAndStart, plant(buggy{job: without("/uid")}), "a second Job"},
+		"the UID test is left out":                           {lateCreateAndStart, large(buggy{job: without("/uid")}), "a second Job"},
+		"the UID and version of the update are left out":     {lateCreateAndStart, plant(buggy{blind: true}), "a second Job"},
 		"the compare-and-swap of the record is left out":     {lateRecord, plant(buggy{status: unlockedRecord}), "prepared after"},
 		"an At is not held":                                  {deletedWhileStarting, notHeld, "runs, which is deleted"},
-		"the test of the generation is left out":             {retractedWhileStarting, plant(buggy{job: without("/annotations")}), "has changed since"},
+		"the test of the generation is left out":             {retractedWhileStarting, large(buggy{job: without("/annotations")}), "has changed since"},
+		"the version of the update is left out":              {retractedWhileStarting, plant(buggy{blind: true}), "was retracted"},
 		"the compare-and-swap of the retraction is left out": {replacedWhileRetracting, plant(buggy{job: unlocked}), "the foreign Job"},
 	}
 	for name, test := range tests {

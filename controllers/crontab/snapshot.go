@@ -24,7 +24,7 @@ const (
 	leastSettle = 20 * time.Millisecond
 	// settleEach is by how much that grows with each CronTab that is due in the same second, for their starts come
 	// first, up to mostSettle.
-	settleEach = 10 * time.Millisecond
+	settleEach = 20 * time.Millisecond
 	mostSettle = 20 * time.Second
 )
 

@@ -2,6 +2,7 @@ package cached
 
 import (
 	batchv1 "k8s.io/api/batch/v1"
+	"k8s.io/utils/ptr"
 
 	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
 )
@@ -23,11 +24,18 @@ func At(object any) (any, error) {
 	return object, nil
 }
 
-// Job transforms a Job likewise: without its pod, and what else somebody may write much into.
+// maxWhole is up to what size, in bytes, a Job is cached as a whole that may still be started.
+const maxWhole = 4 << 10
+
+// Job transforms a Job likewise: without its pod, and what else somebody may write much into. One that waits to be started
+// stays whole unless it is large, so that it can be written back: there are few of them at a time.
 func Job(object any) (any, error) {
 	job, ok := object.(*batchv1.Job)
 	if !ok {
 		return object, nil
+	}
+	if job.ManagedFields = nil; ptr.Deref(job.Spec.Suspend, false) && job.Size() <= maxWhole {
+		return job, nil
 	}
 	boundMeta(&job.ObjectMeta)
 	kept := map[string]string{}

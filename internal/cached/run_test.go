@@ -3,6 +3,7 @@ package cached
 import (
 	"encoding/json"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -70,5 +71,34 @@ func TestSmallMetadataIsKept(t *testing.T) {
 	at := &cnatv1alpha1.At{ObjectMeta: *want.DeepCopy()}
 	if _, err := At(at); err != nil || len(at.Labels) != 1 || len(at.OwnerReferences) != 3 || len(at.Finalizers) != 4 {
 		t.Errorf("became %+v, %v", at, err)
+	}
+}
+
+// A Job that can be started is whole, so that it can be written back; one that was started, or is large, is not.
+func TestJobsToStartAreWhole(t *testing.T) {
+	job := func(suspended bool, command string) *batchv1.Job {
+		container := corev1.Container{Name: "c", Command: []string{command}}
+		return &batchv1.Job{
+			ObjectMeta: metav1.ObjectMeta{
+				Name: "n", Annotations: map[string]string{"theirs": "x"}, ManagedFields: []metav1.ManagedFieldsEntry{{Manager: "m"}},
+			},
+			Spec: batchv1.JobSpec{
+				Suspend: &suspended, Template: corev1.PodTemplateSpec{Spec: corev1.PodSpec{Containers: []corev1.Container{container}}},
+			},
+		}
+	}
+	for name, test := range map[string]struct {
+		job  *batchv1.Job
+		want bool
+	}{
+		"suspended":       {job(true, "true"), true},
+		"running":         {job(false, "true"), false},
+		"suspended large": {job(true, strings.Repeat("x", maxWhole)), false},
+	} {
+		want := test.job.DeepCopy()
+		want.ManagedFields = nil
+		if _, err := Job(test.job); err != nil || reflect.DeepEqual(want, test.job) != test.want {
+			t.Errorf("%s: became %+v, %v", name, test.job, err)
+		}
 	}
 }

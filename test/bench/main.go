@@ -1,7 +1,8 @@
-// Command bench measures how late Ats start, beside CronJobs and the limit of
-// the API server, in one run, and prints name=value lines:
+// Command bench measures how late Ats and the runs of CronTabs start, beside
+// CronJobs and the limit of the API server, in one run, and prints name=value lines:
 //
 //	make bench-at
+//	make bench-crontab
 //
 // It starts a control plane of its own on loopback, and the operator as a
 // process of its own, whose memory and CPU time it reads from /proc.
@@ -43,15 +44,20 @@ func main() {
 	many := flag.Int("many", 100000, "How many are pending then. 0: this is not measured.")
 	fat := flag.Int("fat", 400, "How many Ats of 1 MB are created when the operator's memory is measured.")
 	plot := flag.String("plot", "docs/benchmarks/lateness.svg", "Where the plot goes.")
-	times := flag.Int("rounds", 5, "How many times the bursts of Jobs and Ats are measured.")
+	times := flag.Int("rounds", 5, "How many times bursts are measured.")
+	idle := flag.Int("idle", 10000, "How many CronTabs are idle when the operator's cost is measured.")
 	flag.Parse()
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	n := sizes{*burst, *times, *singles, *pending, *many, *fat, *idle}
 	var err error
-	if flag.Arg(0) == "watch" {
+	switch flag.Arg(0) {
+	case "watch":
 		err = printJobs(flag.Arg(1), flag.Arg(2))
-	} else {
-		err = run(ctx, sizes{*burst, *times, *singles, *pending, *many, *fat}, *plot)
+	case "crontab":
+		err = run(ctx, n, (*bench).cronTabs)
+	default:
+		err = run(ctx, n, func(b *bench, ctx context.Context, n sizes) error { return b.ats(ctx, n, *plot) })
 	}
 	stop()
 	if err != nil {
@@ -61,9 +67,10 @@ func main() {
 }
 
 // sizes are how many there are of what is measured.
-type sizes struct{ burst, rounds, singles, pending, many, fat int }
+type sizes struct{ burst, rounds, singles, pending, many, fat, idle int }
 
-func run(ctx context.Context, n sizes, plot string) (err error) {
+// run measures on a control plane of its own, with the operator.
+func run(ctx context.Context, n sizes, measure func(*bench, context.Context, sizes) error) (err error) {
 	b := &bench{}
 	defer func() {
 		b.operator.Stop()
@@ -74,16 +81,24 @@ func run(ctx context.Context, n sizes, plot string) (err error) {
 	if err := b.start(); err != nil {
 		return err
 	}
-
 	if err := b.startOperator(); err != nil {
 		return err
 	}
-	progress("single: %d Ats, one every 100 ms", n.singles)
-	single, err := b.singleAts(ctx, n.singles)
-	if err != nil {
-		return err
+	return measure(b, ctx, n)
+}
+
+// ats measures Ats beside Jobs that are created directly, and CronJobs; then what pending ones cost.
+func (b *bench) ats(ctx context.Context, n sizes, plot string) error {
+	var singles rounds
+	for round := range 3 {
+		progress("single: round %d, %d Ats, one every 100 ms", round, n.singles)
+		single, err := b.singleAts(ctx, fmt.Sprintf("single-%d", round), n.singles)
+		if err != nil {
+			return err
+		}
+		singles = append(singles, single)
 	}
-	single.print("single")
+	singles.print("single")
 
 	raws, atBursts, err := b.burst(ctx, "", n.burst, n.rounds)
 	if err != nil {

@@ -140,11 +140,11 @@ func (b *bench) atBurst(ctx context.Context, namespace string, n int) (distribut
 
 // settle is how long before they are due objects are made: enough for the work
 // of their creation to be over.
-const settle = 30 * time.Second
+const settle = 60 * time.Second
 
 // singleAts makes Ats that are due one every 100 ms, on a system that is idle otherwise.
-func (b *bench) singleAts(ctx context.Context, n int) (distribution, error) {
-	jobs, err := b.prepare(ctx, "single")
+func (b *bench) singleAts(ctx context.Context, namespace string, n int) (distribution, error) {
+	jobs, err := b.prepare(ctx, namespace)
 	if err != nil {
 		return nil, err
 	}
@@ -155,7 +155,7 @@ func (b *bench) singleAts(ctx context.Context, n int) (distribution, error) {
 		due[fmt.Sprintf("at-%d", i)] = first.Add(time.Duration(i) * 100 * time.Millisecond).Truncate(time.Millisecond)
 	}
 	for name, moment := range due {
-		if err := b.createAt(ctx, "single", name, moment); err != nil {
+		if err := b.createAt(ctx, namespace, name, moment); err != nil {
 			return nil, err
 		}
 	}

@@ -14,6 +14,8 @@ type history struct {
 	// deleted: its pod or Job was deleted while it ran. cancelled: it was cancelled while it ran. neverRun: it was
 	// cancelled long before it was due.
 	deleted, cancelled, neverRun bool
+	// optional: it may run, or not.
+	optional bool
 
 	allowed map[types.UID]time.Time // its Jobs, by when they were first seen to be allowed to run
 	pods    map[types.UID]time.Time // its pods, by when they were created, in whole seconds
@@ -54,7 +56,7 @@ func judge(all map[string]*history) verdict {
 
 // isLost tells whether an At never ran. One that was stopped by us need not have got as far as the file.
 func (at *history) isLost() bool {
-	return len(at.started) == 0 && !at.deleted && !at.cancelled && !at.neverRun
+	return len(at.started) == 0 && !at.deleted && !at.cancelled && !at.neverRun && !at.optional
 }
 
 // isEarly tells whether anything was allowed to run, or ran, before it was due. A moment that was seen is later than it

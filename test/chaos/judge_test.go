@@ -20,6 +20,8 @@ func TestJudge(t *testing.T) {
 	}{
 		"once":                  {"a start 1000.5\na end 1003\n", history{allowed: at(0.1), pods: at(0)}, verdict{}},
 		"lost":                  {"", history{}, verdict{lost: 1}},
+		"need not run":          {"", history{optional: true}, verdict{}},
+		"optional and twice":    {"a start 1001\na start 1002\n", history{optional: true, allowed: at(0)}, verdict{twice: 1, wronglyStopped: 1}},
 		"allowed and lost":      {"", history{allowed: at(0.1)}, verdict{lost: 1}},
 		"deleted before it ran": {"", history{deleted: true}, verdict{}},
 		"deleted as it ran":     {"a start 1001\n", history{deleted: true}, verdict{}},

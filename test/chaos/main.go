@@ -4,7 +4,8 @@
 //	make e2e-chaos
 //
 // 200 Ats are due over four minutes, and 500 more at one instant in them. Each appends its name and the time to a file on
-// the node when it starts and when it ends. A third of them is deleted as soon as they are over. Of two operators the
+// the node when it starts and when it ends. A third of them is deleted as soon as they are over. Twelve CronTabs run every
+// minute meanwhile; a third of them is edited again and again, a third is suspended over one minute. Of two operators the
 // leader stands still for longer than its lease, in the middle of the burst and once more, and goes on when another leads;
 // then leaders are killed every 5 s, and the API server once. Runs are stopped by deleting their pod or Job and by
 // cancelling them; other Ats are cancelled before they are due. All Jobs and pods are watched meanwhile: a run begins when
@@ -41,6 +42,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
+	crontabv1 "example.com/cnat-operator/api/crontab/v1"
 	databasev1 "example.com/cnat-operator/api/database/v1"
 )
 
@@ -113,13 +115,18 @@ func (c *chaos) provokeChaos(ctx context.Context, restart string) error {
 	if err := c.createAts(ctx); err != nil {
 		return err
 	}
-	progress("%d Ats are due over %s, and %d at one instant", spread, span, burst)
+	if err := c.createCronTabs(ctx); err != nil {
+		return err
+	}
+	progress("%d Ats are due over %s, %d at one instant, and %d CronTabs %d times", spread, span, burst, cronTabs, len(c.minutes()))
+	stopChanging := c.changeCronTabs(ctx)
 	stopped := map[string]int{}
 	stopStopping := c.stopRuns(ctx, stopped)
 	kills, pending, err := c.harmOperators(ctx, restart)
 	if err != nil {
 		return err
 	}
+	changes := stopChanging()
 	progress("killed the leader %d times; waiting until all are over", kills)
 	if err := c.awaitAll(ctx); err != nil {
 		return err
@@ -131,10 +138,13 @@ func (c *chaos) provokeChaos(ctx context.Context, restart string) error {
 	}
 	found := judge(c.ats)
 	found.print()
-	fmt.Printf("leader_stops=2\nleader_kills=%d\ncancelled_before=%d\nstopped_runs=%d\n",
-		kills, pending, stopped["pod"]+stopped["job"]+stopped["cancel"])
+	fmt.Printf("leader_stops=2\nleader_kills=%d\ncancelled_before=%d\nstopped_runs=%d\ncrontab_runs=%d\ncrontab_changes=%d\n",
+		kills, pending, stopped["pod"]+stopped["job"]+stopped["cancel"], cronTabs*len(c.minutes()), changes)
 	if found.bad() > 0 {
 		return errors.New("some Ats were lost, ran twice, ran early, or were stopped by mistake")
+	}
+	if changes < 5 {
+		return fmt.Errorf("the CronTabs were changed %d times only", changes)
 	}
 	if kills < 3 || pending == 0 || min(stopped["pod"], stopped["job"], stopped["cancel"]) < stops {
 		return fmt.Errorf("there was too little chaos: %d kills, %d cancelled, %v stopped", kills, pending, stopped)
@@ -172,6 +182,7 @@ func setup(ctx context.Context, image string) (*chaos, error) {
 	scheme := runtime.NewScheme()
 	utilruntime.Must(clientgoscheme.AddToScheme(scheme))
 	utilruntime.Must(cnatv1alpha1.AddToScheme(scheme))
+	utilruntime.Must(crontabv1.AddToScheme(scheme))
 	utilruntime.Must(databasev1.AddToScheme(scheme))
 	config, err := ctrl.GetConfig()
 	if err != nil {

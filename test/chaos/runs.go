@@ -71,7 +71,7 @@ func (c *chaos) createAt(ctx context.Context, name string, due time.Time, expire
 	return nil
 }
 
-// awaitAll waits until every At is over. Those that expired are deleted; the file tells of them. The API server may be
+// awaitAll waits until every At is over, and no CronTab has another run. Those that expired are deleted; the file tells of them. The API server may be
 // starting.
 func (c *chaos) awaitAll(ctx context.Context) error {
 	deadline := time.Now().Add(recovery)
@@ -84,6 +84,8 @@ func (c *chaos) awaitAll(ctx context.Context) error {
 				open = append(open, list.Items[i].Name)
 			}
 		}
+		tabs, tabsErr := c.openCronTabs(ctx)
+		open, err = append(open, tabs...), errors.Join(err, tabsErr)
 		if err == nil && len(open) == 0 {
 			return nil
 		}

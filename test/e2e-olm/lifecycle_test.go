@@ -83,6 +83,8 @@ var _ = Describe("From the catalog to the removal", Ordered, func() {
 
 	It("fails over: gracefully, after a kill, and after the API server was away", failOver)
 
+	It("has run a CronTab every minute since the middle of the upgrade", haveRunEveryMinute)
+
 	It("leaves custom resources and data when it is uninstalled, and takes them up again when it is back", func(ctx SpecContext) {
 		db := awaitReady(ctx, workNamespace, "wordpress")
 		uninstall(ctx, operatorNamespace)

@@ -9,6 +9,7 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	"github.com/operator-framework/api/pkg/operators/v1alpha1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -64,7 +65,7 @@ func upgrade(ctx SpecContext) {
 }
 
 // bringUpgrade approves the plan, and creates Ats that are due in each of the seconds in which the leader changes,
-// whenever that is. It returns their names.
+// whenever that is, and a CronTab as soon as there is one. It returns the Ats' names.
 func bringUpgrade(ctx SpecContext, db *databasev1.Database, plan *v1alpha1.InstallPlan) []string {
 	GinkgoHelper()
 	approve(ctx, plan)
@@ -75,6 +76,7 @@ func bringUpgrade(ctx SpecContext, db *databasev1.Database, plan *v1alpha1.Insta
 		name := fmt.Sprintf("due-%d", len(names))
 		Expect(k8s.Create(ctx, recordingAt(db, name, time.Now().Add(3*time.Second), 0))).To(Succeed())
 		names = append(names, name)
+		g.Expect(k8s.Create(ctx, everyMinute(db))).To(Or(Succeed(), Satisfy(apierrors.IsAlreadyExists)), "its kind comes with "+version)
 		g.Expect(phaseOf(ctx, operatorNamespace, now)).To(Equal(v1alpha1.CSVPhaseSucceeded))
 		g.Expect(phaseOf(ctx, operatorNamespace, before)).To(BeEmpty(), "the version before, with its pods, is to be deleted")
 	}).WithPolling(2 * time.Second).Should(Succeed())

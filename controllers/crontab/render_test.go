@@ -101,3 +101,26 @@ func TestSlim(t *testing.T) {
 		t.Errorf("metadata %+v", tab.ObjectMeta)
 	}
 }
+
+// What a list brings goes through the transform a second time: the revision is still that of what the API server holds.
+func TestSlimTwice(t *testing.T) {
+	for what, runs := range map[string]v1.RunSpec{
+		"image": {Image: "i"}, "command": {Command: "c"}, "containers": {Containers: []corev1.Container{{Name: "c"}}},
+		"template": {Template: &corev1.PodTemplateSpec{}},
+	} {
+		runs.Replicas = 1
+		tab := &v1.CronTab{
+			ObjectMeta: metav1.ObjectMeta{UID: "uid", Labels: map[string]string{queueLabel: "q"}},
+			Spec:       v1.CronTabSpec{CronSpec: "@daily", RunSpec: runs, SpreadSeconds: ptr.To[int32](3)},
+		}
+		revision := revisionOf(tab)
+		for range 2 {
+			if _, err := slim(tab); err != nil {
+				t.Fatal(err)
+			}
+			if tab.Annotations[annotationRevision] != revision {
+				t.Errorf("%s: revision %s, want %s", what, tab.Annotations[annotationRevision], revision)
+			}
+		}
+	}
+}

@@ -3,6 +3,7 @@ package cached
 
 import (
 	"maps"
+	"regexp"
 
 	corev1 "k8s.io/api/core/v1"
 )
@@ -16,8 +17,8 @@ const (
 )
 
 // Pod transforms a pod on its way into the cache: of its spec it keeps the node, the names of the containers and which of
-// them are sidecars, and of its metadata neither who wrote which field nor long annotations. A pod of the cache can so be
-// patched, but not updated.
+// them are sidecars, and of its metadata neither who wrote which field nor long annotations. What its containers left as
+// their last words is theirs alone. A pod of the cache can so be patched, but not updated.
 func Pod(object any) (any, error) {
 	pod, ok := object.(*corev1.Pod)
 	if !ok {
@@ -33,6 +34,23 @@ func Pod(object any) (any, error) {
 		spec.Containers = append(spec.Containers, corev1.Container{Name: container.Name})
 	}
 	pod.Spec = spec
+	dropUnread(pod.Status.InitContainerStatuses)
+	dropUnread(pod.Status.ContainerStatuses)
 	maps.DeleteFunc(pod.Annotations, func(_, value string) bool { return len(value) > maxAnnotation })
 	return Bounded(pod, maxPod), nil
+}
+
+// unread begins what the kubelet writes in the place of a container's last words when it can't read them, as of an evicted
+// pod whose log it has deleted.
+var unread = regexp.MustCompile(`^Error on reading termination (message from logs|log )`)
+
+// dropUnread empties those of the containers that have such words.
+func dropUnread(containers []corev1.ContainerStatus) {
+	for i := range containers {
+		for _, state := range []*corev1.ContainerState{&containers[i].State, &containers[i].LastTerminationState} {
+			if ended := state.Terminated; ended != nil && unread.MatchString(ended.Message) {
+				ended.Message = ""
+			}
+		}
+	}
 }

@@ -38,8 +38,35 @@ func TestPod(t *testing.T) {
 	if got, err := Pod(full); err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v, %v", got, err)
 	}
+	if again, err := Pod(full.DeepCopy()); err != nil || !reflect.DeepEqual(again, want) {
+		t.Errorf("a second time it became %+v, %v", again, err)
+	}
 	other := &corev1.Secret{}
 	if got, err := Pod(other); err != nil || got != any(other) {
 		t.Errorf("another kind became %v, %v", got, err)
+	}
+}
+
+// The kubelet's words about a container's last words are not the container's.
+func TestUnreadWords(t *testing.T) {
+	for words, want := range map[string]string{
+		"no such table: Error on reading termination log":                                                                       "no such table: Error on reading termination log",
+		`Error on reading termination message from logs: failed to try resolving symlinks in path "/var/log/pods/p/main/0.log"`: "",
+		"Error on reading termination log /var/lib/kubelet/pods/p/containers/main/0: permission denied":                         "",
+	} {
+		ended := corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{Message: words}}
+		pod := &corev1.Pod{Status: corev1.PodStatus{
+			InitContainerStatuses: []corev1.ContainerStatus{{LastTerminationState: *ended.DeepCopy()}},
+			ContainerStatuses:     []corev1.ContainerStatus{{State: *ended.DeepCopy()}, {}},
+		}}
+		if _, err := Pod(pod); err != nil {
+			t.Fatal(err)
+		}
+		if got := pod.Status.ContainerStatuses[0].State.Terminated.Message; got != want {
+			t.Errorf("%q became %q", words, got)
+		}
+		if got := pod.Status.InitContainerStatuses[0].LastTerminationState.Terminated.Message; got != want {
+			t.Errorf("%q of the container's last life became %q", words, got)
+		}
 	}
 }

@@ -34,6 +34,25 @@ func stuffed() metav1.ObjectMeta {
 	return meta
 }
 
+// transformedAgain is what the cache makes of what it holds already, as it does with what a list brings.
+func transformedAgain(t *testing.T, kept any) []byte {
+	t.Helper()
+	var err error
+	switch object := kept.(type) {
+	case *cnatv1alpha1.At:
+		kept, err = At(object.DeepCopy())
+	case *batchv1.Job:
+		kept, err = Job(object.DeepCopy())
+	case *corev1.Pod:
+		kept, err = Pod(object.DeepCopy())
+	}
+	text, marshalErr := json.Marshal(kept)
+	if err != nil || marshalErr != nil {
+		t.Fatal(err, marshalErr)
+	}
+	return text
+}
+
 // What the controllers look at stays, and no more than a few KiB, whatever somebody writes into an At or a Job.
 func TestRunsAreBounded(t *testing.T) {
 	at := &cnatv1alpha1.At{ObjectMeta: stuffed(), Spec: cnatv1alpha1.AtSpec{Command: strings.Repeat("x", 100_000), Suspend: ptr.To(true)}}
@@ -50,6 +69,9 @@ func TestRunsAreBounded(t *testing.T) {
 		meta := kept.(metav1.Object)
 		if atErr != nil || jobErr != nil || err != nil || len(text) > 2000 {
 			t.Errorf("%T: %d bytes are kept: %.500s", kept, len(text), text)
+		}
+		if again := transformedAgain(t, kept); string(again) != string(text) {
+			t.Errorf("%T: a second time it became %.1000s", kept, again)
 		}
 		if meta.GetUID() != "uid" || meta.GetGeneration() != 3 || len(meta.GetLabels()) != 2 || meta.GetLabels()["kueue.x-k8s.io/queue-name"] != "q" ||
 			metav1.GetControllerOf(meta) == nil || !slices.Contains(meta.GetFinalizers(), domain+"prepared") || len(meta.GetFinalizers()) != 2 {

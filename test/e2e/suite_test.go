@@ -75,8 +75,8 @@ var _ = ReportAfterSuite("failures", func(report Report) {
 	const shown = 2000
 	for _, spec := range report.SpecReports {
 		if spec.Failed() {
-			message := spec.FailureMessage()
-			fmt.Printf("FAILED: %s\n%s\n", spec.FullText(), message[:min(len(message), shown)])
+			message := strings.Join(strings.Fields(spec.FailureMessage()), " ")
+			fmt.Printf("FAILED: %s: %s\n", spec.FullText(), message[:min(len(message), shown)])
 		}
 	}
 })

@@ -1,7 +1,7 @@
 # The operator's image, for people with Docker; `make images` builds the same
 # without. Multi-arch: docker buildx build --platform=linux/amd64,linux/arm64 .
 FROM --platform=$BUILDPLATFORM golang:1.26 AS build
-ARG TARGETOS TARGETARCH
+ARG TARGETOS TARGETARCH VERSION=development
 WORKDIR /src
 COPY go.mod go.sum ./
 RUN go mod download
@@ -10,7 +10,7 @@ COPY cmd cmd
 COPY controllers controllers
 COPY internal internal
 RUN CGO_ENABLED=0 GOOS=$TARGETOS GOARCH=$TARGETARCH \
-    go build -trimpath -buildvcs=false -ldflags "-s -w" -o /manager ./cmd
+    go build -trimpath -buildvcs=false -ldflags "-s -w -X main.version=$VERSION" -o /manager ./cmd
 
 FROM gcr.io/distroless/static:nonroot
 COPY --from=build /manager /manager

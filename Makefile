@@ -142,7 +142,7 @@ verify: ## Regenerate, format, tidy and lint everything; fail if the tree would 
 
 .PHONY: build
 build: ## Build the operator for this machine.
-	go build -ldflags "-s -w" -o bin/manager ./cmd
+	go build -ldflags "-s -w -X main.version=$(VERSION)" -o bin/manager ./cmd
 
 .PHONY: run
 run: build install ## Run the operator from this machine against the cluster.
@@ -151,7 +151,7 @@ run: build install ## Run the operator from this machine against the cluster.
 
 .PHONY: docker-build
 docker-build: ## Build the image with Docker, for PLATFORMS.
-	docker buildx build --platform=$(PLATFORMS) --tag=$(IMG) .
+	docker buildx build --platform=$(PLATFORMS) --build-arg=VERSION=$(VERSION) --tag=$(IMG) .
 
 .PHONY: docker-push
 docker-push: ## Push the image that Docker built.

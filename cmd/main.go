@@ -18,6 +18,7 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
 	"sigs.k8s.io/controller-runtime/pkg/log/zap"
+	"sigs.k8s.io/controller-runtime/pkg/metrics"
 
 	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
 	crontabv1 "example.com/cnat-operator/api/crontab/v1"
@@ -39,7 +40,12 @@ func main() {
 	opts.bind(flag.CommandLine)
 	logging := zap.Options{}
 	logging.BindFlags(flag.CommandLine)
+	showVersion := flag.Bool("version", false, "Print the version and exit.")
 	flag.Parse()
+	if *showVersion {
+		fmt.Println(versionText())
+		return
+	}
 	ctrl.SetLogger(zap.New(zap.UseFlagOptions(&logging)))
 	goruntime.MemProfileRate = 0 // The operator serves no profiles.
 	if os.Getenv("GOGC") == "" {
@@ -70,7 +76,7 @@ func run(opts options) error {
 	if err := setup(mgr, opts); err != nil {
 		return err
 	}
-	ctrl.Log.Info("The operator starts", "namespaces", cmp.Or(os.Getenv("WATCH_NAMESPACE"), "all"))
+	ctrl.Log.Info("The operator starts", "version", version, "namespaces", cmp.Or(os.Getenv("WATCH_NAMESPACE"), "all"))
 	return mgr.Start(ctrl.SetupSignalHandler())
 }
 
@@ -126,6 +132,7 @@ func setup(mgr ctrl.Manager, opts options) error {
 		return fmt.Errorf("making a client for the probes: %w", err)
 	}
 	return errors.Join(
+		registerBuildInfo(metrics.Registry),
 		mgr.AddHealthzCheck("ping", healthz.Ping),
 		mgr.AddReadyzCheck("cache", cacheSynced(mgr.GetCache())),
 		mgr.AddReadyzCheck("api-server", apiServerReachable(clients)),

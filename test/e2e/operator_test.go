@@ -4,6 +4,8 @@ import (
 	"bufio"
 	"crypto/tls"
 	"crypto/x509"
+	"fmt"
+	"os"
 	"os/exec"
 	"regexp"
 
@@ -52,7 +54,11 @@ func operatorPods(ctx SpecContext) []corev1.Pod {
 func expectOperatorWell(ctx SpecContext) {
 	GinkgoHelper()
 	By("asking whether the operator lacked a right")
-	Expect(operatorLog()).NotTo(MatchRegexp(`cannot \w+ resource`))
+	log := operatorLog()
+	Expect(log).NotTo(MatchRegexp(`cannot \w+ resource`))
+
+	By("reading which version runs")
+	Expect(log).To(ContainSubstring(fmt.Sprintf(`"version":%q`, os.Getenv("VERSION"))))
 
 	By("asking whether the operator ever restarted")
 	pods := operatorPods(ctx)

@@ -3,6 +3,7 @@ package at
 import (
 	"context"
 	"math"
+	"testing"
 	"time"
 
 	"github.com/go-logr/logr"
@@ -176,7 +177,7 @@ func (o *operator) reconcile(name string, with fault) {
 	request := ctrl.Request{}
 	request.Namespace, request.Name = "default", name
 	result, err := o.Reconcile(log.IntoContext(context.Background(), logr.Discard()), request)
-	o.busy = false
+	o.busy, o.fault = false, fault{} // what comes outside a reconcile meets no fault of its
 	switch {
 	case o.dead:
 		o.restart(with.behind)
@@ -184,5 +185,17 @@ func (o *operator) reconcile(name string, with fault) {
 		o.later[name] = o.model.now.Add(firstRetry)
 	case result.RequeueAfter > 0:
 		o.later[name] = o.model.now.Add(result.RequeueAfter)
+	}
+}
+
+// TestFaultEnds: a fault that a reconcile did not come to is not met by what
+// the operator asks after it.
+func TestFaultEnds(t *testing.T) {
+	o := newOperator(newModel(), nil)
+	o.reconcile("cnrex", fault{kind: failBefore, call: 1})
+	for range 3 {
+		if err := o.call(func() error { return nil }); err != nil {
+			t.Fatal(err)
+		}
 	}
 }

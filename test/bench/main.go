@@ -89,17 +89,9 @@ func run(ctx context.Context, n sizes, measure func(*bench, context.Context, siz
 
 // ats measures Ats beside Jobs that are created directly, and CronJobs; then what pending ones cost.
 func (b *bench) ats(ctx context.Context, n sizes, plot string) error {
-	var singles rounds
-	for round := range 3 {
-		progress("single: round %d, %d Ats, one every 100 ms", round, n.singles)
-		single, err := b.singleAts(ctx, fmt.Sprintf("single-%d", round), n.singles)
-		if err != nil {
-			return err
-		}
-		singles = append(singles, single)
+	if err := b.single(ctx, n.singles); err != nil {
+		return err
 	}
-	singles.print("single")
-
 	raws, atBursts, err := b.burst(ctx, "", n.burst, n.rounds)
 	if err != nil {
 		return err

@@ -142,29 +142,6 @@ func (b *bench) atBurst(ctx context.Context, namespace string, n int) (distribut
 // of their creation to be over.
 const settle = 60 * time.Second
 
-// singleAts makes Ats that are due one every 100 ms, on a system that is idle otherwise.
-func (b *bench) singleAts(ctx context.Context, namespace string, n int) (distribution, error) {
-	jobs, err := b.prepare(ctx, namespace)
-	if err != nil {
-		return nil, err
-	}
-	defer jobs.stop()
-	first := time.Now().Add(settle)
-	due := map[string]time.Time{}
-	for i := range n {
-		due[fmt.Sprintf("at-%d", i)] = first.Add(time.Duration(i) * 100 * time.Millisecond).Truncate(time.Millisecond)
-	}
-	for name, moment := range due {
-		if err := b.createAt(ctx, namespace, name, moment); err != nil {
-			return nil, err
-		}
-	}
-	if err := jobs.await(ctx, n, 2*time.Minute+settle); err != nil {
-		return nil, err
-	}
-	return jobs.latenessOf(due), nil
-}
-
 // createAt writes the schedule with fractions of a second, which metav1.Time would drop.
 func (b *bench) createAt(ctx context.Context, namespace, name string, due time.Time) error {
 	return b.create(ctx, namespace, name, due, "command", "true")

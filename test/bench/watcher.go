@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -71,7 +72,7 @@ type watcher struct {
 	ended   chan error
 	mu      sync.Mutex
 	seen    map[string]time.Time // by Job
-	owners  map[string]string    // Job by its owner's name
+	owners  map[string]string    // Job by its owner's name, or its own
 }
 
 func (b *bench) watchJobs(namespace string) (*watcher, error) {
@@ -121,9 +122,7 @@ func (w *watcher) note(job, owner string, moment time.Time) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.seen[job] = moment
-	if owner != "" {
-		w.owners[owner] = job
-	}
+	w.owners[cmp.Or(owner, job)] = job
 }
 
 func (w *watcher) stop() {
@@ -164,7 +163,7 @@ func (w *watcher) lateness(due time.Time) distribution {
 	return all
 }
 
-// latenessOf Jobs after the time that each one's owner was due, in order.
+// latenessOf Jobs after the time that each, or its owner, was due, in order.
 func (w *watcher) latenessOf(due map[string]time.Time) distribution {
 	w.mu.Lock()
 	defer w.mu.Unlock()

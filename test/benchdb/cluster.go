@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -37,20 +36,13 @@ const controllers = "statefulset-controller,persistentvolume-binder-controller"
 // kubeRate lifts the rate limits of Kubernetes' own controllers, so that the operator is what is measured.
 var kubeRate = []string{"--kube-api-qps=1000", "--kube-api-burst=1000"}
 
-// controlPlaneGC is the control plane's GOGC. It shares the machine's cores with the operator that is measured, and is
-// given memory for CPU time.
-const controlPlaneGC = "400"
-
-func startCluster(ctx context.Context, bin, folder string) (_ *cluster, err error) {
-	if err := os.Setenv("GOGC", controlPlaneGC); err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, os.Unsetenv("GOGC")) }()
+func startCluster(ctx context.Context, bin, folder string) (*cluster, error) {
 	policy := filepath.Join(folder, "audit-policy.yaml")
 	if err := os.WriteFile(policy, []byte(auditPolicy), 0o600); err != nil {
 		return nil, err
 	}
 	c := &cluster{audit: &auditLog{file: filepath.Join(folder, "audit.log")}}
+	var err error
 	c.plane, err = controlplane.Start(bin, folder, []string{filepath.Join("test", "benchdb", "peer-crd.yaml")}, map[string]string{
 		"audit-policy-file": policy,
 		"audit-log-path":    c.audit.file,

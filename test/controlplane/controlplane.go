@@ -46,7 +46,11 @@ func Start(bin, folder string, crds []string, flags map[string]string) (*Plane, 
 }
 
 func (p *Plane) start() error {
-	config, err := p.environment.Start()
+	var config *rest.Config
+	err := withMemory(func() (err error) {
+		config, err = p.environment.Start()
+		return err
+	})
 	if err != nil {
 		return fmt.Errorf("starting the API server (`make envtest-bin` builds it): %w", err)
 	}
@@ -54,6 +58,23 @@ func (p *Plane) start() error {
 	p.Config.QPS = -1
 	p.Kubeconfig, err = p.AddUser("bench")
 	return err
+}
+
+// gcPercent is the control plane's GOGC. It shares the machine's cores with the operator that is measured, and is given
+// memory for CPU time.
+const gcPercent = "400"
+
+// withMemory starts a part of the control plane with its GOGC.
+func withMemory(start func() error) error {
+	was, set := os.LookupEnv("GOGC")
+	if err := os.Setenv("GOGC", gcPercent); err != nil {
+		return err
+	}
+	err := start()
+	if set {
+		return errors.Join(err, os.Setenv("GOGC", was))
+	}
+	return errors.Join(err, os.Unsetenv("GOGC"))
 }
 
 // AddUser returns a kubeconfig for an administrator of the given name.
@@ -71,23 +92,23 @@ func (p *Plane) AddUser(name string) (string, error) {
 }
 
 // Run starts a program of the folder bin, which ends with the control plane.
-func (p *Plane) Run(name string, args ...string) error {
-	process, err := StartProcess(filepath.Join(p.folder, name+".log"), filepath.Join(p.bin, name), args...)
-	if err == nil {
-		p.processes = append(p.processes, process)
-	}
-	return err
-}
+func (p *Plane) Run(name string, args ...string) error { return p.run(name, name, args...) }
 
 // RunKube starts a command of Kubernetes with Kubernetes' own settings, but alone and without a port.
 func (p *Plane) RunKube(name string, args ...string) error {
-	process, err := StartProcess(filepath.Join(p.folder, name+".log"), filepath.Join(p.bin, "kube"), append([]string{
+	return p.run(name, "kube", append([]string{
 		name, "--kubeconfig=" + p.Kubeconfig, "--leader-elect=false", "--bind-address=127.0.0.1", "--secure-port=0",
 	}, args...)...)
-	if err == nil {
-		p.processes = append(p.processes, process)
-	}
-	return err
+}
+
+func (p *Plane) run(name, program string, args ...string) error {
+	return withMemory(func() error {
+		process, err := StartProcess(filepath.Join(p.folder, name+".log"), filepath.Join(p.bin, program), args...)
+		if err == nil {
+			p.processes = append(p.processes, process)
+		}
+		return err
+	})
 }
 
 // Stop stops all of it. Of no control plane there is nothing to stop.

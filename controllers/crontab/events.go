@@ -41,7 +41,8 @@ func changesBetween(old, next *v1.CronTabStatus, done plan, seen *snapshot) []no
 	}
 	if missed := ptr.Deref(next.MissedRuns, 0) - ptr.Deref(old.MissedRuns, 0); done.step == stepSkip {
 		add(corev1.EventTypeWarning, "Missed", "Schedule",
-			"the run of %s was skipped: another one was active, or it was too late", done.run.Scheduled.UTC().Format("2006-01-02T15:04:05Z"))
+			"the run of %s was skipped: another one was active, it was too late, or the CronTab was suspended or its schedule changed",
+			done.run.Scheduled.UTC().Format("2006-01-02T15:04:05Z"))
 	} else if missed > 0 {
 		add(corev1.EventTypeWarning, "Missed", "Schedule", "runs that could not be started in time: %d", missed)
 	}

@@ -140,7 +140,7 @@ func recordedRun(now time.Time, seen *snapshot, status *v1.CronTabStatus) plan {
 		return plan{step: stepNone}
 	case retracted(at) && !still(at):
 		return plan{step: stepNone} // its status will say so
-	case retracted(at) && skip:
+	case retracted(at) && (skip || !valid && late >= 0):
 		return plan{step: stepSkip, at: at, run: run}
 	case retracted(at):
 		return plan{step: stepClear, at: at, run: run}

@@ -8,11 +8,13 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
 	v1 "example.com/cnat-operator/api/crontab/v1"
+	"example.com/cnat-operator/internal/schedule"
 )
 
 // advance lets time pass until a time of the day, a second after another, with a healthy operator. Runs do not end.
@@ -173,6 +175,102 @@ func TestSuspend(t *testing.T) {
 	w.advance("12:04:10")
 	if got := w.ran(); !slices.Equal(got, []string{"12:04"}) || len(w.violations) > 0 {
 		t.Errorf("%v have started; %v", got, w.violations)
+	}
+}
+
+// Runs that were due when the CronTab was suspended, and had not started, do not run later either. They are missed, and
+// those are not that come due while it is suspended.
+func TestSuspendWithRunsDue(t *testing.T) {
+	suspend := func(w *world, suspended bool) {
+		w.edit(w.tab(), func(o client.Object) { o.(*v1.CronTab).Spec.Suspend = &suspended })
+	}
+	// The At of 12:01 can't start before 12:01:20.
+	notStarted := func(w *world) {
+		for w.now = day("12:00:50"); w.now.Before(day("12:01:20")); w.now = w.now.Add(time.Second) {
+			w.reconcile(&leader{world: w, pauseAt: -1})
+		}
+		suspend(w, true)
+	}
+	for name, test := range map[string]struct {
+		edit   func(*v1.CronTabSpec)
+		happen func(*world)
+		missed int64
+	}{
+		"one is recorded": {happen: notStarted, missed: 1},
+		"one is recorded, resumed at once": {happen: func(w *world) {
+			notStarted(w)
+			w.reconcile(&leader{world: w, pauseAt: -1})
+			suspend(w, false)
+			w.reconcile(&leader{world: w, pauseAt: -1})
+			suspend(w, true)
+		}, missed: 1},
+		"the operator was down": {happen: func(w *world) { w.now = day("12:03:20"); suspend(w, true) }, missed: 3},
+		"the operator was down, and it is resumed while the first is taken back": {happen: func(w *world) {
+			w.now = day("12:03:20")
+			suspend(w, true)
+			w.reconcile(&leader{world: w, pauseAt: -1})
+			suspend(w, false)
+			w.reconcile(&leader{world: w, pauseAt: -1})
+			suspend(w, true)
+		}, missed: 3},
+		"none was due": {happen: func(w *world) { suspend(w, true) }},
+		"the schedule was changed": {happen: func(w *world) {
+			notStarted(w)
+			w.edit(w.tab(), func(o client.Object) {
+				o.(*v1.CronTab).Spec.Suspend, o.(*v1.CronTab).Spec.CronSpec = nil, "*/30 * * * *"
+			})
+			w.advance("12:01:30")
+			suspend(w, true)
+		}, missed: 1},
+	} {
+		w := newWorld(rand.New(rand.NewPCG(1, 1)), v1.CronTabSpec{CronSpec: "* * * * *", CatchUp: v1.CatchUpAll, RunSpec: v1.RunSpec{Image: "i"}})
+		w.advance("12:00:40")
+		test.happen(w)
+		w.settle()
+		if got := ptr.Deref(w.tab().Status.MissedRuns, 0); got != test.missed {
+			t.Errorf("%s: suspended: %d are missed, not %d", name, got, test.missed)
+		}
+		w.advance("12:05:30")
+		w.suspended = time.Time{}
+		suspend(w, false)
+		w.edit(w.tab(), func(o client.Object) { o.(*v1.CronTab).Spec.CronSpec = "* * * * *" })
+		w.advance("12:06:10")
+		if got := w.ran(); !slices.Equal(got, []string{"12:06"}) || len(w.violations) > 0 {
+			t.Errorf("%s: %v have started; %v", name, got, w.violations)
+		}
+		if got := ptr.Deref(w.tab().Status.MissedRuns, 0); got != test.missed {
+			t.Errorf("%s: %d are missed, not %d", name, got, test.missed)
+		}
+	}
+}
+
+// A run that is spread is due after its scheduled time: neither a suspension that is over by then nor an edit loses it.
+func TestSpreadRunIsNotLost(t *testing.T) {
+	const window = 600
+	spread := schedule.SpreadOf("tab-uid", window*time.Second)
+	due := day("12:10:00").Add(spread)
+	if spread < time.Minute {
+		t.Fatal("the spread is too short for this test")
+	}
+	for name, edits := range map[string][]func(*v1.CronTabSpec){
+		"suspended and resumed": {
+			func(spec *v1.CronTabSpec) { spec.Suspend = ptr.To(true) }, func(spec *v1.CronTabSpec) { spec.Suspend = nil },
+		},
+		"given an end": {func(spec *v1.CronTabSpec) { spec.NotAfter = ptr.To(metav1.NewTime(day("18:00:00"))) }},
+	} {
+		w := newWorld(rand.New(rand.NewPCG(1, 1)), v1.CronTabSpec{
+			CronSpec: "*/10 * * * *", SpreadSeconds: ptr.To[int32](window), RunSpec: v1.RunSpec{Image: "i"},
+		})
+		w.advance("12:10:05")
+		for i, edit := range edits {
+			w.suspended = time.Time{}
+			w.edit(w.tab(), func(o client.Object) { edit(&o.(*v1.CronTab).Spec) })
+			w.advance(day("12:10:06").Add(time.Duration(i) * time.Second).Format(time.TimeOnly))
+		}
+		w.advance(due.Add(2 * time.Second).Format(time.TimeOnly))
+		if got := w.ran(); !slices.Contains(got, "12:10") || len(w.violations) > 0 {
+			t.Errorf("%s: %v have started by %s; %v", name, got, due, w.violations)
+		}
 	}
 }
 

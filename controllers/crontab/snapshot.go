@@ -8,10 +8,7 @@ import (
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/api/meta"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
@@ -181,53 +178,6 @@ func (s *snapshot) lost() bool {
 	next, requested := s.tab.Status.Next, s.tab.Status.Requested
 	return !s.live && (next != nil && s.recorded(next.Name, next.UID) == nil ||
 		requested != nil && s.recorded(requested.Name, requested.UID) == nil)
-}
-
-// settled is the status with what is settled by now: what the rest is decided on. It is pure, and written only with what
-// follows from it.
-func (s *snapshot) settled(now time.Time) v1.CronTabStatus {
-	status := *s.tab.Status.DeepCopy()
-	s.settleNext(&status)
-	s.settleRequested(&status)
-	observed := scheduleDigest(&s.tab.Spec)
-	resumed := meta.IsStatusConditionTrue(status.Conditions, v1.ConditionSuspended) && !ptr.Deref(s.tab.Spec.Suspend, false)
-	switch {
-	case status.SettledTime == nil:
-		status.SettledTime = ptr.To(s.tab.CreationTimestamp)
-	case status.ObservedSchedule != observed || resumed: // what was due until now is not made up for
-		status.SettledTime = ptr.To(metav1.NewTime(later(status.SettledTime.Time, now.Truncate(time.Second))))
-	}
-	status.ObservedSchedule = observed
-	return status
-}
-
-// settleNext settles the next run if it has started, ended otherwise, or was deleted.
-func (s *snapshot) settleNext(status *v1.CronTabStatus) {
-	next := status.Next
-	if next == nil {
-		return
-	}
-	at := s.recorded(next.Name, next.UID)
-	switch {
-	case at != nil && !over(at):
-		return
-	case at != nil && started(at):
-		status.LastScheduleTime = ptr.To(at.DueTime())
-	case at != nil && at.Status.Phase == cnatv1alpha1.AtMissed:
-		addMissed(status, 1)
-	}
-	status.SettledTime, status.Next = next.ScheduledTime, nil
-}
-
-// settleRequested settles a request in the same way.
-func (s *snapshot) settleRequested(status *v1.CronTabStatus) {
-	requested := status.Requested
-	if requested == nil {
-		return
-	}
-	if at := s.recorded(requested.Name, requested.UID); at == nil || over(at) {
-		status.LastRequest, status.Requested = requested.Request, nil
-	}
 }
 
 // hasty is for how long a run that has just started is left unsettled, while others start.

@@ -56,17 +56,18 @@ func nextStatus(now time.Time, next plan, seen *snapshot) v1.CronTabStatus {
 			ScheduledTime: ptr.To(metav1.NewTime(next.run.Scheduled.UTC())), Name: next.at.Name, UID: next.at.UID,
 		}
 		if next.missed > 0 {
-			status.SettledTime = ptr.To(metav1.NewTime(next.run.Scheduled.Add(-time.Second).UTC()))
+			settle(&status, next.run.Scheduled.Add(-time.Second))
 			addMissed(&status, next.missed)
 		}
 	case stepClear:
 		status.Next = nil
 		return status
 	case stepSkip:
-		status.SettledTime, status.Next = status.Next.ScheduledTime, nil
+		settle(&status, status.Next.ScheduledTime.Time)
+		status.Next = nil
 		addMissed(&status, 1)
 	case stepSettle:
-		status.SettledTime = ptr.To(metav1.NewTime(next.run.Scheduled.UTC()))
+		settle(&status, next.run.Scheduled)
 		status.LastScheduleTime = ptr.To(next.at.DueTime())
 	case stepRecordRequest:
 		status.Requested = &v1.RequestedRun{Request: requestOf(seen.tab), Name: next.at.Name, UID: next.at.UID}
@@ -74,7 +75,7 @@ func nextStatus(now time.Time, next plan, seen *snapshot) v1.CronTabStatus {
 		status.LastRequest = requestOf(seen.tab)
 	case stepNone:
 		if next.missed > 0 { // and no other one comes
-			status.SettledTime = ptr.To(metav1.NewTime(now.Truncate(time.Second).UTC()))
+			seen.settleUntil(&status, now)
 			addMissed(&status, next.missed)
 		}
 	}

@@ -72,8 +72,8 @@ type CronTabSpec struct {
 	// +operator-sdk:csv:customresourcedefinitions:type=spec,displayName="Time Zone",xDescriptors={"urn:alm:descriptor:com.tectonic.ui:text"}
 	TimeZone string `json:"timeZone,omitempty"`
 
-	// suspend keeps further runs from starting while it is true. What is due meanwhile does not run later. It has no
-	// effect on a run that has started. Default: false.
+	// suspend keeps further runs from starting while it is true. What is due meanwhile does not run later, and what was
+	// due before and had not started is missed. It has no effect on a run that has started. Default: false.
 	// +optional
 	// +operator-sdk:csv:customresourcedefinitions:type=spec,displayName="Suspend",xDescriptors={"urn:alm:descriptor:com.tectonic.ui:booleanSwitch"}
 	Suspend *bool `json:"suspend,omitempty"`

@@ -46,7 +46,8 @@ type CronTabStatus struct {
 	// +operator-sdk:csv:customresourcedefinitions:type=status,displayName="Active",xDescriptors={"urn:alm:descriptor:com.tectonic.ui:text"}
 	Active []string `json:"active,omitempty"`
 
-	// missedRuns is how many times came without a run: it could not be started in time, or concurrencyPolicy forbade it.
+	// missedRuns is how many times came without a run: it could not be started in time or before the CronTab was
+	// suspended, or concurrencyPolicy forbade it.
 	// Of times that passed while the operator was down, at most 10,000 are counted.
 	// +optional
 	// +kubebuilder:validation:Minimum=0

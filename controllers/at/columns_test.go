@@ -1,10 +1,7 @@
 package at
 
 import (
-	"encoding/json"
 	"fmt"
-	"io"
-	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -12,54 +9,11 @@ import (
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/client-go/rest"
 	"k8s.io/utils/ptr"
 
 	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
+	"example.com/cnat-operator/internal/testenv"
 )
-
-// printed are the cells that `kubectl get ats -o wide` prints, by the names of Ats and columns.
-func printed(t *testing.T, namespace string) map[string]map[string]string {
-	t.Helper()
-	httpClient, err := rest.HTTPClientFor(apiConfig)
-	if err != nil {
-		t.Fatal(err)
-	}
-	url := strings.TrimSuffix(apiConfig.Host, "/")
-	if !strings.Contains(url, "://") {
-		url = "https://" + url
-	}
-	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet,
-		url+"/apis/"+cnatv1alpha1.GroupVersion.String()+"/namespaces/"+namespace+"/ats", http.NoBody)
-	if err != nil {
-		t.Fatal(err)
-	}
-	request.Header.Set("Accept", "application/json;as=Table;v=v1;g=meta.k8s.io")
-	response, err := httpClient.Do(request)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = response.Body.Close() }()
-	body, err := io.ReadAll(response.Body)
-	table := &metav1.Table{}
-	if err == nil {
-		err = json.Unmarshal(body, table)
-	}
-	if err != nil || len(table.ColumnDefinitions) == 0 {
-		t.Fatalf("%v: %s", err, body)
-	}
-	rows := map[string]map[string]string{}
-	for _, row := range table.Rows {
-		cells := map[string]string{}
-		for i, column := range table.ColumnDefinitions {
-			if row.Cells[i] != nil {
-				cells[column.Name] = fmt.Sprint(row.Cells[i])
-			}
-		}
-		rows[cells["Name"]] = cells
-	}
-	return rows
-}
 
 // What `kubectl get ats` prints tells Ats apart that all are Pending, and how others ended.
 func TestColumns(t *testing.T) {
@@ -96,7 +50,7 @@ func TestColumns(t *testing.T) {
 		},
 	}
 	eventually(t, "all columns", func() (bool, error) {
-		got := printed(t, namespace)
+		got := testenv.Table(t, apiConfig, cnatv1alpha1.GroupVersion, namespace, "ats")
 		for name, cells := range want {
 			for _, column := range []string{"Schedule", "Phase", "Reason", "Job", "Exit Code", "Message"} {
 				value := got[name][column]

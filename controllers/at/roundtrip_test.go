@@ -1,32 +1,19 @@
 package at
 
 import (
-	"reflect"
 	"testing"
 	"time"
 
-	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/api/equality"
-	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/util/intstr"
-	"k8s.io/utils/ptr"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
+	"example.com/cnat-operator/internal/testenv"
 )
 
 // The API server stores all that the Go types promise: a schema that lacks a
 // field would drop it.
 func TestAPIServerPrunesNothing(t *testing.T) {
-	template := &corev1.PodTemplateSpec{}
-	fill(reflect.ValueOf(template).Elem())
-	template.Spec.RestartPolicy = corev1.RestartPolicyNever
-	for i := range template.Spec.InitContainers {
-		template.Spec.InitContainers[i].RestartPolicy = ptr.To(corev1.ContainerRestartPolicyAlways)
-	}
+	template := testenv.FullTemplate()
 	tests := map[string]cnatv1alpha1.AtSpec{
 		"template":   {After: &metav1.Duration{Duration: time.Hour}, Template: template},
 		"containers": {After: &metav1.Duration{Duration: time.Hour}, Containers: template.Spec.Containers},
@@ -36,67 +23,7 @@ func TestAPIServerPrunesNothing(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			at := &cnatv1alpha1.At{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}, Spec: spec}
 			at.SetGroupVersionKind(cnatv1alpha1.GroupVersion.WithKind("At"))
-			content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(at)
-			if err != nil {
-				t.Fatal(err)
-			}
-			stored := &unstructured.Unstructured{Object: content}
-			want := stored.DeepCopy().Object["spec"]
-			if err := api.Create(t.Context(), stored, client.FieldValidation("Strict")); err != nil {
-				t.Fatal(err)
-			}
-			if got := stored.Object["spec"]; !equality.Semantic.DeepEqual(got, want) {
-				t.Errorf("stored is\n%v\nwant\n%v", got, want)
-			}
+			testenv.StoresWhole(t, api, at)
 		})
-	}
-}
-
-// fill gives each field below a value that is not its zero, other than those
-// that an At may not have.
-func fill(value reflect.Value) {
-	switch into := value.Addr().Interface().(type) {
-	case *metav1.ObjectMeta:
-		into.Labels, into.Annotations = map[string]string{"a": "b"}, map[string]string{"c": "d"}
-		return
-	case *resource.Quantity:
-		*into = resource.MustParse("1")
-		return
-	case *intstr.IntOrString:
-		*into = intstr.FromInt32(1)
-		return
-	case *metav1.Time:
-		*into = metav1.NewTime(due)
-		return
-	case **corev1.ContainerRestartPolicy:
-		*into = ptr.To(corev1.ContainerRestartPolicy(corev1.RestartPolicyNever))
-		return
-	case *[]corev1.ContainerRestartRule:
-		return
-	}
-	switch value.Kind() {
-	case reflect.Struct:
-		for i := range value.NumField() {
-			fill(value.Field(i))
-		}
-	case reflect.Pointer:
-		value.Set(reflect.New(value.Type().Elem()))
-		fill(value.Elem())
-	case reflect.Slice:
-		value.Set(reflect.MakeSlice(value.Type(), 1, 1))
-		fill(value.Index(0))
-	case reflect.Map:
-		element := reflect.New(value.Type().Elem()).Elem()
-		fill(element)
-		value.Set(reflect.MakeMap(value.Type()))
-		value.SetMapIndex(reflect.ValueOf("k").Convert(value.Type().Key()), element)
-	case reflect.String:
-		value.SetString("x")
-	case reflect.Bool:
-		value.SetBool(true)
-	case reflect.Int, reflect.Int32, reflect.Int64, reflect.Uint8:
-		value.Set(reflect.ValueOf(1).Convert(value.Type()))
-	default:
-		panic("no value for a " + value.Type().String())
 	}
 }

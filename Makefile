@@ -277,8 +277,9 @@ undeploy: $(RUNNING) bin/kustomize ## Remove the operator, its CRDs, and with th
 ##@ Tests
 
 .PHONY: fuzz
-fuzz: ## Fuzz the At controller on a model of the API server, and cron expressions, for FUZZTIME each.
+fuzz: ## Fuzz the controllers of Ats and CronTabs on models of the API server, and cron expressions, for FUZZTIME each.
 	go test ./controllers/at -run='^$$' -fuzz=FuzzAt -fuzztime=$(FUZZTIME) -fuzzminimizetime=10x
+	go test ./controllers/crontab -run='^$$' -fuzz=FuzzLives -fuzztime=$(FUZZTIME) -fuzzminimizetime=10x
 	go test ./internal/schedule -run='^$$' -fuzz=FuzzParse -fuzztime=$(FUZZTIME) -fuzzminimizetime=10x
 	go test ./internal/schedule -run=TestRandomExpressions -count=1 -v -args -full
 FUZZTIME ?= 60s

@@ -95,6 +95,9 @@ func (w *world) tick(depth int, user bool) {
 func (w *world) user() {
 	tab := w.tab()
 	kind := w.random.IntN(6)
+	if kind == 0 && ptr.Deref(tab.Spec.Suspend, false) && !w.suspended.IsZero() {
+		w.dark = append(w.dark, [2]time.Time{w.suspended, w.now})
+	}
 	if kind < 3 {
 		w.edited, w.suspended = true, time.Time{}
 	}
@@ -135,20 +138,25 @@ func randomSpec(random *rand.Rand) v1.CronTabSpec {
 	}
 }
 
+// life is what happens to a CronTab, as random says, as long as it goes on.
+func life(random *rand.Rand, goesOn func(tick int) bool) *world {
+	w := newWorld(random, randomSpec(random))
+	w.ttl = random.IntN(3) == 0
+	steady := random.IntN(2) // leaders lag, and do not stand still
+	for tick := 0; goesOn(tick); tick++ {
+		w.tick(deepest*steady, true)
+	}
+	w.healthy()
+	return w
+}
+
 // No scheduled time runs twice, early, beside another that its policy forbids, or after it was skipped or the CronTab
 // suspended, whatever leaders, users and the At controller do and in whatever order.
 func TestRandomLives(t *testing.T) {
 	const lives = 500
 	total := 0
 	for seed := range lives {
-		random := rand.New(rand.NewPCG(uint64(seed), 7))
-		w := newWorld(random, randomSpec(random))
-		w.ttl = random.IntN(3) == 0
-		steady := random.IntN(2) // leaders lag, and do not stand still
-		for range 120 {
-			w.tick(deepest*steady, true)
-		}
-		w.healthy()
+		w := life(rand.New(rand.NewPCG(uint64(seed), 7)), func(tick int) bool { return tick < 120 })
 		if len(w.violations) > 0 {
 			t.Fatalf("seed %d: %q", seed, w.violations)
 		}
@@ -157,6 +165,39 @@ func TestRandomLives(t *testing.T) {
 	if total < 2*lives {
 		t.Errorf("only %d runs in %d lives", total, lives)
 	}
+}
+
+// told is a source of randomness that bytes choose: each is the highest bits of a number.
+type told struct {
+	bytes []byte
+	rest  *rand.PCG
+}
+
+// Uint64 implements rand.Source.
+func (s *told) Uint64() uint64 {
+	number := s.rest.Uint64()
+	if len(s.bytes) > 0 {
+		number = uint64(s.bytes[0])<<56 | number>>8
+		s.bytes = s.bytes[1:]
+	}
+	return number
+}
+
+// FuzzLives is TestRandomLives with lives that a fuzzer chooses.
+func FuzzLives(f *testing.F) {
+	for seed := range uint64(20) {
+		random, input := rand.NewPCG(seed, 9), make([]byte, 400)
+		for i := range input {
+			input[i] = byte(random.Uint64())
+		}
+		f.Add(input)
+	}
+	f.Fuzz(func(t *testing.T, input []byte) {
+		source := &told{input[:min(len(input), 600)], rand.NewPCG(1, 1)}
+		if w := life(rand.New(source), func(int) bool { return len(source.bytes) > 0 }); len(w.violations) > 0 {
+			t.Errorf("%q", w.violations)
+		}
+	})
 }
 
 // With catchUp All each scheduled time has its run, though leaders end and stand still and their caches lag.

@@ -36,6 +36,7 @@ type world struct {
 	skipped    map[string]bool // that a user cancelled or deleted
 	edited     bool            // the schedule, or spec.suspend
 	suspended  time.Time       // since when the CronTab is, as far as a leader had time to act on it
+	dark       [][2]time.Time  // from when to when it was
 	violations []string
 	paused     bool // a leader stood still
 	ttl        bool // Ats are deleted as soon as they are over
@@ -167,8 +168,15 @@ func (w *world) start(at *cnatv1alpha1.At) {
 	if w.skipped[of] {
 		w.violated("%s runs though it was skipped", at.Name)
 	}
-	if unix, err := strconv.ParseInt(at.Labels[labelScheduled], 10, 64); err == nil && w.now.Unix() < unix {
-		w.violated("%s runs early", at.Name)
+	if unix, err := strconv.ParseInt(at.Labels[labelScheduled], 10, 64); err == nil {
+		if w.now.Unix() < unix {
+			w.violated("%s runs early", at.Name)
+		}
+		for _, span := range w.dark {
+			if scheduled := time.Unix(unix, 0); scheduled.After(span[0]) && !scheduled.After(span[1]) {
+				w.violated("%s runs, which was due while the CronTab was suspended", at.Name)
+			}
+		}
 	}
 	tab := w.tab()
 	if tab == nil || at.Labels[labelScheduled] == "" {

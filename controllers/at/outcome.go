@@ -16,11 +16,11 @@ func observe(next *cnatv1alpha1.AtStatus, at *cnatv1alpha1.At, seen observation)
 	if next.StartLatency == nil {
 		next.StartLatency = startLatency(at, next, seen.job)
 	}
-	observeContainersOf(next, seen)
 	attempts := seen.job.Status.Failed + seen.job.Status.Active + seen.job.Status.Succeeded
 	if retries := attempts - ptr.Deref(seen.job.Spec.Completions, 1); retries > ptr.Deref(next.Retries, 0) {
 		next.Retries = ptr.To(retries)
 	}
+	observeContainersOf(next, seen)
 	if jobCondition(seen.job, batchv1.JobComplete) != nil {
 		next.ExitCode = ptr.To[int32](0)
 		finish(next, seen, cnatv1alpha1.AtSucceeded, cnatv1alpha1.ReasonSucceeded, seen.run.message)
@@ -38,7 +38,8 @@ func observe(next *cnatv1alpha1.AtStatus, at *cnatv1alpha1.At, seen observation)
 }
 
 // observeContainersOf notes what is known of the containers of the newest
-// attempt. Without any pod, what was known before stays.
+// attempt. What was known before stays, where there was no other attempt: the
+// pod may be deleted, or what was read of it may be older.
 func observeContainersOf(next *cnatv1alpha1.AtStatus, seen observation) {
 	if next.StartTime == nil {
 		next.StartTime = seen.run.started
@@ -46,7 +47,7 @@ func observeContainersOf(next *cnatv1alpha1.AtStatus, seen observation) {
 	if next.StartTime != nil {
 		next.Phase = cnatv1alpha1.AtRunning
 	}
-	if seen.run.pod != "" {
+	if seen.run.exitCode != nil || seen.run.pod != "" && ptr.Deref(next.Retries, 0) > 0 {
 		next.ExitCode = seen.run.exitCode
 	}
 	if next.StartTime == nil {
@@ -62,7 +63,7 @@ func observeProgress(next *cnatv1alpha1.AtStatus, seen observation) {
 		proceed(next, seen, cnatv1alpha1.ReasonSuspended, nil)
 		next.Message = "its Job is suspended; once resumed, it runs"
 		if next.StartTime != nil {
-			next.Message = "its Job is suspended; once resumed, its containers run again"
+			next.Message, next.ExitCode = "its Job is suspended; once resumed, its containers run again", nil
 		}
 	case seen.run.gated != "":
 		proceed(next, seen, cnatv1alpha1.ReasonSchedulingGated, nil)

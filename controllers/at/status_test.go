@@ -334,6 +334,20 @@ func TestNextStatus(t *testing.T) {
 			pod:   newPod(running()),
 			phase: cnatv1alpha1.AtRunning, reason: cnatv1alpha1.ReasonRunning, started: true, retries: 1,
 		},
+		"what is read of its pod is older than what was reported": {
+			at:    newAt(startedAs("job-uid"), hasRun, func(at *cnatv1alpha1.At) { at.Status.ExitCode = ptr.To[int32](0) }),
+			seen:  observation{step: stepObserve, job: jobOf(newAt())},
+			pod:   newPod(running()),
+			phase: cnatv1alpha1.AtRunning, reason: cnatv1alpha1.ReasonRunning, started: true, exitCode: ptr.To[int32](0),
+		},
+		"suspended by hand, and it will run again": {
+			at: newAt(startedAs("job-uid"), hasRun, func(at *cnatv1alpha1.At) { at.Status.ExitCode = ptr.To[int32](143) }),
+			seen: observation{step: stepObserve, job: jobOf(newAt(), func(job *batchv1.Job) {
+				job.Spec.Suspend = ptr.To(true)
+			})},
+			phase: cnatv1alpha1.AtRunning, holds: cnatv1alpha1.ConditionSuspended, reason: cnatv1alpha1.ReasonSuspended, started: true,
+			message: "its Job is suspended; once resumed, its containers run again", events: "Suspended",
+		},
 		"succeeded, and only a failed attempt's pod is left": {
 			at: newAt(startedAs("job-uid"), hasRun), seen: observation{step: stepObserve, job: jobOf(newAt(), retries(2), with(batchv1.JobComplete, ""), func(job *batchv1.Job) {
 				job.Status.Failed, job.Status.Succeeded = 1, 1

@@ -173,6 +173,7 @@ type Database struct {
 
 	// status is what the operator saw. Only the operator writes it.
 	// +optional
+	// +default={"observedGeneration":-1}
 	Status DatabaseStatus `json:"status,omitzero"`
 }
 

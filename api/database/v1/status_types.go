@@ -78,8 +78,8 @@ type DatabaseStatus struct {
 	Image string `json:"image,omitempty"`
 
 	// binding names the Secret with all that an application needs to connect: type, provider, host, port, database,
-	// username, password and uri. This makes the Database a Provisioned Service of the Service Binding Specification for
-	// Kubernetes.
+	// username, password, uri, jdbc-url and sslmode, and certificates where it is known. This makes the Database a
+	// Provisioned Service of the Service Binding Specification for Kubernetes.
 	// +optional
 	// +operator-sdk:csv:customresourcedefinitions:type=status,displayName="Binding",xDescriptors={"urn:alm:descriptor:com.tectonic.ui:fieldGroup:binding"}
 	Binding SecretReference `json:"binding,omitzero"`

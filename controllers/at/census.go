@@ -72,7 +72,7 @@ func (c *census) count(object any, n int) {
 	}
 	c.phases[phase] += n
 	stalled := meta.FindStatusCondition(at.Status.Conditions, cnatv1alpha1.ConditionStalled)
-	if stalled != nil && stalled.Status == metav1.ConditionTrue {
+	if stalled != nil && stalled.Status == metav1.ConditionTrue && !at.Status.Finished() {
 		c.stalled[stalled.Reason] += n
 		return
 	}

@@ -39,6 +39,19 @@ func TestNextDue(t *testing.T) {
 	}
 }
 
+// An At that is over requires no user action that could help it: no alert fires for it.
+func TestStalledAtsAreCountedUntilTheyAreOver(t *testing.T) {
+	c := newCensus(&refusals{})
+	for _, step := range []step{stepRefused, stepMiss} {
+		at := newAt(startingDeadline(60))
+		at.Status = nextStatus(at, observation{now: due, step: step, refusal: &refusal{reason: cnatv1alpha1.ReasonJobRefused}})
+		c.count(at, 1)
+	}
+	if len(c.stalled) != 1 || c.stalled[cnatv1alpha1.ReasonJobRefused] != 1 {
+		t.Errorf("counted %v", c.stalled)
+	}
+}
+
 // An At that is moved again and again leaves nothing behind.
 func TestCensusForgets(t *testing.T) {
 	c := newCensus(&refusals{})

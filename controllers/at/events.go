@@ -37,7 +37,7 @@ func eventsBetween(old, next *cnatv1alpha1.AtStatus, over bool) []notice {
 		})
 	}
 	stalled := meta.FindStatusCondition(next.Conditions, cnatv1alpha1.ConditionStalled)
-	if stalled != nil && stalled.Status == metav1.ConditionTrue {
+	if stalled != nil && stalled.Status == metav1.ConditionTrue && !next.Finished() {
 		before := meta.FindStatusCondition(old.Conditions, cnatv1alpha1.ConditionStalled)
 		if before == nil || before.Status != stalled.Status || before.Reason != stalled.Reason {
 			events = append(events, notice{corev1.EventTypeWarning, stalled.Reason, "Run", text.Bounded(stalled.Message, maxNote)})

@@ -95,7 +95,14 @@ func follow(status *cnatv1alpha1.AtStatus, generation int64) {
 
 // proceed reports that the At is not over: reason is what it waits for, and
 // stalled what requires user action, if anything.
+//
+// By Reconciling kstatus tells a run in progress from one that waits for its time.
 func proceed(next *cnatv1alpha1.AtStatus, seen observation, reason string, stalled *stall) {
+	if stalled == nil && (next.JobUID != "" || seen.step == stepQueued) {
+		setCondition(next, seen, cnatv1alpha1.ConditionReconciling, true, reason, "")
+	} else {
+		meta.RemoveStatusCondition(&next.Conditions, cnatv1alpha1.ConditionReconciling)
+	}
 	suspended := reason == cnatv1alpha1.ReasonSuspended || reason == cnatv1alpha1.ReasonSchedulingGated
 	next.Reason, next.Message = "", ""
 	if suspended {
@@ -112,7 +119,8 @@ func proceed(next *cnatv1alpha1.AtStatus, seen observation, reason string, stall
 	setCondition(next, seen, cnatv1alpha1.ConditionStalled, true, next.Reason, next.Message)
 }
 
-// finish reports that the At is over.
+// finish reports that the At is over. A run that failed or was missed stays Stalled: it is not tried again. One that was
+// cancelled has ended as its user wished.
 func finish(next *cnatv1alpha1.AtStatus, seen observation, phase cnatv1alpha1.AtPhase, reason, message string) {
 	next.PreparedJobUID = ""
 	message = strings.ReplaceAll(message, hintOfRefusedPod, "")
@@ -125,7 +133,12 @@ func finish(next *cnatv1alpha1.AtStatus, seen observation, phase cnatv1alpha1.At
 	setCondition(next, seen, cnatv1alpha1.ConditionComplete, succeeded, reason, next.Message)
 	setCondition(next, seen, cnatv1alpha1.ConditionFailed, !succeeded, reason, next.Message)
 	setCondition(next, seen, cnatv1alpha1.ConditionSuspended, false, reason, "")
-	setCondition(next, seen, cnatv1alpha1.ConditionStalled, false, reason, "")
+	meta.RemoveStatusCondition(&next.Conditions, cnatv1alpha1.ConditionReconciling)
+	if phase == cnatv1alpha1.AtFailed || phase == cnatv1alpha1.AtMissed {
+		setCondition(next, seen, cnatv1alpha1.ConditionStalled, true, reason, next.Message)
+	} else {
+		setCondition(next, seen, cnatv1alpha1.ConditionStalled, false, reason, "")
+	}
 }
 
 func setCondition(next *cnatv1alpha1.AtStatus, seen observation, conditionType string, holds bool, reason, message string) {

@@ -171,7 +171,7 @@ func stalledBy(seen *snapshot, status *v1.CronTabStatus, upcoming *cnatv1alpha1.
 		}
 	}
 	for _, at := range []*cnatv1alpha1.At{upcoming, last} {
-		if at == nil {
+		if at == nil || at.Status.Finished() {
 			continue
 		}
 		condition := meta.FindStatusCondition(at.Status.Conditions, cnatv1alpha1.ConditionStalled)

@@ -67,7 +67,7 @@ func newBinding(db *v1.Database, password, ca []byte) *corev1.Secret {
 		},
 	}
 	if tlsEnabled(db) && len(ca) > 0 {
-		binding.Data[caKey] = ca
+		binding.Data[caKey], binding.Data["certificates"] = ca, ca // as Kubernetes, and as the specification names it
 	}
 	return binding
 }

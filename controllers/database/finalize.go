@@ -8,7 +8,6 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -188,14 +187,11 @@ func (r *Reconciler) reportDeleting(ctx context.Context, db *v1.Database, left [
 	}
 	words := fmt.Sprintf("waiting for %s to be deleted; a volume claim stays as long as a pod uses it", strings.Join(names, " and "))
 	status := *db.Status.DeepCopy()
-	for _, said := range []metav1.Condition{
+	setConditions(&status, db.Generation, []metav1.Condition{
 		condition(v1.ConditionReady, metav1.ConditionFalse, v1.ReasonDeleting, words),
 		condition(v1.ConditionProgressing, metav1.ConditionTrue, v1.ReasonDeleting, words),
 		condition(v1.ConditionStalled, metav1.ConditionFalse, v1.ReasonNotStalled, "nothing requires user action"),
-	} {
-		said.ObservedGeneration = db.Generation
-		meta.SetStatusCondition(&status.Conditions, said)
-	}
+	})
 	status.Reason, status.Message = v1.ReasonDeleting, shortened(words, maxMessage)
 	status.ObservedGeneration = db.Generation
 	return r.report(ctx, db, status, nil)
@@ -210,14 +206,11 @@ func (r *Reconciler) reportUninstallFailed(ctx context.Context, db *v1.Database,
 	}
 	found := newProblem(v1.ReasonUninstallFailed, "%v", failure)
 	status := *db.Status.DeepCopy()
-	for _, said := range []metav1.Condition{
+	setConditions(&status, db.Generation, []metav1.Condition{
 		condition(v1.ConditionReady, metav1.ConditionFalse, v1.ReasonDeleting, "the Database is being deleted"),
 		condition(v1.ConditionProgressing, metav1.ConditionFalse, found.reason, "waits for user action: "+found.message),
 		condition(v1.ConditionStalled, metav1.ConditionTrue, found.reason, found.message),
-	} {
-		said.ObservedGeneration = db.Generation
-		meta.SetStatusCondition(&status.Conditions, said)
-	}
+	})
 	status.Reason, status.Message = found.reason, found.message
 	status.ObservedGeneration = db.Generation
 	return r.report(ctx, db, status, nil)

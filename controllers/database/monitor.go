@@ -81,7 +81,7 @@ func (r *Reconciler) ensureServiceMonitor(ctx context.Context, p *pass) (service
 // monitoredBefore tells whether a ServiceMonitor may have to be deleted: not for a Database that is new, or whose
 // generation was acted on.
 func monitoredBefore(db *v1.Database) bool {
-	return db.Status.ObservedGeneration != 0 && db.Status.ObservedGeneration != db.Generation
+	return db.Status.ObservedGeneration > 0 && db.Status.ObservedGeneration != db.Generation
 }
 
 // applyServiceMonitor brings the ServiceMonitor to what the spec asks for. An error of "no match" or "not found" says that

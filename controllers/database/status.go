@@ -87,8 +87,7 @@ func (o *observation) events() []event {
 func statusFor(p *pass) v1.DatabaseStatus {
 	db, seen := p.db, &p.seen
 	status := *db.Status.DeepCopy()
-	// What was not acted on was not observed.
-	if len(p.failed) == 0 || seen.monitor.done && seen.release.current && seen.release.status.Generation == db.Generation {
+	if isObserved(p) {
 		status.ObservedGeneration = db.Generation
 	}
 	status.Endpoint = endpoint(db)
@@ -130,11 +129,31 @@ func statusFor(p *pass) v1.DatabaseStatus {
 			}
 		}
 	}
-	for _, condition := range conditions {
-		condition.ObservedGeneration = db.Generation
-		meta.SetStatusCondition(&status.Conditions, condition)
-	}
+	setConditions(&status, db.Generation, conditions)
 	return status
+}
+
+// isObserved tells whether a pass has acted on the generation, or reports each error that kept it from that.
+func isObserved(p *pass) bool {
+	acted := p.seen.release.current && p.seen.release.status.Generation == p.db.Generation
+	reported := len(p.seen.failures) == len(p.failed)
+	return len(p.failed) == 0 || p.seen.monitor.done && (acted || reported)
+}
+
+// setConditions sets Ready, Progressing and Stalled, and beside them Reconciling, which is there only while it is True.
+func setConditions(status *v1.DatabaseStatus, generation int64, conditions []metav1.Condition) {
+	for _, said := range conditions {
+		said.ObservedGeneration = generation
+		meta.SetStatusCondition(&status.Conditions, said)
+	}
+	progressing := meta.FindStatusCondition(status.Conditions, v1.ConditionProgressing)
+	if progressing.Status != metav1.ConditionTrue || meta.IsStatusConditionTrue(status.Conditions, v1.ConditionStalled) {
+		meta.RemoveStatusCondition(&status.Conditions, v1.ConditionReconciling)
+		return
+	}
+	reconciling := condition(v1.ConditionReconciling, metav1.ConditionTrue, progressing.Reason, progressing.Message)
+	reconciling.ObservedGeneration = generation
+	meta.SetStatusCondition(&status.Conditions, reconciling)
 }
 
 // conditionsFor computes Ready, Progressing and Stalled. Ready says only whether the server serves; what requires user

@@ -64,7 +64,7 @@ func TestNoValidatorFindsAnything(t *testing.T) {
 func TestOLMTakesEveryKind(t *testing.T) {
 	kinds := []string{
 		"ClusterServiceVersion", "CustomResourceDefinition", "Secret", "ConfigMap", "Service", "ServiceAccount",
-		"Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding", "PodDisruptionBudget", "PriorityClass", "NetworkPolicy",
+		"Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding", "PodDisruptionBudget", "PriorityClass",
 	}
 	for _, object := range load(t, folder).Objects {
 		if !slices.Contains(kinds, object.GetKind()) {
@@ -87,7 +87,7 @@ func TestAnnotationsAreComplete(t *testing.T) {
 		"olm.skipRange": some,
 	}
 	for _, feature := range []string{
-		"disconnected", "fips-compliant", "proxy-aware", "tls-profiles", "token-auth-aws", "token-auth-azure", "token-auth-gcp",
+		"cnf", "cni", "csi", "disconnected", "fips-compliant", "proxy-aware", "tls-profiles", "token-auth-aws", "token-auth-azure", "token-auth-gcp",
 	} {
 		want["features.operators.openshift.io/"+feature] = boolean
 	}

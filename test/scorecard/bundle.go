@@ -80,10 +80,28 @@ func crdsUpgradeSafe(_ context.Context, s *scorecard, _ string) error {
 		if now[before.Name] == nil {
 			return fmt.Errorf("CRD %s is gone", before.Name)
 		}
-		if results := checks.Run(before, now[before.Name]); results.HasFailures() {
+		if results := checks.Run(withDefaultOfStatus(before, now[before.Name]), now[before.Name]); results.HasFailures() {
 			said, err := results.RenderYAML()
 			return errors.Join(fmt.Errorf("CRD %s is not safe to upgrade to: %s", before.Name, said), err)
 		}
 	}
 	return nil
+}
+
+// withDefaultOfStatus is an older CRD with the default that the newer one's status has. It says of an object that the
+// operator has not seen that it has not; all others have a status of their own.
+func withDefaultOfStatus(before, now *apiextensionsv1.CustomResourceDefinition) *apiextensionsv1.CustomResourceDefinition {
+	before = before.DeepCopy()
+	for i := range before.Spec.Versions {
+		for _, version := range now.Spec.Versions {
+			if version.Name != before.Spec.Versions[i].Name {
+				continue
+			}
+			properties := before.Spec.Versions[i].Schema.OpenAPIV3Schema.Properties
+			status := properties["status"]
+			status.Default = version.Schema.OpenAPIV3Schema.Properties["status"].Default
+			properties["status"] = status
+		}
+	}
+	return before
 }

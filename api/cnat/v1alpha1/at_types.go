@@ -184,6 +184,7 @@ type At struct {
 
 	// status is what the operator has seen of the run.
 	// +optional
+	// +default={"observedGeneration":-1}
 	Status AtStatus `json:"status,omitempty,omitzero"`
 }
 

@@ -10,8 +10,12 @@ const (
 	// its pod, keeps the run from starting.
 	ConditionSuspended = "Suspended"
 	// ConditionStalled is True while the run is held up by something that
-	// requires user action. The run goes on by itself after that.
+	// requires user action, after which it goes on by itself; and once it has
+	// failed or was missed, for it is not tried again.
 	ConditionStalled = "Stalled"
+	// ConditionReconciling is there, and True, while the run is in progress:
+	// from its start to its end, unless it is Stalled.
+	ConditionReconciling = "Reconciling"
 )
 
 // Reasons of an At's conditions, and of its status. Where Kubernetes gives a

@@ -33,8 +33,9 @@ const (
 // +kubebuilder:validation:MinProperties=1
 // +kubebuilder:validation:XValidation:rule="!has(oldSelf.jobUID) || has(self.jobUID) && self.jobUID == oldSelf.jobUID",message="jobUID can't be changed: an At runs once"
 type AtStatus struct {
-	// conditions are Complete, Failed, Suspended and Stalled. At most one of
-	// Complete and Failed is ever True, and then the At is over.
+	// conditions are Complete, Failed, Suspended and Stalled, and Reconciling
+	// while the run is in progress. At most one of Complete and Failed is ever
+	// True, and then the At is over.
 	// +optional
 	// +listType=map
 	// +listMapKey=type
@@ -42,11 +43,12 @@ type AtStatus struct {
 	// +operator-sdk:csv:customresourcedefinitions:type=status,displayName="Conditions",xDescriptors={"urn:alm:descriptor:io.kubernetes.conditions"}
 	Conditions []metav1.Condition `json:"conditions,omitempty"`
 
-	// observedGeneration is the generation of the spec that the status tells of.
+	// observedGeneration is the generation of the spec that the status tells of;
+	// -1 until the operator has seen the At.
 	// +optional
-	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Minimum=-1
 	// +operator-sdk:csv:customresourcedefinitions:type=status,displayName="Observed Generation",xDescriptors={"urn:alm:descriptor:com.tectonic.ui:number","urn:alm:descriptor:com.tectonic.ui:advanced"}
-	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
+	ObservedGeneration int64 `json:"observedGeneration,omitempty"` //nolint:kubeapilinter // never 0: -1, or a generation
 
 	// phase is Pending until a container has started, then Running, then one
 	// of Succeeded, Failed, Cancelled and Missed.

@@ -261,6 +261,7 @@ type CronTab struct {
 
 	// status is what the operator has seen of the runs.
 	// +optional
+	// +default={"observedGeneration":-1}
 	Status CronTabStatus `json:"status,omitempty,omitzero"`
 }
 

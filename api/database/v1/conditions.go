@@ -8,6 +8,9 @@ const (
 	ConditionProgressing = "Progressing"
 	// ConditionStalled is True when user action is required.
 	ConditionStalled = "Stalled"
+	// ConditionReconciling is there, and True, while Progressing is True and no user action is required: by it kstatus,
+	// and with it Flux and Helm, know that a server that is ready is still being changed.
+	ConditionReconciling = "Reconciling"
 )
 
 // Reasons of a Database's conditions. docs tells what each one asks of its reader.

@@ -139,6 +139,7 @@ type DatabaseSpec struct {
 // +operator-sdk:csv:customresourcedefinitions:displayName="Database",resources={{ConfigMap,v1},{NetworkPolicy,v1},{PersistentVolumeClaim,v1},{Pod,v1},{Secret,v1},{Service,v1},{ServiceAccount,v1},{StatefulSet,v1}}
 // +kubebuilder:object:root=true
 // +kubebuilder:subresource:status
+// +kubebuilder:metadata:labels="servicebinding.io/provisioned-service=true"
 // +kubebuilder:resource:path=databases,singular=database,scope=Namespaced
 // +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
 // +kubebuilder:printcolumn:name="Status",type=string,JSONPath=`.status.reason`
@@ -173,6 +174,7 @@ type Database struct {
 
 	// status is what the operator saw. Only the operator writes it.
 	// +optional
+	// +default={"observedGeneration":-1}
 	Status DatabaseStatus `json:"status,omitzero"`
 }
 

@@ -34,12 +34,13 @@ type DatabaseStatus struct {
 	// +operator-sdk:csv:customresourcedefinitions:type=status,displayName="Message",xDescriptors={"urn:alm:descriptor:com.tectonic.ui:text"}
 	Message string `json:"message,omitempty"`
 
-	// observedGeneration is the newest metadata.generation that the operator has acted on. A smaller number than
-	// metadata.generation means that it has not yet seen the last change.
-	// +kubebuilder:validation:Minimum=1
+	// observedGeneration is the newest metadata.generation that the operator has acted on, or of which the condition
+	// Stalled says why it can't. A smaller number than metadata.generation means that it has not yet seen the last change;
+	// it is -1 until the operator has seen the Database.
+	// +kubebuilder:validation:Minimum=-1
 	// +optional
 	// +operator-sdk:csv:customresourcedefinitions:type=status,displayName="Observed Generation",xDescriptors={"urn:alm:descriptor:com.tectonic.ui:number","urn:alm:descriptor:com.tectonic.ui:advanced"}
-	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
+	ObservedGeneration int64 `json:"observedGeneration,omitempty"` //nolint:kubeapilinter // never 0: -1, or a generation
 
 	// endpoint is the host and port at which the server is reached from inside the cluster, as host:port.
 	// +kubebuilder:validation:MinLength=1
@@ -77,8 +78,8 @@ type DatabaseStatus struct {
 	Image string `json:"image,omitempty"`
 
 	// binding names the Secret with all that an application needs to connect: type, provider, host, port, database,
-	// username, password and uri. This makes the Database a Provisioned Service of the Service Binding Specification for
-	// Kubernetes.
+	// username, password, uri, jdbc-url and sslmode, and certificates where it is known. This makes the Database a
+	// Provisioned Service of the Service Binding Specification for Kubernetes.
 	// +optional
 	// +operator-sdk:csv:customresourcedefinitions:type=status,displayName="Binding",xDescriptors={"urn:alm:descriptor:com.tectonic.ui:fieldGroup:binding"}
 	Binding SecretReference `json:"binding,omitzero"`

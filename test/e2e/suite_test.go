@@ -53,7 +53,7 @@ func TestE2E(t *testing.T) {
 	RunSpecs(t, "the operator on a real cluster")
 }
 
-var _ = BeforeSuite(func() {
+var _ = BeforeSuite(func(ctx SpecContext) {
 	SetDefaultEventuallyTimeout(patience)
 	SetDefaultEventuallyPollingInterval(250 * time.Millisecond)
 
@@ -68,6 +68,7 @@ var _ = BeforeSuite(func() {
 	Expect(err).NotTo(HaveOccurred())
 	clientset, err = kubernetes.NewForConfig(config)
 	Expect(err).NotTo(HaveOccurred())
+	applyManifests(ctx)
 })
 
 // Last, where whoever reads only the end of the output sees it: what failed, and why.

@@ -22,8 +22,10 @@ var manifests = []struct {
 	due        func(time.Time) bool
 }{
 	{"crontab-finalizer.yaml", "my-finalized-cron-object", func(minute time.Time) bool { return minute.Minute()%5 == 0 }},
-	{"crontab-my-new-cron-object.yaml", "my-new-cron-object",
-		func(minute time.Time) bool { return minute.Weekday()%5 == 0 }}, // Sunday and Friday
+	{
+		"crontab-my-new-cron-object.yaml", "my-new-cron-object",
+		func(minute time.Time) bool { return minute.Weekday()%5 == 0 },
+	}, // Sunday and Friday
 }
 
 // manifestsNamespace is where they run, beside all other specs, so that watching them takes no time of its own.

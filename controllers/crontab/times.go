@@ -4,7 +4,6 @@ import (
 	"crypto/sha256"
 	"encoding/base32"
 	"encoding/json"
-	"fmt"
 	"strings"
 	"time"
 
@@ -34,32 +33,12 @@ type times struct {
 
 // timesOf reads a CronTab's schedule. The error names the field.
 func timesOf(tab *v1.CronTab) (*times, error) {
-	spec := &tab.Spec
-	cron, err := schedule.Parse(spec.CronSpec)
+	calendar, err := schedule.Of(tab)
 	if err != nil {
-		return nil, fmt.Errorf("spec.cronSpec: %w", err)
+		return nil, err
 	}
-	location, err := schedule.LoadLocation(spec.TimeZone)
-	if err != nil {
-		return nil, fmt.Errorf("spec.timeZone: %w", err)
-	}
-	calendar := &schedule.Calendar{Cron: cron, Location: location}
-	for _, text := range spec.ExcludeDates {
-		date, err := schedule.ParseDate(text)
-		if err != nil {
-			return nil, fmt.Errorf("spec.excludeDates: %w", err)
-		}
-		calendar.Exclude = append(calendar.Exclude, date)
-	}
-	if spec.NotBefore != nil {
-		calendar.NotBefore = &spec.NotBefore.Time
-	}
-	if spec.NotAfter != nil {
-		calendar.NotAfter = &spec.NotAfter.Time
-	}
-	calendar.Spread = schedule.SpreadOf(string(tab.UID), time.Duration(ptr.Deref(spec.SpreadSeconds, 0))*time.Second)
-	deadline := time.Duration(spec.StartingDeadlineSeconds) * time.Second
-	return &times{calendar, catchUpOf(spec), deadline}, nil
+	deadline := time.Duration(tab.Spec.StartingDeadlineSeconds) * time.Second
+	return &times{calendar, catchUpOf(&tab.Spec), deadline}, nil
 }
 
 func catchUpOf(spec *v1.CronTabSpec) v1.CatchUpPolicy {

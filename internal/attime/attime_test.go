@@ -64,7 +64,7 @@ func TestParseInAnHourThatOccursTwice(t *testing.T) {
 func TestParseRefuses(t *testing.T) {
 	for text, expected := range map[string]string{
 		"":                          `"" is not a time: a time or a date is missing. Examples: now + 20 minutes`,
-		"10:00 tomorow":             `"t" after "10:00" is not a time or a date`,
+		"10:00 tomorow":             `"tomorow" after "10:00" is not a time or a date`,
 		"tomorrow 10:00":            `"10:00" after "tomorrow" is not what may follow: a date comes after a time`,
 		"25:00":                     `"25:00" is not a time of the day`,
 		"13:00pm":                   `"pm" after "13:00" is not what may follow an hour of more than 12`,

@@ -124,6 +124,12 @@ func (p *parser) nextPeriod() error {
 	return nil
 }
 
+// FollowsNext reports whether a word makes a date with "next" before it, as "friday" and "month" do.
+func FollowsNext(word string) bool {
+	tokens := lex(word)
+	return len(tokens) == 1 && (tokens[0].kind == weekday || tokens[0].kind == period)
+}
+
 // increment reads "+ 2 hours" or "- 2 hours", if that is next.
 func (p *parser) increment() error {
 	sign := 1

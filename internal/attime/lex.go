@@ -3,7 +3,6 @@ package attime
 import (
 	"regexp"
 	"strings"
-	"unicode/utf8"
 )
 
 // kind is what a token is in at's grammar.
@@ -91,12 +90,14 @@ func named() []rule {
 	return all
 }
 
-// lex splits a text into tokens. What is no token is one of an unknown kind, a character long.
+// word is what an error is about that is no token: letters, or one character.
+var word = regexp.MustCompile(`(?s)^(\pL+|.)`)
+
+// lex splits a text into tokens. What is no token is one of an unknown kind.
 func lex(text string) []token {
 	var tokens []token
 	for text = trim(text); text != ""; text = trim(text) {
-		_, size := utf8.DecodeRuneInString(text)
-		found := token{text: text[:size]}
+		found := token{text: word.FindString(text)}
 		for _, rule := range rules {
 			if match := rule.pattern.FindString(text); match != "" && (found.kind == unknown || len(match) > len(found.text)) {
 				found = token{rule.kind, match, rule.value}

@@ -7,11 +7,8 @@ import (
 	"strings"
 	"time"
 
-	"example.com/cnat-operator/internal/schedule"
-
-	"k8s.io/utils/ptr"
-
 	v1 "example.com/cnat-operator/api/crontab/v1"
+	"example.com/cnat-operator/internal/schedule"
 )
 
 const (

@@ -16,6 +16,18 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/log"
 )
 
+// root is the repository's root, seen from the folder of a package, where its tests run.
+func root() string {
+	path := "."
+	for range 5 {
+		if _, err := os.Stat(filepath.Join(path, "go.mod")); err == nil {
+			return path
+		}
+		path = filepath.Join(path, "..")
+	}
+	return path
+}
+
 // Run starts an API server, hands its address to ready, runs the tests and
 // stops it. The result is the exit code. Without the binaries of an API server
 // and etcd, in KUBEBUILDER_ASSETS or the repository's bin, it fails. With TEST_LOG
@@ -25,7 +37,7 @@ func Run(m *testing.M, ready func(*rest.Config) error) (code int) {
 	if os.Getenv("TEST_LOG") != "" {
 		log.SetLogger(logr.FromSlogHandler(slog.NewTextHandler(os.Stderr, nil)))
 	}
-	root := filepath.Join("..", "..") // tests run in their package's folder: controllers/X
+	root := root()
 	environment := &envtest.Environment{
 		CRDDirectoryPaths:     []string{filepath.Join(root, "config", "crd", "bases")},
 		ErrorIfCRDPathMissing: true,

@@ -66,7 +66,7 @@ func (a *agendaCommand) run(ctx context.Context) error {
 	now := a.Now()
 	runs := agenda.Coming(*objects, now, now.Add(a.span))
 	if a.output == "html" {
-		return page(a.Out, now, now.Add(a.span), runs, objects.Ats)
+		return writePage(a.Out, now, now.Add(a.span), runs, objects.Ats)
 	}
 	if len(runs) == 0 {
 		_, err := fmt.Fprintf(a.ErrOut, "Nothing runs in the next %s. (--for looks further.)\n", duration.HumanDuration(a.span))

@@ -61,17 +61,30 @@ func (l *list) run(ctx context.Context) error {
 	})
 	if l.output != "" && l.output != "wide" {
 		l.print.OutputFormat = &l.output
-		printer, err := l.print.ToPrinter()
-		if err != nil {
-			return err
-		}
-		return printer.PrintObj(ats, l.Out)
+		return l.objects(ats)
 	}
 	if len(ats.Items) == 0 {
 		_, err := fmt.Fprintln(l.ErrOut, "No Ats are due. (--all lists those as well that are over.)")
 		return err
 	}
 	return l.table(ats)
+}
+
+// objects prints Ats in a format of kubectl's: names each on a line, others as one list.
+func (l *list) objects(ats *cnatv1alpha1.AtList) error {
+	printer, err := l.print.ToPrinter()
+	if err != nil {
+		return err
+	}
+	if l.output != "name" {
+		return printer.PrintObj(ats, l.Out)
+	}
+	for i := range ats.Items {
+		if err := printer.PrintObj(&ats.Items[i], l.Out); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (l *list) table(ats *cnatv1alpha1.AtList) error {

@@ -69,9 +69,9 @@ func (l *logs) run(ctx context.Context, argument string) error {
 	}
 }
 
-func (t *logs) waitsFor(at *cnatv1alpha1.At) {
+func (l *logs) waitsFor(at *cnatv1alpha1.At) {
 	due := at.DueTime()
-	_, _ = fmt.Fprintf(t.ErrOut, "at/%s runs at %s.\n", at.Name, t.When(due.Time))
+	_, _ = fmt.Fprintf(l.ErrOut, "at/%s runs at %s.\n", at.Name, l.When(due.Time))
 }
 
 // goOn says, after Ctrl-C, that the run goes on, and how to look at it again.

@@ -48,8 +48,8 @@ type tick struct {
 	Text string
 }
 
-// page writes a page with a timeline: as far back as it goes ahead, at most a day.
-func page(to io.Writer, now, until time.Time, runs []agenda.Run, ats []cnatv1alpha1.At) error {
+// writePage writes a page with a timeline: as far back as it goes ahead, at most a day.
+func writePage(to io.Writer, now, until time.Time, runs []agenda.Run, ats []cnatv1alpha1.At) error {
 	from := now.Add(-min(until.Sub(now), 24*time.Hour))
 	scale := func(t time.Time) float64 {
 		return 100 * float64(max(0, t.Sub(from))) / float64(until.Sub(from))

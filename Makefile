@@ -144,6 +144,22 @@ verify: ## Regenerate, format, tidy and lint everything; fail if the tree would 
 build: ## Build the operator for this machine.
 	go build -ldflags "-s -w -X main.version=$(VERSION)" -o bin/manager ./cmd
 
+.PHONY: plugins
+plugins: ## Build the plugins of kubectl for this machine, with the links by which kubectl completes their command lines.
+	@for plugin in $(PLUGINS); do \
+		go build -ldflags "-s -w -X main.version=$(VERSION)" -o bin/kubectl-$$plugin ./cmd/kubectl-$$plugin || exit 1; \
+		ln -sfn kubectl-$$plugin bin/kubectl_complete-$$plugin; \
+	done
+PLUGINS := $(patsubst cmd/kubectl-%/,%,$(wildcard cmd/kubectl-*/))
+
+.PHONY: release-plugins
+release-plugins: ## Build the plugins for Linux, macOS and Windows, with checksums and manifests for krew, in dist/plugins.
+	hack/plugins "$(PLUGINS)" dist/plugins
+
+.PHONY: verify-plugins
+verify-plugins: release-plugins plugins ## Build them again elsewhere; fail if a byte differs, or if they start slowly.
+	hack/verify-plugins "$(PLUGINS)" dist/plugins
+
 .PHONY: run
 run: build install ## Run the operator from this machine against the cluster.
 	bin/manager --database-chart=helm-charts/database --metrics-bind-address=0 \
@@ -289,7 +305,7 @@ prove-dst: ## Judge schedules about every change of clocks of 2000 to 2040, by a
 	go test ./internal/schedule -run=TestEveryZone -count=1 -v -args -full
 
 .PHONY: e2e
-e2e: deploy bin/helm ## Run the tests on a real cluster.
+e2e: deploy plugins bin/helm ## Run the tests on a real cluster.
 	go test ./test/e2e -count=1 -timeout=40m -v -ginkgo.v
 
 .PHONY: test-e2e

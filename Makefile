@@ -156,6 +156,10 @@ PLUGINS := $(patsubst cmd/kubectl-%/,%,$(wildcard cmd/kubectl-*/))
 release-plugins: ## Build the plugins for Linux, macOS and Windows, with checksums and manifests for krew, in dist/plugins.
 	hack/plugins "$(PLUGINS)" dist/plugins
 
+.PHONY: agenda-picture
+agenda-picture: envtest-bin ## Draw docs/images/agenda.png, as kubectl at agenda -o html has it, by Chromium.
+	go test ./internal/cli/at -run=TestPageInChromium -count=1 -args -picture=$(CURDIR)/docs/images/agenda.png
+
 .PHONY: verify-plugins
 verify-plugins: release-plugins plugins ## Build them again elsewhere; fail if a byte differs, or if they start slowly.
 	hack/verify-plugins "$(PLUGINS)" dist/plugins

@@ -36,11 +36,3 @@ func TestAgenda(t *testing.T) {
 		}
 	}
 }
-
-func TestPageOfNothing(t *testing.T) {
-	t.Parallel()
-	var page strings.Builder
-	if err := writePage(&page, present, present.Add(time.Hour), nil, nil); err != nil || !strings.Contains(page.String(), "Nothing ran") {
-		t.Error(err, page.String())
-	}
-}

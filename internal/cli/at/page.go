@@ -122,11 +122,13 @@ func ticks(from, until time.Time, scale func(time.Time) float64) []tick {
 		format = "Jan 2"
 	}
 	var all []tick
-	day := time.Date(from.Year(), from.Month(), from.Day(), 0, 0, 0, 0, from.Location())
-	for t := day; t.Before(until); t = t.Add(step) {
+	for hour := 0; ; hour += int(step.Hours()) { // on the wall, whatever the clocks do
+		t := time.Date(from.Year(), from.Month(), from.Day(), hour, 0, 0, 0, from.Location())
+		if !t.Before(until) {
+			return all
+		}
 		if t.After(from) {
 			all = append(all, tick{scale(t), t.Format(format)})
 		}
 	}
-	return all
 }

@@ -1,0 +1,141 @@
+package at
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	batchv1 "k8s.io/api/batch/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/utils/ptr"
+
+	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
+	crontabv1 "example.com/cnat-operator/api/crontab/v1"
+	"example.com/cnat-operator/internal/agenda"
+)
+
+var picture = flag.String("picture", "", "write a picture of a page to this file")
+
+func TestPageOfNothing(t *testing.T) {
+	t.Parallel()
+	var page strings.Builder
+	if err := writePage(&page, present, present.Add(time.Hour), nil, nil); err != nil || !strings.Contains(page.String(), "Nothing ran") {
+		t.Error(err, page.String())
+	}
+}
+
+// anAgenda is a day of two namespaces.
+func anAgenda() agenda.Objects {
+	tab := func(namespace, name, expression, zone string) crontabv1.CronTab {
+		tab := crontabv1.CronTab{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name, UID: types.UID(name)}}
+		tab.Spec.CronSpec, tab.Spec.TimeZone = expression, zone
+		return tab
+	}
+	ran := func(namespace, of string, phase cnatv1alpha1.AtPhase, ago, took time.Duration) cnatv1alpha1.At {
+		at := newAt(namespace, of+"-"+ago.String(), -ago)
+		at.OwnerReferences = []metav1.OwnerReference{{Kind: "CronTab", Name: of, UID: types.UID(of), Controller: ptr.To(true)}}
+		at.Status = cnatv1alpha1.AtStatus{Phase: phase, JobUID: "job", StartTime: &metav1.Time{Time: present.Add(-ago)}}
+		if phase != cnatv1alpha1.AtRunning {
+			at.Status.CompletionTime = &metav1.Time{Time: present.Add(took - ago)}
+		}
+		return *at
+	}
+	backup := batchv1.CronJob{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "orders-database-backup"}}
+	backup.Spec.Schedule, backup.Spec.TimeZone = "15 1 * * *", ptr.To("UTC")
+	objects := agenda.Objects{
+		CronTabs: []crontabv1.CronTab{
+			tab("shop", "nightly-report", "30 2 * * *", "Europe/Berlin"), tab("shop", "sync", "0 */3 * * *", "UTC"),
+			tab("data", "import", "0 6,18 * * *", "America/New_York"),
+		},
+		CronJobs: []batchv1.CronJob{backup},
+		Ats: []cnatv1alpha1.At{
+			*newAt("data", "migrate-once", 7*time.Hour),
+			ran("shop", "nightly-report", cnatv1alpha1.AtFailed, 10*time.Hour, 25*time.Minute),
+			ran("data", "import", cnatv1alpha1.AtRunning, 40*time.Minute, 0),
+			ran("data", "import", cnatv1alpha1.AtSucceeded, 12*time.Hour, 90*time.Minute),
+		},
+	}
+	for ago := time.Duration(2); ago < 24; ago += 3 {
+		objects.Ats = append(objects.Ats, ran("shop", "sync", cnatv1alpha1.AtSucceeded, ago*time.Hour, 12*time.Minute))
+	}
+	return objects
+}
+
+// look has the browser say what it made of the page: what is shown of each run, what sticks out, and how well each colour
+// stands out from what is behind it.
+const look = `<script>
+const number = color => color.match(/[\d.]+/g).map(Number);
+const light = color => number(color).slice(0, 3).map(c => c / 255).map(c => c <= .04045 ? c / 12.92 : ((c + .055) / 1.055) ** 2.4)
+	.reduce((sum, c, i) => sum + c * [.2126, .7152, .0722][i], 0);
+const contrast = (a, b) => (Math.max(light(a), light(b)) + .05) / (Math.min(light(a), light(b)) + .05);
+const behind = getComputedStyle(document.body).backgroundColor;
+const marks = [...document.querySelectorAll('.lane b')];
+const seen = marks.filter(m => m.getBoundingClientRect().width >= 4 && m.getBoundingClientRect().height >= 8);
+document.body.innerHTML = JSON.stringify({
+	marks: marks.length, seen: seen.length, sideways: document.documentElement.scrollWidth > innerWidth,
+	dark: light(behind) < .2,
+	text: Math.min(...[...document.querySelectorAll('h1,h2,p,small,span,.name')].map(e => contrast(getComputedStyle(e).color, behind))),
+	runs: Math.min(...marks.map(m => contrast(getComputedStyle(m).backgroundColor, behind))),
+	requests: performance.getEntriesByType('resource').length,
+});
+</script>`
+
+// The page can be read in the light and in the dark, on a wide and on a narrow screen, and asks the network for nothing.
+func TestPageInChromium(t *testing.T) {
+	chromium, err := exec.LookPath("chromium")
+	if err != nil {
+		t.Skip("chromium is not installed")
+	}
+	objects := anAgenda()
+	var page bytes.Buffer
+	until := present.Add(24 * time.Hour)
+	if err := writePage(&page, present, until, agenda.Coming(objects, present, until), objects.Ats); err != nil {
+		t.Fatal(err)
+	}
+	folder := t.TempDir()
+	browse := func(html string, args ...string) string {
+		file := filepath.Join(folder, "page.html")
+		if err := os.WriteFile(file, []byte(html), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		args = append([]string{"--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--user-data-dir=" + folder}, args...)
+		command := exec.CommandContext(t.Context(), chromium, append(args, "file://"+file)...)
+		var problems bytes.Buffer
+		command.Stderr = &problems
+		output, err := command.Output()
+		if err != nil {
+			t.Fatalf("%v: %s", err, problems.String())
+		}
+		return string(output)
+	}
+	for scheme, dark := range map[string]bool{"1": false, "0": true} { // Blink's numbers for light and dark
+		for _, width := range []int{1280, 700} {
+			dom := browse(page.String()+look, "--dump-dom", fmt.Sprintf("--window-size=%d,900", width), "--blink-settings=preferredColorScheme="+scheme)
+			_, body, _ := strings.Cut(dom, "<body>")
+			body, _, _ = strings.Cut(body, "</body>")
+			var seen struct {
+				Marks, Seen, Requests int
+				Sideways, Dark        bool
+				Text, Runs            float64
+			}
+			if err := json.Unmarshal([]byte(strings.TrimSpace(body)), &seen); err != nil {
+				t.Fatalf("%v: %s", err, dom)
+			}
+			// WCAG 2.2 asks for 4.5 of text and for 3 of what is not text.
+			if seen.Marks < 20 || seen.Seen != seen.Marks || seen.Requests > 0 || seen.Sideways || seen.Dark != dark || seen.Text < 4.5 || seen.Runs < 3 {
+				t.Errorf("%d wide, dark %t: %+v", width, dark, seen)
+			}
+		}
+	}
+	if *picture != "" {
+		browse(page.String(), "--screenshot="+*picture, "--window-size=1280,460", "--blink-settings=preferredColorScheme=0")
+	}
+}

@@ -78,7 +78,8 @@ func kubectlAt(t *testing.T, namespace, stdin string, args ...string) result {
 	var out, problem bytes.Buffer
 	tool := cli.NewTool(genericiooptions.IOStreams{In: strings.NewReader(stdin), Out: &out, ErrOut: &problem})
 	tool.Now = func() time.Time { return present }
-	tool.Flags.KubeConfig, tool.Flags.Namespace = &kubeconfig, &namespace
+	config := kubeconfig // flags are written to
+	tool.Flags.KubeConfig, tool.Flags.Namespace = &config, &namespace
 	command := New(tool, "test")
 	command.SetArgs(Arguments(args))
 	return result{code: cli.Run(command, tool), out: out.String(), err: problem.String()}

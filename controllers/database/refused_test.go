@@ -76,3 +76,45 @@ func TestSecretThatIsRefused(t *testing.T) {
 	becomeReady(t, db)
 	waitCondition(t, db, v1.ConditionStalled, metav1.ConditionFalse, v1.ReasonNotStalled)
 }
+
+// What is optional takes nothing from the server: where the API server refuses it, the server is there all the same from the
+// beginning, and comes back when its objects are deleted.
+func TestRefusedPartsLeaveTheServer(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name string
+		// quota is what the namespace lets nobody create.
+		quota corev1.ResourceName
+		edit  func(*v1.DatabaseSpec)
+	}{
+		{"the volume claim of the dumps", "dumps.storageclass.storage.k8s.io/persistentvolumeclaims", func(s *v1.DatabaseSpec) {
+			s.Backup = &v1.DatabaseBackup{Storage: v1.BackupStorage{StorageClassName: "dumps"}}
+		}},
+		{"the CronJob", "count/cronjobs.batch", func(s *v1.DatabaseSpec) { s.Backup = &v1.DatabaseBackup{} }},
+		{"the PodDisruptionBudget", "count/poddisruptionbudgets.policy", func(s *v1.DatabaseSpec) { s.Evictions = v1.EvictionsRefused }},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			namespace := newNamespace(t)
+			quota := zeroQuota(t, namespace, test.quota)
+			startOperator(t, namespace, operatorOptions{})
+			db := newDatabase(namespace, "small").spec(test.edit).create(t)
+			becomeReady(t, db)
+			waitCondition(t, db, v1.ConditionStalled, metav1.ConditionTrue, v1.ReasonReleaseFailed)
+			if words := meta.FindStatusCondition(db.Status.Conditions, v1.ConditionStalled).Message; !strings.Contains(words, "exceeded quota") {
+				t.Error(words)
+			}
+			if err := api.Delete(t.Context(), statefulSetOf(db)); err != nil {
+				t.Fatal(err)
+			}
+			eventually(t, "the StatefulSet", func() error { return get(t, statefulSetOf(db)) })
+			becomeReady(t, db)
+			if err := api.Delete(t.Context(), quota); err != nil {
+				t.Fatal(err)
+			}
+			// Another spec is tried at once.
+			update(t, db, func() { db.Spec.Image = "example.com/postgres:18.9" })
+			waitCondition(t, db, v1.ConditionStalled, metav1.ConditionFalse, v1.ReasonNotStalled)
+		})
+	}
+}

@@ -94,6 +94,13 @@ func TestRendered(t *testing.T) {
 	if kept != 2 || len(want.Objects) < 10 {
 		t.Errorf("%d objects, %d of them volume claims", len(want.Objects), kept)
 	}
+	var optional []string
+	for _, object := range want.Objects[len(want.Objects)-4:] {
+		optional = append(optional, object.GetKind())
+	}
+	if got := strings.Join(optional, " "); got != "StatefulSet PodDisruptionBudget PersistentVolumeClaim CronJob" {
+		t.Errorf("the last objects are %s: what the server does without must come after it", got)
+	}
 	parsed, err := ParseManifest(want.manifest)
 	if err != nil || !reflect.DeepEqual(parsed, want.Objects) {
 		t.Errorf("the manifest is of other objects: %v", err)

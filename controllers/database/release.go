@@ -139,7 +139,11 @@ func (r *Reconciler) run(
 		status.Generation = p.db.Generation
 		return releaseResult{status: status, current: true}, nil
 	case actionWait:
-		return waitResult(do, in, found), nil
+		result := waitResult(do, in, found)
+		if in.known.Digest != "" && in.failures() > 0 {
+			r.restoreMissing(ctx, p, found, &result)
+		}
+		return result, nil
 	case actionRefuse:
 		return releaseResult{
 			status: v1.ReleaseStatus{Name: want.Name}, recheck: do.wait,
@@ -203,6 +207,18 @@ func (r *Reconciler) repair(ctx context.Context, p *pass, status v1.ReleaseStatu
 	result.recheck = sooner(wait, cacheLag)
 	result.events = []event{normal("Repaired", "Repair", "Restored "+strings.Join(due.drift, ", "))}
 	return result, nil
+}
+
+// restoreMissing restores what was deleted of a release while the next try to change it is put off: that may be minutes away,
+// and what it fails for may be something that the server does without. What is refused is what the release reports.
+func (r *Reconciler) restoreMissing(ctx context.Context, p *pass, found owned, result *releaseResult) {
+	due, wait, _ := p.track.repairs.due(found.missing(), p.now)
+	result.recheck = sooner(result.recheck, wait)
+	for i, object := range due.drifted {
+		if err := r.Releases.Apply(ctx, p.db, result.status.Name, object); err == nil {
+			result.events = append(result.events, normal("Repaired", "Repair", "Restored "+due.drift[i]))
+		}
+	}
 }
 
 // pin keeps the release as it is stored, as far as that is the operator's own. It returns nil where it is not: then there

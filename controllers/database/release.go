@@ -293,15 +293,16 @@ func afterAction(in situation, stored *helm.Release, err error, now time.Time) r
 	status.Failures = in.failures() + 1
 	status.AttemptedDigest = in.digest
 	status.LastFailureMessage = shortened(err.Error(), maxMessage)
-	return releaseResult{status: status, recheck: backoff(status.Failures), problem: releaseProblem(err)}
+	return releaseResult{status: status, recheck: backoff(status.Failures), problem: releaseProblem(err.Error())}
 }
 
-func releaseProblem(err error) *problem {
+// releaseProblem is the same when an action fails and while the next one is put off.
+func releaseProblem(message string) *problem {
 	reason := v1.ReasonReleaseFailed
-	if errors.Is(err, helm.ErrNotOurs) {
+	if strings.Contains(message, helm.ErrNotOurs.Error()) {
 		reason = v1.ReasonNameConflict
 	}
-	return newProblem(reason, "%v", err)
+	return newProblem(reason, "%s", message)
 }
 
 // waitResult is the report while an action is put off.
@@ -314,7 +315,7 @@ func waitResult(do action, in situation, found owned) releaseResult {
 		result.waiting = fmt.Sprintf("the %s of release %s, which another process may still be working on",
 			strings.TrimPrefix(in.stored.Status, statusPending), in.known.Name)
 	case in.known.LastFailureMessage != "":
-		result.problem = newProblem(v1.ReasonReleaseFailed, "%s", in.known.LastFailureMessage)
+		result.problem = releaseProblem(in.known.LastFailureMessage)
 	default:
 		result.problem = newProblem(v1.ReasonReleaseFailed, "release %s failed, and is tried again in %s", in.known.Name, do.wait.Round(time.Second))
 	}

@@ -37,20 +37,28 @@ func TestIsRefusal(t *testing.T) {
 	}
 }
 
-// zeroQuota lets nothing of a resource be made in a namespace. Its controller is not here.
-func zeroQuota(t *testing.T, namespace string, what corev1.ResourceName) *corev1.ResourceQuota {
+// quotaOf bounds what there may be in a namespace. Its controller is not here.
+func quotaOf(t *testing.T, namespace string, hard corev1.ResourceList) *corev1.ResourceQuota {
 	t.Helper()
 	quota := named(&corev1.ResourceQuota{}, namespace, "none")
-	none := corev1.ResourceList{what: resource.MustParse("0")}
-	quota.Spec.Hard = none
+	quota.Spec.Hard = hard
 	if err := api.Create(t.Context(), quota); err != nil {
 		t.Fatal(err)
 	}
-	quota.Status = corev1.ResourceQuotaStatus{Hard: none, Used: none}
+	quota.Status = corev1.ResourceQuotaStatus{Hard: hard, Used: corev1.ResourceList{}}
+	for name := range hard {
+		quota.Status.Used[name] = resource.MustParse("0")
+	}
 	if err := api.Status().Update(t.Context(), quota); err != nil {
 		t.Fatal(err)
 	}
 	return quota
+}
+
+// zeroQuota lets nothing of a resource be made in a namespace.
+func zeroQuota(t *testing.T, namespace string, what corev1.ResourceName) *corev1.ResourceQuota {
+	t.Helper()
+	return quotaOf(t, namespace, corev1.ResourceList{what: resource.MustParse("0")})
 }
 
 // What the API server has against the operator's own objects is told too, and is tried again.

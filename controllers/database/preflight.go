@@ -3,8 +3,10 @@ package database
 import (
 	"context"
 	"fmt"
+	"maps"
 	"regexp"
 	"strings"
+	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -26,12 +28,72 @@ const exceededQuota = "exceeded quota"
 // onlyPods is such a message where all that there is no room for is one pod more: the next one takes the place of another.
 var onlyPods = regexp.MustCompile(`requested: ((count/)?pods=1,? ?)+used:`)
 
+// render renders the release: with the exporter where there is to be one, and the API server would let the pod be with it.
+func (r *Reconciler) render(
+	ctx context.Context, p *pass, values map[string]any, live *appsv1.StatefulSet, blocked bool,
+) (*helm.Desired, error) {
+	db, seen := p.db, &p.seen
+	plain := maps.Clone(values)
+	if !p.noExporter {
+		if err := addExporter(values, db, r.ExporterImage); err != nil {
+			return nil, err
+		}
+	}
+	want, err := r.Releases.Render(db, releaseName(db), values)
+	if err == nil && !blocked && len(values) > len(plain) {
+		if seen.withoutExporter, err = r.tryExporter(ctx, p, want, live); err != nil {
+			return nil, err
+		}
+		if seen.withoutExporter != nil {
+			want, err = r.Releases.Render(db, releaseName(db), plain)
+		}
+	}
+	if err != nil {
+		// Nothing was asked of the API server: a chart that can't be rendered fails the same way each time.
+		seen.release.problem = newProblem(v1.ReasonReleaseFailed, "%v", err)
+		return nil, nil
+	}
+	return want, nil
+}
+
+// trial is what came of asking.
+type trial struct {
+	// about is the generation and the release's digest that it was asked for.
+	about string
+	at    time.Time
+	found *problem
+}
+
+// isFresh tells whether there is no need to ask again. Many Databases may wait for their slot with what they may have.
+func (t trial) isFresh(about string, now time.Time) bool {
+	memory := monitorRecheck
+	if t.found == nil {
+		memory *= 10
+	}
+	return t.about == about && now.Sub(t.at) < memory
+}
+
 // tryExporter says why the server is to be without the exporter, or nil.
 func (r *Reconciler) tryExporter(ctx context.Context, p *pass, want *helm.Desired, live *appsv1.StatefulSet) (*problem, error) {
 	missing := p.isPodMissing()
-	if want.Digest == p.db.Status.Release.Digest && !missing {
+	about := fmt.Sprint(p.db.Generation, missing, want.Digest)
+	switch {
+	case want.Digest == p.db.Status.Release.Digest && !missing:
 		return nil, nil
+	case p.track.trial.isFresh(about, p.now):
+		return p.track.trial.found, nil
 	}
+	found, err := r.exporterProblem(ctx, want, live, missing)
+	if err == nil {
+		p.track.trial = trial{about: about, at: p.now, found: found}
+	}
+	return found, err
+}
+
+// exporterProblem asks the API server for the next pod, where its exporter is another or the pod is missing.
+func (r *Reconciler) exporterProblem(
+	ctx context.Context, want *helm.Desired, live *appsv1.StatefulSet, missing bool,
+) (*problem, error) {
 	next, err := r.statefulSetIn(want.Objects)
 	if err != nil {
 		return nil, err

@@ -22,7 +22,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	v1 "example.com/cnat-operator/api/database/v1"
-	"example.com/cnat-operator/internal/helm"
 )
 
 // +kubebuilder:rbac:groups=example.com,resources=databases,verbs=get;list;watch;patch
@@ -211,34 +210,6 @@ func (r *Reconciler) ensureInstalled(ctx context.Context, p *pass, live *appsv1.
 	}
 	seen.release, err = r.ensureRelease(ctx, p, want, blocked || seen.data != nil)
 	return err
-}
-
-// render renders the release: with the exporter where there is to be one, and the API server would let the pod be with it.
-func (r *Reconciler) render(
-	ctx context.Context, p *pass, values map[string]any, live *appsv1.StatefulSet, blocked bool,
-) (*helm.Desired, error) {
-	db, seen := p.db, &p.seen
-	plain := maps.Clone(values)
-	if !p.noExporter {
-		if err := addExporter(values, db, r.ExporterImage); err != nil {
-			return nil, err
-		}
-	}
-	want, err := r.Releases.Render(db, releaseName(db), values)
-	if err == nil && !blocked && len(values) > len(plain) {
-		if seen.withoutExporter, err = r.tryExporter(ctx, p, want, live); err != nil {
-			return nil, err
-		}
-		if seen.withoutExporter != nil {
-			want, err = r.Releases.Render(db, releaseName(db), plain)
-		}
-	}
-	if err != nil {
-		// Nothing was asked of the API server: a chart that can't be rendered fails the same way each time.
-		seen.release.problem = newProblem(v1.ReasonReleaseFailed, "%v", err)
-		return nil, nil
-	}
-	return want, nil
 }
 
 // observeServer reads the state of the StatefulSet and its pods.

@@ -9,6 +9,7 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -142,5 +143,17 @@ func TestIsTransient(t *testing.T) {
 		if got := IsTransient(err); got != test.want {
 			t.Errorf("%v: %t", test.err, got)
 		}
+	}
+}
+
+// Whoever may write Secrets writes the version of a stored chart.
+func TestShortenedVersion(t *testing.T) {
+	for version, want := range map[string]string{"0.3.0": "0.3.0", "1\u009b\x1b": "1\uFFFD"} {
+		if got := shortenedVersion(version); got != want {
+			t.Errorf("%q: %q, want %q", version, got, want)
+		}
+	}
+	if got := shortenedVersion(strings.Repeat("é", 100)); len(got) > 128 || !utf8.ValidString(got) {
+		t.Errorf("%q", got)
 	}
 }

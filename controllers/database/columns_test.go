@@ -13,8 +13,8 @@ import (
 	"example.com/cnat-operator/internal/testenv"
 )
 
-// What `kubectl get databases` prints tells a Database that is well from one that serves and requires user action, and from
-// one that does not serve; and what changes is an event, both ways.
+// What `kubectl get databases` prints tells a Database that is well from one that serves and requires user action, and
+// from one that does not serve; and what changes is an event, both ways.
 func TestColumns(t *testing.T) {
 	t.Parallel()
 	namespace := newNamespace(t)
@@ -90,4 +90,10 @@ func playVersion(t *testing.T, db *v1.Database, version string) {
 	if err := api.Status().Update(t.Context(), pod); err != nil {
 		t.Fatal(err)
 	}
+	eventually(t, "the version", func() error {
+		if err := get(t, db); err != nil || db.Status.ServerVersion != version {
+			return fmt.Errorf("it is %q (%w)", db.Status.ServerVersion, err)
+		}
+		return nil
+	})
 }

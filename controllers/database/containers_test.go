@@ -12,8 +12,8 @@ import (
 	v1 "example.com/cnat-operator/api/database/v1"
 )
 
-// A quota asks each container of a pod for what it bounds: where the server has requests and limits, all that run beside it,
-// before it and for its backups have some of the same resources.
+// A quota asks each container of a pod for what it bounds: where the server has requests and limits, all that run
+// beside it, before it and for its backups have some of the same resources.
 func TestEveryContainerHasResources(t *testing.T) {
 	bound := corev1.ResourceList{
 		corev1.ResourceCPU: resource.MustParse("1"), corev1.ResourceMemory: resource.MustParse("256Mi"),

@@ -13,8 +13,8 @@ import (
 	"example.com/cnat-operator/internal/helm"
 )
 
-// Whatever a server, a backup, an image or a stored release says, kubectl can print the Database: a table whose name has bytes
-// of another encoding is in the server's words.
+// Whatever a server, a backup, an image or a stored release says, kubectl can print the Database: a table whose name
+// has bytes of another encoding is in the server's words.
 func TestForeignBytes(t *testing.T) {
 	const foreign = "caf\xe9 \x1b[31m\u009b\x7f\u202e\x00"
 	ended := pod(waiting("CrashLoopBackOff", ""), terminated(1, foreign))

@@ -19,16 +19,18 @@ import (
 	"example.com/cnat-operator/internal/helm"
 )
 
-// What is optional must not take the server away. A StatefulSet deletes the pod before it learns that the API server refuses
-// the next one, so the operator asks before: by a dry run of the very pod, with the exporter as it is to be.
+// What is optional must not take the server away. A StatefulSet deletes the pod before it learns that the API server
+// refuses the next one, so the operator asks before: by a dry run of the very pod, with the exporter as it is to be.
 
 // exceededQuota is in what the API server says of a quota that has no room left. Of other refusals it is not.
 const exceededQuota = "exceeded quota"
 
-// onlyPods is such a message where all that there is no room for is one pod more: the next one takes the place of another.
+// onlyPods is such a message where all that there is no room for is one pod more: the next one takes the place of
+// another.
 var onlyPods = regexp.MustCompile(`requested: ((count/)?pods=1,? ?)+used:`)
 
-// render renders the release: with the exporter where there is to be one, and the API server would let the pod be with it.
+// render renders the release: with the exporter where there is to be one, and the API server would let the pod be with
+// it.
 func (r *Reconciler) render(
 	ctx context.Context, p *pass, values map[string]any, live *appsv1.StatefulSet, blocked bool,
 ) (*helm.Desired, error) {
@@ -74,7 +76,9 @@ func (t trial) isFresh(about string, now time.Time) bool {
 }
 
 // tryExporter says why the server is to be without the exporter, or nil.
-func (r *Reconciler) tryExporter(ctx context.Context, p *pass, want *helm.Desired, live *appsv1.StatefulSet) (*problem, error) {
+func (r *Reconciler) tryExporter(
+	ctx context.Context, p *pass, want *helm.Desired, live *appsv1.StatefulSet,
+) (*problem, error) {
 	missing := p.isPodMissing()
 	about := fmt.Sprint(p.db.Generation, missing, want.Digest)
 	switch {
@@ -117,12 +121,16 @@ func (r *Reconciler) exporterProblem(
 	case live != nil && live.Status.Replicas > 0 && strings.Contains(refusal.Error(), exceededQuota):
 		// The pod that is there still counts: what matters is what there is to be beside it.
 		refusal, err = r.tryPod(ctx, growth(nextPod(next, live), exporterIn(live.Spec.Template.Spec), exporter))
-		if refusal == nil || err != nil || !strings.Contains(refusal.Error(), exceededQuota) || onlyPods.MatchString(refusal.Error()) {
+		if refusal == nil || err != nil {
 			return nil, err
 		}
+		if words := refusal.Error(); !strings.Contains(words, exceededQuota) || onlyPods.MatchString(words) {
+			return nil, nil
+		}
 	}
-	found := newProblem(v1.ReasonMonitoringFailed, "the server is without the exporter, since with it the API server would refuse the pod: "+
-		"%v. Change spec.monitoring, or what refuses it; it is tried again every %s", refusal, monitorRecheck)
+	found := newProblem(v1.ReasonMonitoringFailed, "the server is without the exporter, since with it the API server "+
+		"would refuse the pod: %v. Change spec.monitoring, or what refuses it; it is tried again every %s",
+		refusal, monitorRecheck)
 	found.serving = true
 	return found, nil
 }
@@ -168,7 +176,8 @@ func nextPod(next, live *appsv1.StatefulSet) *corev1.Pod {
 	template := next.Spec.Template.DeepCopy()
 	pod := &corev1.Pod{
 		ObjectMeta: metav1.ObjectMeta{
-			Namespace: next.Namespace, GenerateName: next.Name + "-", Labels: template.Labels, Annotations: template.Annotations,
+			Namespace: next.Namespace, GenerateName: next.Name + "-",
+			Labels: template.Labels, Annotations: template.Annotations,
 		},
 		Spec: template.Spec,
 	}

@@ -84,8 +84,8 @@ func isWithoutExporter(t *testing.T, db *v1.Database, words string) error {
 	return nil
 }
 
-// The exporter comes to a server that runs only where the API server would create the pod with it: otherwise there would be
-// neither.
+// The exporter comes to a server that runs only where the API server would create the pod with it: otherwise there
+// would be neither.
 func TestExporterBesideARunningServer(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
@@ -94,7 +94,10 @@ func TestExporterBesideARunningServer(t *testing.T) {
 		// words of the API server; empty: the exporter is taken.
 		words string
 	}{
-		{"a quota without room for it", memoryQuota("300Mi"), "exceeded quota: none, requested: limits.memory=128Mi, used: limits.memory=256Mi"},
+		{
+			"a quota without room for it", memoryQuota("300Mi"),
+			"exceeded quota: none, requested: limits.memory=128Mi, used: limits.memory=256Mi",
+		},
 		{"a quota with room for it, not for a second pod", memoryQuota("400Mi"), ""},
 		{"a quota of one pod", podQuota, ""},
 		{"a LimitRange", limitRange, "maximum memory usage per Pod is 300Mi"},
@@ -202,5 +205,18 @@ func TestPodThatIsRefusedForTheExporter(t *testing.T) {
 				t.Errorf("it has the exporter: %t", !test.exports)
 			}
 		})
+	}
+}
+
+// One pod more is none: the next one takes the place of another.
+func TestOnlyPods(t *testing.T) {
+	const beside = ", used: pods=1, limited: pods=1"
+	for requested, want := range map[string]bool{
+		"pods=1": true, "count/pods=1": true, "count/pods=1,pods=1": true,
+		"limits.memory=1Gi": false, "limits.memory=1Gi,pods=1": false, "pods=1,requests.cpu=1": false,
+	} {
+		if got := onlyPods.MatchString("exceeded quota: q, requested: " + requested + beside); got != want {
+			t.Errorf("%s: %t", requested, got)
+		}
 	}
 }

@@ -65,8 +65,8 @@ func sooner(a, b time.Duration) time.Duration {
 	return a
 }
 
-// shortened is what others said, fit to be stored: one control character in a status makes kubectl fail for a whole list. It
-// is cut at n bytes, without leaving half a character.
+// shortened is what others said, fit to be stored: one control character in a status makes kubectl fail for a whole
+// list. It is cut at n bytes, without leaving half a character.
 func shortened(words string, n int) string {
 	words = text.Printable(words)
 	if len(words) <= n {

@@ -163,7 +163,8 @@ func (r *Reconciler) ensure(ctx context.Context, p *pass) {
 	if err != nil && !isRefusal(err) {
 		blocked = true
 	} else if err != nil || seen.exporter != nil {
-		// Without its password there is no exporter, and there is a server all the same. One that serves is not restarted.
+		// Without its password there is no exporter, and there is a server all the same. One that serves is not
+		// restarted.
 		p.noExporter = statefulSet == nil || !seen.server.ready || exporterIn(statefulSet.Spec.Template.Spec) == nil
 		blocked = blocked || !p.noExporter
 	}

@@ -85,8 +85,8 @@ func TestSecretThatIsRefused(t *testing.T) {
 	waitCondition(t, db, v1.ConditionStalled, metav1.ConditionFalse, v1.ReasonNotStalled)
 }
 
-// What is optional takes nothing from the server: where the API server refuses it, the server is there all the same from the
-// beginning, and comes back when its objects are deleted.
+// What is optional takes nothing from the server: where the API server refuses it, the server is there all the same
+// from the beginning, and comes back when its objects are deleted.
 func TestRefusedPartsLeaveTheServer(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
@@ -109,8 +109,8 @@ func TestRefusedPartsLeaveTheServer(t *testing.T) {
 			db := newDatabase(namespace, "small").spec(test.edit).create(t)
 			becomeReady(t, db)
 			waitCondition(t, db, v1.ConditionStalled, metav1.ConditionTrue, v1.ReasonReleaseFailed)
-			if words := meta.FindStatusCondition(db.Status.Conditions, v1.ConditionStalled).Message; !strings.Contains(words, "exceeded quota") {
-				t.Error(words)
+			if err := stalledBy(t, db, v1.ReasonReleaseFailed, "exceeded quota"); err != nil {
+				t.Error(err)
 			}
 			if err := api.Delete(t.Context(), statefulSetOf(db)); err != nil {
 				t.Fatal(err)

@@ -209,8 +209,9 @@ func (r *Reconciler) repair(ctx context.Context, p *pass, status v1.ReleaseStatu
 	return result, nil
 }
 
-// restoreMissing restores what was deleted of a release while the next try to change it is put off: that may be minutes away,
-// and what it fails for may be something that the server does without. What is refused is what the release reports.
+// restoreMissing restores what was deleted of a release while the next try to change it is put off: that may be minutes
+// away, and what it fails for may be something that the server does without. What is refused is what the release
+// reports.
 func (r *Reconciler) restoreMissing(ctx context.Context, p *pass, found owned, result *releaseResult) {
 	due, wait, _ := p.track.repairs.due(found.missing(), p.now)
 	result.recheck = sooner(result.recheck, wait)

@@ -11,8 +11,8 @@ import (
 	"example.com/cnat-operator/internal/testenv"
 )
 
-// The API server stores all that the Go types promise, of Kubernetes' own types as well: a schema that lacks a field would drop
-// it.
+// The API server stores all that the Go types promise, of Kubernetes' own types as well: a schema that lacks a field
+// would drop it.
 func TestAPIServerPrunesNothing(t *testing.T) {
 	namespace, pod := newNamespace(t), testenv.FullTemplate().Spec
 	resources := pod.Containers[0].Resources
@@ -37,7 +37,7 @@ func TestAPIServerPrunesNothing(t *testing.T) {
 		s.PodLabels, s.PodAnnotations = map[string]v1.LabelValue{"team": "a"}, map[string]v1.AnnotationValue{"acme.com/b": "c"}
 		s.Service = v1.DatabaseService{Type: "NodePort", Annotations: map[string]v1.AnnotationValue{"acme.com/d": "e"}}
 		s.AllowFrom = []v1.NetworkPeer{
-			{PodSelector: pod.Affinity.PodAffinity.RequiredDuringSchedulingIgnoredDuringExecution[0].LabelSelector, NamespaceSelector: &metav1.LabelSelector{}},
+			{PodSelector: pod.TopologySpreadConstraints[0].LabelSelector, NamespaceSelector: &metav1.LabelSelector{}},
 			{IPBlock: v1.IPBlock{CIDR: "10.0.0.0/8"}},
 		}
 	}).build()

@@ -50,8 +50,8 @@ type observation struct {
 func (o *observation) problem() *problem {
 	var first, all []*problem
 	for _, found := range append([]*problem{
-		o.data, o.certificate.problem, o.release.problem, o.server.problem, o.credentials.problem, o.exporter, o.withoutExporter, o.imageProblem, o.binding,
-		o.monitor.problem, o.storage.problem, o.backupStorage.problem,
+		o.data, o.certificate.problem, o.release.problem, o.server.problem, o.credentials.problem, o.exporter,
+		o.withoutExporter, o.imageProblem, o.binding, o.monitor.problem, o.storage.problem, o.backupStorage.problem,
 	}, o.failures...) {
 		switch {
 		case found == nil:

@@ -198,13 +198,15 @@ func keptClaim(namespace, name, from string, mode corev1.PersistentVolumeAccessM
 		},
 		Spec: corev1.PersistentVolumeClaimSpec{
 			AccessModes: []corev1.PersistentVolumeAccessMode{mode},
-			Resources:   corev1.VolumeResourceRequirements{Requests: corev1.ResourceList{corev1.ResourceStorage: resource.MustParse("1Gi")}},
+			Resources: corev1.VolumeResourceRequirements{Requests: corev1.ResourceList{
+				corev1.ResourceStorage: resource.MustParse("1Gi"),
+			}},
 		},
 	}, namespace, name)
 }
 
-// A claim that was restored into another namespace still has the marks of the first: it is left alone, and the message has the
-// commands by which it is taken up, as any other.
+// A claim that was restored into another namespace still has the marks of the first: it is left alone, and the message
+// has the commands by which it is taken up, as any other.
 func TestClaimRestoredIntoAnotherNamespace(t *testing.T) {
 	t.Parallel()
 	for name, edit := range map[string]func(*corev1.PersistentVolumeClaim){

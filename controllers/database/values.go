@@ -25,8 +25,11 @@ var (
 	}
 )
 
-// limitedAs adds requests and limits of what the server's container has some of: a quota may ask them of every container.
-func limitedAs(server *corev1.ResourceRequirements, own corev1.ResourceRequirements, amounts corev1.ResourceList) corev1.ResourceRequirements {
+// limitedAs adds requests and limits of what the server's container has some of: a quota may ask them of every
+// container.
+func limitedAs(
+	server *corev1.ResourceRequirements, own corev1.ResourceRequirements, amounts corev1.ResourceList,
+) corev1.ResourceRequirements {
 	if server == nil {
 		return own
 	}

@@ -119,9 +119,11 @@ func (a *applier) ours(live client.Object) error {
 	command := fmt.Sprintf("kubectl --namespace=%s annotate --overwrite %s/%s %s=%s %s=%s",
 		namespace, kind, name, annotationName, a.name, annotationNamespace, namespace)
 	if live.GetLabels()[labelManagedBy] != managedByHelm {
-		command += fmt.Sprintf(" && kubectl --namespace=%s label --overwrite %s/%s %s=%s", namespace, kind, name, labelManagedBy, managedByHelm)
+		command += fmt.Sprintf(" && kubectl --namespace=%s label --overwrite %s/%s %s=%s",
+			namespace, kind, name, labelManagedBy, managedByHelm)
 	}
-	return fmt.Errorf("%s %s is there already: %w. Delete it, or have the release take it over: %s", kind, name, ErrNotOurs, command)
+	return fmt.Errorf("%s %s is there already: %w. Delete it, or have the release take it over: %s",
+		kind, name, ErrNotOurs, command)
 }
 
 // conflict returns why an object of the release can't be written, where it belongs to somebody else.

@@ -166,8 +166,8 @@ func (d *Desired) complete() error {
 	return nil
 }
 
-// position is an object's place in Helm's order of kinds. What the server does without comes after all that it needs: a quota
-// that refuses the volume of the dumps must not keep the server from being created, changed or restored.
+// position is an object's place in Helm's order of kinds. What the server does without comes after all that it needs: a
+// quota that refuses the volume of the dumps must not keep the server from being created, changed or restored.
 func position(object *unstructured.Unstructured) int {
 	place := slices.Index(releaseutil.InstallOrder, object.GetKind())
 	if object.GetKind() == "PodDisruptionBudget" || object.GetLabels()[labelComponent] == componentBackup {

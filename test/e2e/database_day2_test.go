@@ -64,7 +64,8 @@ var _ = Describe("Database, day 2", func() {
 		Expect(psql(ctx, db, "SHOW work_mem")).To(Equal("9MB"))
 
 		By("having more shared memory for parallel queries than the 64 MB of a container runtime")
-		size, err := kubectl(ctx, namespace, "exec", "tuned-database-0", "--", "sh", "-c", "df -Pk /dev/shm | tail -n 1 | awk '{print $2}'")
+		size, err := kubectl(ctx, namespace, "exec", "tuned-database-0", "--", "sh", "-c",
+			"df -Pk /dev/shm | tail -n 1 | awk '{print $2}'")
 		Expect(err).NotTo(HaveOccurred(), size)
 		Expect(strconv.Atoi(size)).To(BeNumerically(">", 64<<10))
 

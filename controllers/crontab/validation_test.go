@@ -76,6 +76,7 @@ func TestRightExpressionsAreTaken(t *testing.T) {
 // Everything else that is wrong is refused as well, by a message that names the field and says what to do.
 func TestMistakesAreRefused(t *testing.T) {
 	daily := `cronSpec: "@daily", `
+	main, again := "containers: [{name: a, image: i}]", "initContainers: [{name: b, image: i, restartPolicy"
 	for spec, want := range map[string]string{
 		`cronSpec: "@daily"`: "exactly one of image, containers, command and template", `image: i`: "spec.cronSpec",
 		daily + "image: i, command: c":                                                          "exactly one of image, containers, command and template",
@@ -99,6 +100,12 @@ func TestMistakesAreRefused(t *testing.T) {
 		daily + "image: i, catchUp: Some":                                                       "spec.catchUp",
 		daily + "containers: [{name: a}]":                                                       "each container must have an image",
 		daily + "containers: [{name: a, image: i, restartPolicy: OnFailure}]":                   "restartPolicy must be Never or unset",
+		daily + "containers: [{name: a, image: i, restartPolicyRules: [{action: Restart}]}]":    "restartPolicyRules unset",
+		daily + "template: {spec: {restartPolicy: OnFailure, " + main + "}}":                    "template.spec.restartPolicy must be Never or unset",
+		daily + "template: {spec: {restartPolicy: Always, " + main + "}}":                       "template.spec.restartPolicy must be Never or unset",
+		daily + "template: {spec: {containers: [{name: a, image: i, restartPolicy: Always}]}}":  "restartPolicy of template.spec.containers must be Never",
+		daily + "template: {spec: {" + again + ": OnFailure}], " + main + "}}":                  "restartPolicy of template.spec.initContainers",
+		daily + "template: {spec: {" + again + "Rules: [{action: Restart}]}], " + main + "}}":   "restartPolicy of template.spec.initContainers",
 		daily + "template: {metadata: {name: x}, spec: {containers: [{name: a, image: i}]}}":    "template.metadata may have labels and annotations only",
 		daily + "template: {metadata: {}}":                                                      "template must have a spec",
 	} {

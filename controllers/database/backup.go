@@ -124,10 +124,6 @@ func backupValues(db *v1.Database, claim storage) (map[string]any, error) {
 		if err != nil {
 			return nil, fmt.Errorf("spec.backup.resources: %w", err)
 		}
-		storage := map[string]any{"size": claim.size.String()}
-		if claim.class != "" {
-			storage["storageClassName"] = claim.class
-		}
 		backup := map[string]any{
 			"name":      db.Name,
 			"schedule":  spec.Schedule,
@@ -135,7 +131,7 @@ func backupValues(db *v1.Database, claim storage) (map[string]any, error) {
 			"suspend":   ptr.Deref(spec.Suspend, false),
 			"retain":    int64(spec.Retain),
 			"resources": resources,
-			"storage":   storage,
+			"storage":   claim.values(),
 		}
 		if spec.Verification == v1.VerificationRead {
 			backup["verification"] = string(spec.Verification)

@@ -214,6 +214,17 @@ func TestBackupThatIsRefusedLeavesTheServerReady(t *testing.T) {
 	becomeReady(t, db)
 	waitCondition(t, db, v1.ConditionStalled, metav1.ConditionTrue, v1.ReasonReleaseFailed)
 
+	// What is deleted comes back, however long the next try is put off.
+	failures := db.Status.Release.Failures
+	service := named(&corev1.Service{}, namespace, releaseName(db))
+	if err := api.Delete(t.Context(), service); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the Service", func() error { return ownedBy(t, service, db) })
+	if err := get(t, db); err != nil || db.Status.Release.Failures != failures {
+		t.Errorf("only with the next try: %+v, %v", db.Status.Release, err)
+	}
+
 	if err := api.Delete(t.Context(), quota); err != nil {
 		t.Fatal(err)
 	}

@@ -13,6 +13,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	v1 "example.com/cnat-operator/api/database/v1"
+	"example.com/cnat-operator/internal/text"
 )
 
 // backups is what a pass found out about backups.
@@ -195,7 +196,8 @@ func newestPod(job *batchv1.Job, pods []corev1.Pod) *corev1.Pod {
 // dumpOf reads the termination message of a backup that succeeded. A user's own image may say something else.
 func dumpOf(last *corev1.ContainerStateTerminated) dump {
 	var told dump
-	if last == nil || json.Unmarshal([]byte(last.Message), &told) != nil || told.Name == "" || len(told.Name) > maxDumpName || told.Bytes < 1 {
+	if last == nil || json.Unmarshal([]byte(last.Message), &told) != nil || told.Name == "" || told.Bytes < 1 ||
+		len(told.Name) > maxDumpName || text.Printable(told.Name) != told.Name {
 		return dump{}
 	}
 	return told

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"reflect"
+	"strings"
 	"time"
 
 	batchv1 "k8s.io/api/batch/v1"
@@ -44,6 +45,20 @@ func (o owned) withoutData() owned {
 	return kept
 }
 
+// missingMark ends the name of an object that is not there.
+const missingMark = " (missing)"
+
+// missing are the objects that are not there.
+func (o owned) missing() owned {
+	kept := owned{cronJob: o.cronJob}
+	for i, object := range o.drifted {
+		if strings.HasSuffix(o.drift[i], missingMark) {
+			kept.drifted, kept.drift = append(kept.drifted, object), append(kept.drift, o.drift[i])
+		}
+	}
+	return kept
+}
+
 // inspect compares rendered objects with those in the cache.
 func (r *Reconciler) inspect(ctx context.Context, objects helm.Objects) (owned, error) {
 	var found owned
@@ -74,7 +89,7 @@ func (r *Reconciler) inspect(ctx context.Context, objects helm.Objects) (owned, 
 				continue
 			}
 		}
-		what := name + " (missing)"
+		what := name + missingMark
 		if !missing {
 			what = fmt.Sprintf("%s (changed, version %s)", name, live.GetResourceVersion())
 		}

@@ -83,7 +83,7 @@ func TestFailedInstall(t *testing.T) {
 	counted := &countingReleases{}
 	startOperator(t, namespace, operatorOptions{wrap: counted.wrap})
 	db := newDatabase(namespace, "fail").create(t)
-	waitCondition(t, db, v1.ConditionStalled, metav1.ConditionTrue, v1.ReasonReleaseFailed)
+	waitCondition(t, db, v1.ConditionStalled, metav1.ConditionTrue, v1.ReasonNameConflict)
 	if message := meta.FindStatusCondition(db.Status.Conditions, v1.ConditionStalled).Message; !strings.Contains(message, "fail-database") {
 		t.Errorf("the message has not Helm's words: %s", message)
 	}
@@ -94,6 +94,10 @@ func TestFailedInstall(t *testing.T) {
 	}
 	if n := counted.installs.Load(); n != 1 {
 		t.Errorf("tried %d times at once", n)
+	}
+	// While the next try is put off, the reason is the same.
+	if err := stalledBy(t, db, v1.ReasonNameConflict, "fail-database"); err != nil {
+		t.Error(err)
 	}
 	if err := api.Delete(t.Context(), foreign); err != nil {
 		t.Fatal(err)

@@ -137,11 +137,20 @@ func testForeignMonitoring(t *testing.T, namespace string) {
 		t.Fatal(err)
 	}
 	waitCondition(t, db, v1.ConditionStalled, metav1.ConditionTrue, v1.ReasonNameConflict)
+	becomeReady(t, db) // without the exporter, which has no password
+	if exports(t, db) {
+		t.Error("there is an exporter, with somebody else's Secret")
+	}
 	if err := api.Delete(t.Context(), secret); err != nil {
 		t.Fatal(err)
 	}
 	// Nobody tells the operator of an object that is not its own: it looks again by itself.
-	eventually(t, "the release", func() error { return get(t, statefulSetOf(db)) })
+	eventually(t, "the exporter", func() error {
+		if !exports(t, db) {
+			return fmt.Errorf("there is none")
+		}
+		return nil
+	})
 	becomeReady(t, db)
 	eventually(t, "the conflict to be told", func() error {
 		if err := get(t, db); err != nil {

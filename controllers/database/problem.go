@@ -9,6 +9,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"example.com/cnat-operator/internal/helm"
+	"example.com/cnat-operator/internal/text"
 )
 
 // problem is something that requires user action. It becomes the condition Stalled.
@@ -64,14 +65,16 @@ func sooner(a, b time.Duration) time.Duration {
 	return a
 }
 
-// shortened cuts a text at n bytes, without leaving half a character.
-func shortened(text string, n int) string {
-	if len(text) <= n {
-		return text
+// shortened is what others said, fit to be stored: one control character in a status makes kubectl fail for a whole
+// list. It is cut at n bytes, without leaving half a character.
+func shortened(words string, n int) string {
+	words = text.Printable(words)
+	if len(words) <= n {
+		return words
 	}
 	cut := n - len("...")
-	for cut > 0 && text[cut]&0xC0 == 0x80 {
+	for cut > 0 && words[cut]&0xC0 == 0x80 {
 		cut--
 	}
-	return text[:cut] + "..."
+	return words[:cut] + "..."
 }

@@ -28,8 +28,8 @@ import (
 // +kubebuilder:rbac:groups=example.com,resources=databases/status,verbs=patch
 // +kubebuilder:rbac:groups=example.com,resources=databases/finalizers,verbs=update
 // +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
-// A pod is patched so that the kubelet brings a new password into it at once.
-// +kubebuilder:rbac:groups="",resources=pods,verbs=list;watch;patch
+// A pod is patched so that the kubelet brings a new password into it at once, and tried by a dry run.
+// +kubebuilder:rbac:groups="",resources=pods,verbs=list;watch;create;patch
 // Helm stores its releases in Secrets, which it updates.
 // +kubebuilder:rbac:groups="",resources=secrets,verbs=get;list;watch;create;update;patch;delete
 // +kubebuilder:rbac:groups="",resources=configmaps;serviceaccounts;services,verbs=get;list;watch;create;patch;delete
@@ -75,6 +75,8 @@ type pass struct {
 	track *track
 	now   time.Time
 	seen  observation
+	// noExporter: there is none for now, whatever the spec says.
+	noExporter bool
 	// cronJob creates backups, as it was rendered; nil: it is not there.
 	cronJob *batchv1.CronJob
 	// failed are the errors of the steps.
@@ -158,9 +160,16 @@ func (r *Reconciler) ensure(ctx context.Context, p *pass) {
 	}
 	seen.exporter, err = r.ensureExporter(ctx, db)
 	p.failure("the exporter", err)
-	blocked = blocked || err != nil || seen.exporter != nil
+	if err != nil && !isRefusal(err) {
+		blocked = true
+	} else if err != nil || seen.exporter != nil {
+		// Without its password there is no exporter, and there is a server all the same. One that serves is not
+		// restarted.
+		p.noExporter = statefulSet == nil || !seen.server.ready || exporterIn(statefulSet.Spec.Template.Spec) == nil
+		blocked = blocked || !p.noExporter
+	}
 
-	err = r.ensureInstalled(ctx, p, blocked)
+	err = r.ensureInstalled(ctx, p, statefulSet, blocked)
 	p.failure("the release", err)
 	p.server(statefulSet)
 	if seen.server.ready && isUsed(db, seen) {
@@ -171,7 +180,7 @@ func (r *Reconciler) ensure(ctx context.Context, p *pass) {
 }
 
 // ensureInstalled sees to the storage, and to the release that uses it.
-func (r *Reconciler) ensureInstalled(ctx context.Context, p *pass, blocked bool) error {
+func (r *Reconciler) ensureInstalled(ctx context.Context, p *pass, live *appsv1.StatefulSet, blocked bool) error {
 	db, seen := p.db, &p.seen
 	var err error
 	if seen.storage, err = r.dataStorage(ctx, db); err != nil {
@@ -196,14 +205,9 @@ func (r *Reconciler) ensureInstalled(ctx context.Context, p *pass, blocked bool)
 		return err
 	}
 	maps.Copy(values, backup)
-	if err := addExporter(values, db, r.ExporterImage); err != nil {
+	want, err := r.render(ctx, p, values, live, blocked)
+	if want == nil || err != nil {
 		return err
-	}
-	want, err := r.Releases.Render(db, releaseName(db), values)
-	if err != nil {
-		// Nothing was asked of the API server: a chart that can't be rendered fails the same way each time.
-		seen.release.problem = newProblem(v1.ReasonReleaseFailed, "%v", err)
-		return nil
 	}
 	seen.release, err = r.ensureRelease(ctx, p, want, blocked || seen.data != nil)
 	return err
@@ -263,6 +267,9 @@ func (o *observation) recheck() time.Duration {
 	}
 	if o.backups != nil {
 		soonest = sooner(soonest, o.backups.recheck)
+	}
+	if o.withoutExporter != nil {
+		soonest = sooner(soonest, monitorRecheck)
 	}
 	if o.exporter != nil || o.binding != nil {
 		// Secrets that are not ours are not watched.

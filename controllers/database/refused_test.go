@@ -37,20 +37,28 @@ func TestIsRefusal(t *testing.T) {
 	}
 }
 
-// zeroQuota lets nothing of a resource be made in a namespace. Its controller is not here.
-func zeroQuota(t *testing.T, namespace string, what corev1.ResourceName) *corev1.ResourceQuota {
+// quotaOf bounds what there may be in a namespace. Its controller is not here.
+func quotaOf(t *testing.T, namespace string, hard corev1.ResourceList) *corev1.ResourceQuota {
 	t.Helper()
 	quota := named(&corev1.ResourceQuota{}, namespace, "none")
-	none := corev1.ResourceList{what: resource.MustParse("0")}
-	quota.Spec.Hard = none
+	quota.Spec.Hard = hard
 	if err := api.Create(t.Context(), quota); err != nil {
 		t.Fatal(err)
 	}
-	quota.Status = corev1.ResourceQuotaStatus{Hard: none, Used: none}
+	quota.Status = corev1.ResourceQuotaStatus{Hard: hard, Used: corev1.ResourceList{}}
+	for name := range hard {
+		quota.Status.Used[name] = resource.MustParse("0")
+	}
 	if err := api.Status().Update(t.Context(), quota); err != nil {
 		t.Fatal(err)
 	}
 	return quota
+}
+
+// zeroQuota lets nothing of a resource be made in a namespace.
+func zeroQuota(t *testing.T, namespace string, what corev1.ResourceName) *corev1.ResourceQuota {
+	t.Helper()
+	return quotaOf(t, namespace, corev1.ResourceList{what: resource.MustParse("0")})
 }
 
 // What the API server has against the operator's own objects is told too, and is tried again.
@@ -75,4 +83,46 @@ func TestSecretThatIsRefused(t *testing.T) {
 	}
 	becomeReady(t, db)
 	waitCondition(t, db, v1.ConditionStalled, metav1.ConditionFalse, v1.ReasonNotStalled)
+}
+
+// What is optional takes nothing from the server: where the API server refuses it, the server is there all the same
+// from the beginning, and comes back when its objects are deleted.
+func TestRefusedPartsLeaveTheServer(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name string
+		// quota is what the namespace lets nobody create.
+		quota corev1.ResourceName
+		edit  func(*v1.DatabaseSpec)
+	}{
+		{"the volume claim of the dumps", "dumps.storageclass.storage.k8s.io/persistentvolumeclaims", func(s *v1.DatabaseSpec) {
+			s.Backup = &v1.DatabaseBackup{Storage: v1.BackupStorage{StorageClassName: "dumps"}}
+		}},
+		{"the CronJob", "count/cronjobs.batch", func(s *v1.DatabaseSpec) { s.Backup = &v1.DatabaseBackup{} }},
+		{"the PodDisruptionBudget", "count/poddisruptionbudgets.policy", func(s *v1.DatabaseSpec) { s.Evictions = v1.EvictionsRefused }},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			namespace := newNamespace(t)
+			quota := zeroQuota(t, namespace, test.quota)
+			startOperator(t, namespace, operatorOptions{})
+			db := newDatabase(namespace, "small").spec(test.edit).create(t)
+			becomeReady(t, db)
+			waitCondition(t, db, v1.ConditionStalled, metav1.ConditionTrue, v1.ReasonReleaseFailed)
+			if err := stalledBy(t, db, v1.ReasonReleaseFailed, "exceeded quota"); err != nil {
+				t.Error(err)
+			}
+			if err := api.Delete(t.Context(), statefulSetOf(db)); err != nil {
+				t.Fatal(err)
+			}
+			eventually(t, "the StatefulSet", func() error { return get(t, statefulSetOf(db)) })
+			becomeReady(t, db)
+			if err := api.Delete(t.Context(), quota); err != nil {
+				t.Fatal(err)
+			}
+			// Another spec is tried at once.
+			update(t, db, func() { db.Spec.Image = "example.com/postgres:18.9" })
+			waitCondition(t, db, v1.ConditionStalled, metav1.ConditionFalse, v1.ReasonNotStalled)
+		})
+	}
 }

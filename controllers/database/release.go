@@ -139,7 +139,11 @@ func (r *Reconciler) run(
 		status.Generation = p.db.Generation
 		return releaseResult{status: status, current: true}, nil
 	case actionWait:
-		return waitResult(do, in, found), nil
+		result := waitResult(do, in, found)
+		if in.known.Digest != "" && in.failures() > 0 {
+			r.restoreMissing(ctx, p, found, &result)
+		}
+		return result, nil
 	case actionRefuse:
 		return releaseResult{
 			status: v1.ReleaseStatus{Name: want.Name}, recheck: do.wait,
@@ -203,6 +207,19 @@ func (r *Reconciler) repair(ctx context.Context, p *pass, status v1.ReleaseStatu
 	result.recheck = sooner(wait, cacheLag)
 	result.events = []event{normal("Repaired", "Repair", "Restored "+strings.Join(due.drift, ", "))}
 	return result, nil
+}
+
+// restoreMissing restores what was deleted of a release while the next try to change it is put off: that may be minutes
+// away, and what it fails for may be something that the server does without. What is refused is what the release
+// reports.
+func (r *Reconciler) restoreMissing(ctx context.Context, p *pass, found owned, result *releaseResult) {
+	due, wait, _ := p.track.repairs.due(found.missing(), p.now)
+	result.recheck = sooner(result.recheck, wait)
+	for i, object := range due.drifted {
+		if err := r.Releases.Apply(ctx, p.db, result.status.Name, object); err == nil {
+			result.events = append(result.events, normal("Repaired", "Repair", "Restored "+due.drift[i]))
+		}
+	}
 }
 
 // pin keeps the release as it is stored, as far as that is the operator's own. It returns nil where it is not: then there
@@ -277,15 +294,16 @@ func afterAction(in situation, stored *helm.Release, err error, now time.Time) r
 	status.Failures = in.failures() + 1
 	status.AttemptedDigest = in.digest
 	status.LastFailureMessage = shortened(err.Error(), maxMessage)
-	return releaseResult{status: status, recheck: backoff(status.Failures), problem: releaseProblem(err)}
+	return releaseResult{status: status, recheck: backoff(status.Failures), problem: releaseProblem(err.Error())}
 }
 
-func releaseProblem(err error) *problem {
+// releaseProblem is the same when an action fails and while the next one is put off.
+func releaseProblem(message string) *problem {
 	reason := v1.ReasonReleaseFailed
-	if errors.Is(err, helm.ErrNotOurs) {
+	if strings.Contains(message, helm.ErrNotOurs.Error()) {
 		reason = v1.ReasonNameConflict
 	}
-	return newProblem(reason, "%v", err)
+	return newProblem(reason, "%s", message)
 }
 
 // waitResult is the report while an action is put off.
@@ -298,7 +316,7 @@ func waitResult(do action, in situation, found owned) releaseResult {
 		result.waiting = fmt.Sprintf("the %s of release %s, which another process may still be working on",
 			strings.TrimPrefix(in.stored.Status, statusPending), in.known.Name)
 	case in.known.LastFailureMessage != "":
-		result.problem = newProblem(v1.ReasonReleaseFailed, "%s", in.known.LastFailureMessage)
+		result.problem = releaseProblem(in.known.LastFailureMessage)
 	default:
 		result.problem = newProblem(v1.ReasonReleaseFailed, "release %s failed, and is tried again in %s", in.known.Name, do.wait.Round(time.Second))
 	}

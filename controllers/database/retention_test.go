@@ -72,6 +72,23 @@ func TestRetain(t *testing.T) {
 	}
 }
 
+// A Database that is deleted with its dependents orphaned is uninstalled all the same, and its data stays.
+func TestOrphan(t *testing.T) {
+	t.Parallel()
+	namespace := newNamespace(t)
+	startOperator(t, namespace, operatorOptions{})
+	db := newDatabase(namespace, "left").create(t)
+	becomeReady(t, db)
+	if err := api.Delete(t.Context(), db, client.PropagationPolicy(metav1.DeletePropagationOrphan)); err != nil {
+		t.Fatal(err)
+	}
+	waitEvent(t, db, "DataRetained")
+	claim, _ := dataObjects(db)
+	if err := errors.Join(gone(t, statefulSetOf(db)), get(t, claim)); err != nil || claim.Labels[labelRetained] != "true" {
+		t.Errorf("%v, %v", claim.Labels, err)
+	}
+}
+
 // With Delete they go, and nothing that is not the Database's goes with them.
 func TestDelete(t *testing.T) {
 	t.Parallel()

@@ -25,7 +25,9 @@ type observation struct {
 	certificate certificate
 	// exporter says what is wrong with the Secret of the exporter's password.
 	exporter *problem
-	monitor  serviceMonitor
+	// withoutExporter says why there is none, although the spec asks for it.
+	withoutExporter *problem
+	monitor         serviceMonitor
 	// image is what the server is to run, and imageProblem why that is not what the spec asks for.
 	image        string
 	imageProblem *problem
@@ -48,8 +50,8 @@ type observation struct {
 func (o *observation) problem() *problem {
 	var first, all []*problem
 	for _, found := range append([]*problem{
-		o.data, o.certificate.problem, o.release.problem, o.server.problem, o.credentials.problem, o.exporter, o.imageProblem, o.binding,
-		o.monitor.problem, o.storage.problem, o.backupStorage.problem,
+		o.data, o.certificate.problem, o.release.problem, o.server.problem, o.credentials.problem, o.exporter,
+		o.withoutExporter, o.imageProblem, o.binding, o.monitor.problem, o.storage.problem, o.backupStorage.problem,
 	}, o.failures...) {
 		switch {
 		case found == nil:

@@ -21,7 +21,9 @@ type storage struct {
 	claim *corev1.PersistentVolumeClaim
 	size  resource.Quantity
 	// class is the storage class to ask for; empty: the cluster's default.
-	class   string
+	class string
+	// mode is the access mode that the claim has, which can't be changed; empty: the chart's.
+	mode    corev1.PersistentVolumeAccessMode
 	problem *problem
 	recheck time.Duration
 }
@@ -106,6 +108,9 @@ func decideStorage(want storageWanted, claim *corev1.PersistentVolumeClaim, clas
 		return storage{size: want.size, class: want.class}
 	}
 	decided := storage{claim: claim, size: requested(claim), class: want.class}
+	if modes := claim.Spec.AccessModes; len(modes) == 1 && modes[0] != corev1.ReadWriteOnce {
+		decided.mode = modes[0]
+	}
 	switch {
 	case claim.Status.Phase != corev1.ClaimBound:
 		if want.size.Cmp(decided.size) < 0 {
@@ -132,6 +137,18 @@ func decideStorage(want storageWanted, claim *corev1.PersistentVolumeClaim, clas
 		decided.problem.serving = true
 	}
 	return decided
+}
+
+// values are the chart's for the claim.
+func (s storage) values() map[string]any {
+	values := map[string]any{"size": s.size.String()}
+	if s.class != "" {
+		values["storageClassName"] = s.class
+	}
+	if s.mode != "" {
+		values["accessMode"] = string(s.mode)
+	}
+	return values
 }
 
 func notGrown(want storageWanted, claim *corev1.PersistentVolumeClaim, class *storagev1.StorageClass) *problem {

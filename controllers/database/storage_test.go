@@ -161,3 +161,85 @@ func TestKeptVolumeOfAnotherClass(t *testing.T) {
 	update(t, db, func() { db.Spec.Storage.StorageClassName = "slow" })
 	waitCondition(t, db, v1.ConditionStalled, metav1.ConditionFalse, v1.ReasonNotStalled)
 }
+
+// A claim that is there, as one that was created in advance or restored, keeps its access mode, which can't be changed.
+func TestAccessModeOfKeptClaims(t *testing.T) {
+	t.Parallel()
+	namespace := newNamespace(t)
+	modes := map[string]corev1.PersistentVolumeAccessMode{
+		"kept-database-data": corev1.ReadWriteOncePod, "kept-backup": corev1.ReadWriteMany,
+	}
+	for name, mode := range modes {
+		if err := api.Create(t.Context(), keptClaim(namespace, name, namespace, mode)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	startOperator(t, namespace, operatorOptions{})
+	db := newDatabase(namespace, "kept").spec(func(s *v1.DatabaseSpec) { s.Backup = &v1.DatabaseBackup{} }).create(t)
+	becomeReady(t, db)
+	waitCondition(t, db, v1.ConditionStalled, metav1.ConditionFalse, v1.ReasonNotStalled)
+	for name, mode := range modes {
+		claim := named(&corev1.PersistentVolumeClaim{}, namespace, name)
+		if err := get(t, claim); err != nil || claim.Spec.AccessModes[0] != mode {
+			t.Errorf("%s: %v, %v", name, claim.Spec.AccessModes, err)
+		}
+	}
+	if db.Status.Release.Status != statusDeployed || db.Status.Release.Failures > 0 {
+		t.Errorf("release %+v", db.Status.Release)
+	}
+}
+
+// keptClaim is a volume claim of an earlier Database "kept", with Helm's marks of the namespace that it was in.
+func keptClaim(namespace, name, from string, mode corev1.PersistentVolumeAccessMode) *corev1.PersistentVolumeClaim {
+	return named(&corev1.PersistentVolumeClaim{
+		ObjectMeta: metav1.ObjectMeta{
+			Labels:      map[string]string{labelPartOf: partOf, labelDatabase: "kept", labelManagedBy: "Helm"},
+			Annotations: map[string]string{"meta.helm.sh/release-name": "kept-database", "meta.helm.sh/release-namespace": from},
+		},
+		Spec: corev1.PersistentVolumeClaimSpec{
+			AccessModes: []corev1.PersistentVolumeAccessMode{mode},
+			Resources: corev1.VolumeResourceRequirements{Requests: corev1.ResourceList{
+				corev1.ResourceStorage: resource.MustParse("1Gi"),
+			}},
+		},
+	}, namespace, name)
+}
+
+// A claim that was restored into another namespace still has the marks of the first: it is left alone, and the message
+// has the commands by which it is taken up, as any other.
+func TestClaimRestoredIntoAnotherNamespace(t *testing.T) {
+	t.Parallel()
+	for name, edit := range map[string]func(*corev1.PersistentVolumeClaim){
+		"restored":       func(*corev1.PersistentVolumeClaim) {},
+		"somebody's own": func(claim *corev1.PersistentVolumeClaim) { claim.Labels, claim.Annotations = nil, nil },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			namespace := newNamespace(t)
+			claim := keptClaim(namespace, "kept-database-data", "prod", corev1.ReadWriteOnce)
+			edit(claim)
+			labeled := len(claim.Labels) > 0
+			if err := api.Create(t.Context(), claim); err != nil {
+				t.Fatal(err)
+			}
+			uid := claim.UID
+			startOperator(t, namespace, operatorOptions{})
+			db := newDatabase(namespace, "kept").create(t)
+			in := "kubectl --namespace=" + namespace
+			command := in + " annotate --overwrite PersistentVolumeClaim/kept-database-data " +
+				"meta.helm.sh/release-name=kept-database meta.helm.sh/release-namespace=" + namespace
+			if !labeled {
+				command += " && " + in + " label --overwrite PersistentVolumeClaim/kept-database-data app.kubernetes.io/managed-by=Helm"
+			}
+			eventually(t, "NameConflict", func() error { return stalledBy(t, db, v1.ReasonNameConflict, command) })
+			update(t, claim, func() {
+				kept := keptClaim(namespace, claim.Name, namespace, corev1.ReadWriteOnce)
+				claim.Annotations, claim.Labels = kept.Annotations, map[string]string{labelManagedBy: "Helm"}
+			})
+			becomeReady(t, db)
+			if err := get(t, claim); err != nil || claim.UID != uid {
+				t.Errorf("another claim: %s, %v", claim.UID, err)
+			}
+		})
+	}
+}

@@ -37,6 +37,8 @@ type track struct {
 	pinned string
 	// monitored is the generation for which the ServiceMonitor was seen to.
 	monitored int64
+	// trial is what the API server last said of the pod with the exporter.
+	trial trial
 	// told is the last event.
 	told event
 }

@@ -2,6 +2,7 @@ package database
 
 import (
 	"fmt"
+	"maps"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
@@ -24,15 +25,25 @@ var (
 	}
 )
 
-// limitedAs adds limits of what the server's container is limited in: a quota may ask them of every container.
-func limitedAs(server *corev1.ResourceRequirements, own corev1.ResourceRequirements, limits corev1.ResourceList) corev1.ResourceRequirements {
+// limitedAs adds requests and limits of what the server's container has some of: a quota may ask them of every
+// container.
+func limitedAs(
+	server *corev1.ResourceRequirements, own corev1.ResourceRequirements, amounts corev1.ResourceList,
+) corev1.ResourceRequirements {
 	if server == nil {
 		return own
 	}
+	own = *own.DeepCopy()
 	own.Limits = corev1.ResourceList{}
 	for name := range server.Limits {
-		if limit, ok := limits[name]; ok {
-			own.Limits[name] = limit
+		if amount, ok := amounts[name]; ok {
+			own.Limits[name] = amount
+		}
+	}
+	for name := range server.Requests {
+		_, known := own.Requests[name]
+		if amount, ok := amounts[name]; ok && !known {
+			own.Requests[name] = amount
 		}
 	}
 	return own
@@ -44,7 +55,12 @@ func backupResources(db *v1.Database) corev1.ResourceRequirements {
 	if db.Spec.Resources == nil {
 		return defaultBackupResources
 	}
-	own := limitedAs(db.Spec.Resources, *defaultBackupResources.DeepCopy(), db.Spec.Resources.Limits)
+	amounts := maps.Clone(db.Spec.Resources.Requests)
+	if amounts == nil {
+		amounts = corev1.ResourceList{}
+	}
+	maps.Copy(amounts, db.Spec.Resources.Limits)
+	own := limitedAs(db.Spec.Resources, defaultBackupResources, amounts)
 	for name, request := range own.Requests {
 		if limit, ok := own.Limits[name]; ok && limit.Cmp(request) < 0 {
 			own.Requests[name] = limit
@@ -80,17 +96,13 @@ func valuesFor(
 	if err != nil {
 		return nil, fmt.Errorf("spec.resources: %w", err)
 	}
-	storage := map[string]any{"size": claim.size.String()}
-	if claim.class != "" {
-		storage["storageClassName"] = claim.class
-	}
 	values := map[string]any{
 		"image":        image,
 		"user":         db.Spec.User,
 		"databaseName": databaseName(db),
 		"encoding":     encoding,
 		"credentials":  map[string]any{"secretName": credentials.Name, "key": credentials.Key},
-		"storage":      storage,
+		"storage":      claim.values(),
 		"resources":    resources,
 		"labels":       map[string]any{labelDatabase: db.Name},
 	}

@@ -26,6 +26,8 @@ func init() { kube.ManagedFieldsManager = FieldManager }
 const (
 	annotationName      = "meta.helm.sh/release-name"
 	annotationNamespace = "meta.helm.sh/release-namespace"
+	labelManagedBy      = "app.kubernetes.io/managed-by"
+	managedByHelm       = "Helm"
 )
 
 // ID names one object in the owner's namespace.
@@ -114,9 +116,14 @@ func (a *applier) ours(live client.Object) error {
 	if marks[annotationName] == a.name && marks[annotationNamespace] == namespace {
 		return nil
 	}
-	return fmt.Errorf("%s %s is there already: %w. Delete it, or have the release take it over: "+
-		"kubectl --namespace=%s annotate --overwrite %s/%s %s=%s %s=%s", kind, name, ErrNotOurs, namespace, kind, name,
-		annotationName, a.name, annotationNamespace, namespace)
+	command := fmt.Sprintf("kubectl --namespace=%s annotate --overwrite %s/%s %s=%s %s=%s",
+		namespace, kind, name, annotationName, a.name, annotationNamespace, namespace)
+	if live.GetLabels()[labelManagedBy] != managedByHelm {
+		command += fmt.Sprintf(" && kubectl --namespace=%s label --overwrite %s/%s %s=%s",
+			namespace, kind, name, labelManagedBy, managedByHelm)
+	}
+	return fmt.Errorf("%s %s is there already: %w. Delete it, or have the release take it over: %s",
+		kind, name, ErrNotOurs, command)
 }
 
 // conflict returns why an object of the release can't be written, where it belongs to somebody else.

@@ -41,6 +41,12 @@ type Chart struct {
 	schema *jsonschema.Schema
 }
 
+// The chart's label of what makes backups.
+const (
+	labelComponent  = "app.kubernetes.io/component"
+	componentBackup = "backup"
+)
+
 // schemaIsChecked tells Helm not to check values by the chart's schema, which it would compile anew each time. Render
 // checks them.
 const schemaIsChecked = true
@@ -96,7 +102,7 @@ type Desired struct {
 	// Name is the release's.
 	Name  string
 	Owner client.Object
-	// Objects are in the order in which Helm installs them.
+	// Objects are in the order in which they are written. One that is refused keeps those after it from being written.
 	Objects Objects
 	// Digest is the SHA-256 of the objects as Helm stores them, in hex: what tells one content of a release from another.
 	Digest string
@@ -134,9 +140,7 @@ func (c *Chart) Render(owner client.Object, name string, values map[string]any) 
 
 // complete puts the owner and Helm's marks into the objects, and computes the manifest and its digest.
 func (d *Desired) complete() error {
-	slices.SortStableFunc(d.Objects, func(a, b *unstructured.Unstructured) int {
-		return slices.Index(releaseutil.InstallOrder, a.GetKind()) - slices.Index(releaseutil.InstallOrder, b.GetKind())
-	})
+	slices.SortStableFunc(d.Objects, func(a, b *unstructured.Unstructured) int { return position(a) - position(b) })
 	reference := metav1.NewControllerRef(d.Owner, d.Owner.GetObjectKind().GroupVersionKind())
 	var manifest strings.Builder
 	for _, object := range d.Objects {
@@ -160,6 +164,16 @@ func (d *Desired) complete() error {
 	d.manifest = manifest.String()
 	d.Digest = digestOf(d.manifest)
 	return nil
+}
+
+// position is an object's place in Helm's order of kinds. What the server does without comes after all that it needs: a
+// quota that refuses the volume of the dumps must not keep the server from being created, changed or restored.
+func position(object *unstructured.Unstructured) int {
+	place := slices.Index(releaseutil.InstallOrder, object.GetKind())
+	if object.GetKind() == "PodDisruptionBudget" || object.GetLabels()[labelComponent] == componentBackup {
+		place += len(releaseutil.InstallOrder)
+	}
+	return place
 }
 
 // digestOf is the digest of a manifest.

@@ -9,6 +9,7 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -94,6 +95,13 @@ func TestRendered(t *testing.T) {
 	if kept != 2 || len(want.Objects) < 10 {
 		t.Errorf("%d objects, %d of them volume claims", len(want.Objects), kept)
 	}
+	var optional []string
+	for _, object := range want.Objects[len(want.Objects)-4:] {
+		optional = append(optional, object.GetKind())
+	}
+	if got := strings.Join(optional, " "); got != "StatefulSet PodDisruptionBudget PersistentVolumeClaim CronJob" {
+		t.Errorf("the last objects are %s: what the server does without must come after it", got)
+	}
 	parsed, err := ParseManifest(want.manifest)
 	if err != nil || !reflect.DeepEqual(parsed, want.Objects) {
 		t.Errorf("the manifest is of other objects: %v", err)
@@ -135,5 +143,17 @@ func TestIsTransient(t *testing.T) {
 		if got := IsTransient(err); got != test.want {
 			t.Errorf("%v: %t", test.err, got)
 		}
+	}
+}
+
+// Whoever may write Secrets writes the version of a stored chart.
+func TestShortenedVersion(t *testing.T) {
+	for version, want := range map[string]string{"0.3.0": "0.3.0", "1\u009b\x1b": "1\uFFFD"} {
+		if got := shortenedVersion(version); got != want {
+			t.Errorf("%q: %q, want %q", version, got, want)
+		}
+	}
+	if got := shortenedVersion(strings.Repeat("é", 100)); len(got) > 128 || !utf8.ValidString(got) {
+		t.Errorf("%q", got)
 	}
 }

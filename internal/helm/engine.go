@@ -21,6 +21,8 @@ import (
 	typedv1 "k8s.io/client-go/kubernetes/typed/core/v1"
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"example.com/cnat-operator/internal/text"
 )
 
 const (
@@ -151,7 +153,7 @@ func observed(stored *storage) *Release {
 }
 
 // shortenedVersion is the chart's version, which somebody else may have written, as far as the status takes it.
-func shortenedVersion(version string) string { return version[:min(len(version), 128)] }
+func shortenedVersion(version string) string { return text.Bounded(version, 128) }
 
 // rendered hands over the manifest that was rendered, in the place of what Helm would render: what is installed is what the
 // digest is of.

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"fmt"
+	"strconv"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -61,6 +62,12 @@ var _ = Describe("Database, day 2", func() {
 			g.Expect(meta.IsStatusConditionTrue(db.Status.Conditions, databasev1.ConditionReady)).To(BeTrue())
 		}).Should(Succeed())
 		Expect(psql(ctx, db, "SHOW work_mem")).To(Equal("9MB"))
+
+		By("having more shared memory for parallel queries than the 64 MB of a container runtime")
+		size, err := kubectl(ctx, namespace, "exec", "tuned-database-0", "--", "sh", "-c",
+			"df -Pk /dev/shm | tail -n 1 | awk '{print $2}'")
+		Expect(err).NotTo(HaveOccurred(), size)
+		Expect(strconv.Atoi(size)).To(BeNumerically(">", 64<<10))
 
 		By("holding up a drain until it is told otherwise")
 		evict := &policyv1.Eviction{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "tuned-database-0"}}

@@ -2,12 +2,18 @@ package e2e
 
 import (
 	"os"
+	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/yaml"
 
@@ -66,5 +72,32 @@ var _ = Describe("Database, monitoring", func() {
 			return kubectl(ctx, namespace, "get", "pod", "watched-database-0", "--output=jsonpath={.spec.containers[*].name}")
 		}).Should(Equal("postgres"))
 		awaitDatabase(ctx, namespace, "watched", databasev1.ConditionReady, "")
+	})
+
+	It("takes no server away: a quota that has no room for the exporter", func(ctx SpecContext) {
+		namespace := newNamespace(ctx)
+		quota := &corev1.ResourceQuota{
+			ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "small"},
+			Spec:       corev1.ResourceQuotaSpec{Hard: corev1.ResourceList{corev1.ResourceLimitsMemory: resource.MustParse("300Mi")}},
+		}
+		Expect(k8s.Create(ctx, quota)).To(Succeed())
+		Expect(create(ctx, namespace, databaseManifest("small", "user: wp, resources: {limits: {memory: 256Mi}}"))).To(Succeed())
+		db := awaitDatabase(ctx, namespace, "small", databasev1.ConditionReady, "")
+		pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "small-database-0"}}
+		Expect(k8s.Get(ctx, client.ObjectKeyFromObject(pod), pod)).To(Succeed())
+		before := pod.UID
+		patchSpec(ctx, db, `{"monitoring":{}}`)
+		Expect(stalls(ctx, db, time.Minute, databasev1.ReasonMonitoringFailed)).To(ContainSubstring("exceeded quota: small"))
+		Expect(meta.IsStatusConditionTrue(db.Status.Conditions, databasev1.ConditionReady)).To(BeTrue())
+		Expect(k8s.Get(ctx, client.ObjectKeyFromObject(pod), pod)).To(Succeed())
+		Expect(pod.UID).To(Equal(before))
+
+		By("adding it once there is room")
+		larger := client.RawPatch(types.MergePatchType, []byte(`{"spec":{"hard":{"limits.memory":"400Mi"}}}`))
+		Expect(k8s.Patch(ctx, quota, larger)).To(Succeed())
+		Eventually(ctx, func() (string, error) {
+			return kubectl(ctx, namespace, "get", "pod", "small-database-0", "--output=jsonpath={.spec.containers[*].name}")
+		}).WithTimeout(2 * patience).Should(Equal("postgres exporter"))
+		awaitDatabase(ctx, namespace, "small", databasev1.ConditionReady, "")
 	})
 })

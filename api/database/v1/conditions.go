@@ -52,7 +52,7 @@ const (
 	ReasonContainerConfig = "ContainerConfigFailed"
 	// ReasonServerFailed: the server stops soon after it starts.
 	ReasonServerFailed = "ServerFailed"
-	// ReasonMonitoringFailed: the exporter stops soon after it starts, or the ServiceMonitor can't be made.
+	// ReasonMonitoringFailed: the exporter stops soon after it starts, or the API server would refuse the pod with it.
 	ReasonMonitoringFailed = "MonitoringFailed"
 	// ReasonMajorVersion: the image has another major version of PostgreSQL than the data.
 	ReasonMajorVersion = "MajorVersionChanged"

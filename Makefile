@@ -164,6 +164,24 @@ agenda-picture: envtest-bin ## Draw docs/images/agenda.png, as kubectl at agenda
 verify-plugins: release-plugins plugins ## Build them again elsewhere; fail if a byte differs, or if they start slowly.
 	hack/verify-plugins "$(PLUGINS)" dist/plugins
 
+# A release runs anywhere: its manifests name no image of the local cluster.
+ANYWHERE     = env -u SHELL_IMAGE -u POSTGRES_IMAGE -u EXPORTER_IMAGE PLUGINS="$(PLUGINS)" \
+	$(MAKE) --no-print-directory CLUSTER=existing IMG=$(RELEASE_IMG)
+RELEASE_IMG ?= example.com/cnat-operator:$(VERSION)
+.PHONY: release
+release: bin/image bin/kustomize bin/cyclonedx-gomod ## Build what a release consists of, in dist/release; RELEASE_IMG is where its image will be.
+	@$(ANYWHERE) release-files
+.PHONY: release-files
+release-files:
+	hack/release dist/release
+
+.PHONY: verify-release
+verify-release: bin/image bin/kustomize bin/cyclonedx-gomod ## Check a release's files, and that what is committed gives the same bytes elsewhere.
+	@$(ANYWHERE) verify-release-files
+.PHONY: verify-release-files
+verify-release-files:
+	hack/verify-release dist/release
+
 .PHONY: run
 run: build install ## Run the operator from this machine against the cluster.
 	bin/manager --database-chart=helm-charts/database --metrics-bind-address=0 \

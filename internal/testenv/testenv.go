@@ -25,7 +25,7 @@ func Run(m *testing.M, ready func(*rest.Config) error) (code int) {
 	if os.Getenv("TEST_LOG") != "" {
 		log.SetLogger(logr.FromSlogHandler(slog.NewTextHandler(os.Stderr, nil)))
 	}
-	root := filepath.Join("..", "..") // tests run in their package's folder: controllers/X
+	root := repository()
 	environment := &envtest.Environment{
 		CRDDirectoryPaths:     []string{filepath.Join(root, "config", "crd", "bases")},
 		ErrorIfCRDPathMissing: true,
@@ -48,4 +48,16 @@ func Run(m *testing.M, ready func(*rest.Config) error) (code int) {
 		return 1
 	}
 	return m.Run()
+}
+
+// repository is the path to the repository from the folder of the package whose tests run, which is where they run.
+func repository() string {
+	root := ".."
+	for range 8 {
+		if _, err := os.Stat(filepath.Join(root, "go.mod")); err == nil {
+			break
+		}
+		root = filepath.Join(root, "..")
+	}
+	return root
 }

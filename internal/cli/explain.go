@@ -15,6 +15,10 @@ func Explain(err error) error {
 	var status apierrors.APIStatus
 	switch {
 	case !errors.As(err, &status):
+		if text := err.Error(); strings.Contains(text, " is forbidden: User ") && strings.Contains(text, " cannot ") {
+			// A connection for a command in a pod is refused in the same words, but by a text only.
+			return fmt.Errorf("a right is missing: %w", err)
+		}
 		return err
 	case apierrors.IsForbidden(err) && strings.Contains(err.Error(), " cannot "):
 		return fmt.Errorf("a right is missing: %w", err)

@@ -3,6 +3,7 @@ package cli
 import (
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -36,7 +37,7 @@ type printableWriter struct {
 }
 
 func (w *printableWriter) Write(data []byte) (int, error) {
-	text := append(w.begun, data...)
+	text := slices.Concat(w.begun, data)
 	whole := len(text)
 	for back := 1; back < utf8.UTFMax && back <= len(text); back++ {
 		if last := text[len(text)-back:]; utf8.RuneStart(last[0]) {
@@ -49,7 +50,7 @@ func (w *printableWriter) Write(data []byte) (int, error) {
 	if _, err := io.WriteString(w.to, strings.Map(printable, string(text[:whole]))); err != nil {
 		return 0, err
 	}
-	w.begun = append([]byte(nil), text[whole:]...)
+	w.begun = text[whole:]
 	return len(data), nil
 }
 

@@ -80,7 +80,7 @@ func TestExitOf(t *testing.T) {
 	if err := exitOf(utilexec.CodeExitError{Err: errors.New("command terminated"), Code: 3}); !errors.As(err, &exit) || exit.Code != 3 || exit.Err != nil {
 		t.Errorf("got %v", err)
 	}
-	if err := errors.New("no pod"); exitOf(err) != err {
+	if err := errors.New("no pod"); !errors.Is(exitOf(err), err) {
 		t.Errorf("got %v", exitOf(err))
 	}
 }

@@ -20,7 +20,7 @@ import (
 type restore struct {
 	*cli.Tool
 	from, as, owner string
-	dryRun         bool
+	dryRun          bool
 }
 
 func newRestore(tool *cli.Tool) *cobra.Command {

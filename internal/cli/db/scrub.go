@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 )
@@ -16,7 +18,9 @@ import (
 // scrubber removes passwords from texts: those that it knows, in each form that they may have there, and what looks like
 // one in SQL and in URIs.
 type scrubber struct {
-	forms       []string
+	forms []string
+	// spaced is the password with other space between its words, as after a line break was indented, or made a space.
+	spaced      *regexp.Regexp
 	replacement string
 }
 
@@ -25,12 +29,18 @@ func newScrubber(password string) *scrubber {
 	s := &scrubber{}
 	if password != "" {
 		s.forms = formsOf(password)
-		if trimmed := strings.TrimSpace(password); trimmed != password && len(trimmed) >= minimalPart {
+		if trimmed := strings.TrimFunc(password, isGap); trimmed != password && len(trimmed) >= minimalPart {
 			s.forms = append(s.forms, formsOf(trimmed)...)
 		}
 		// The longest first: a shorter one may be a part of it.
 		slices.SortFunc(s.forms, func(a, b string) int { return cmp.Or(len(b)-len(a), strings.Compare(a, b)) })
 		s.forms = slices.Compact(s.forms)
+		if words := strings.FieldsFunc(password, isGap); len(words) > 1 && utf8.ValidString(password) {
+			for i := range words {
+				words[i] = regexp.QuoteMeta(words[i])
+			}
+			s.spaced = regexp.MustCompile(strings.Join(words, `[\s\x00-\x1f\x{7f}-\x{9f}]+`))
+		}
 	}
 	s.replacement = replacementFor(s.forms)
 	return s
@@ -39,6 +49,9 @@ func newScrubber(password string) *scrubber {
 // minimalPart is how long a part of a password or of its base64 must be to be looked for on its own: shorter ones are in
 // many texts.
 const minimalPart = 6
+
+// isGap reports whether a character may have become a space.
+func isGap(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }
 
 // formsOf are the forms in which a password may be in a text.
 func formsOf(password string) []string {
@@ -121,12 +134,15 @@ func (s *scrubber) known(text string) string {
 	for _, form := range s.forms {
 		text = strings.ReplaceAll(text, form, s.replacement)
 	}
+	if s.spaced != nil {
+		text = s.spaced.ReplaceAllLiteralString(text, s.replacement)
+	}
 	return text
 }
 
 // object removes passwords from the texts of an object, before these are quoted or folded by the encoding of a file.
 func (s *scrubber) object(object *unstructured.Unstructured) {
-	// It has the whole spec as it was applied.
+	// It has the whole spec as it was last applied, maybe with a password of before.
 	unstructured.RemoveNestedField(object.Object, "metadata", "annotations", "kubectl.kubernetes.io/last-applied-configuration")
 	unstructured.RemoveNestedField(object.Object, "metadata", "managedFields")
 	if _, found, _ := unstructured.NestedFieldNoCopy(object.Object, "spec", "password"); found && object.GetKind() == "Database" {

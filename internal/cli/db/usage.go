@@ -45,7 +45,8 @@ func readUsage(ctx context.Context, cluster *cli.Cluster, db *v1.Database) usage
 
 // parseUsage reads what the script printed.
 func parseUsage(stdout, stderr string, err error) usage {
-	if err != nil && exitOf(err) == err {
+	var ended *cli.ExitError
+	if err != nil && !errors.As(exitOf(err), &ended) {
 		err = cli.Explain(err) // it did not run
 		return usage{storageErr: err, serverErr: err}
 	}

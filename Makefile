@@ -144,6 +144,10 @@ verify: ## Regenerate, format, tidy and lint everything; fail if the tree would 
 build: ## Build the operator for this machine.
 	go build -ldflags "-s -w -X main.version=$(VERSION)" -o bin/manager ./cmd
 
+.PHONY: plugins
+plugins: ## Build the plugins of kubectl for this machine.
+	go build -ldflags "-s -w -X main.version=$(VERSION)" -o bin/ $(wildcard ./cmd/kubectl-*)
+
 .PHONY: run
 run: build install ## Run the operator from this machine against the cluster.
 	bin/manager --database-chart=helm-charts/database --metrics-bind-address=0 \
@@ -289,7 +293,7 @@ prove-dst: ## Judge schedules about every change of clocks of 2000 to 2040, by a
 	go test ./internal/schedule -run=TestEveryZone -count=1 -v -args -full
 
 .PHONY: e2e
-e2e: deploy bin/helm ## Run the tests on a real cluster.
+e2e: deploy plugins bin/helm ## Run the tests on a real cluster.
 	go test ./test/e2e -count=1 -timeout=40m -v -ginkgo.v
 
 .PHONY: test-e2e

@@ -1,5 +1,5 @@
-// Package cli is what the project's kubectl plugins share: the cluster, as kubectl's own flags choose it, and errors that
-// say what to do.
+// Package cli is what the project's kubectl plugins share: the cluster, as kubectl's own flags choose it, and errors
+// that say what to do.
 package cli
 
 import (
@@ -62,8 +62,8 @@ func Scheme() *runtime.Scheme {
 	return scheme
 }
 
-// Connect reads the user's kubeconfig. It makes no request. The user agent, and with it the field manager, is the plugin's
-// name, by client-go's default.
+// Connect reads the user's kubeconfig. It makes no request. The user agent, and with it the field manager, is the
+// plugin's name, by client-go's default.
 func (t *Tool) Connect() (*Cluster, error) {
 	config, err := t.Flags.ToRESTConfig()
 	if err != nil {

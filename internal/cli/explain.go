@@ -23,8 +23,8 @@ func Explain(err error) error {
 	case apierrors.IsForbidden(err) && strings.Contains(err.Error(), " cannot "):
 		return fmt.Errorf("a right is missing: %w", err)
 	case apierrors.IsNotFound(err) && notServed(status.Status()):
-		return fmt.Errorf("this cluster does not know the kind: is the operator installed? kubectl get crd ats.%s crontabs.%s databases.%s shows it (%w)",
-			"cnat.programming-kubernetes.info", "stable.example.com", "example.com", err)
+		return fmt.Errorf("this cluster does not know the kind: is the operator installed? kubectl get crd %s shows it (%w)",
+			"ats.cnat.programming-kubernetes.info crontabs.stable.example.com databases.example.com", err)
 	default:
 		return err
 	}

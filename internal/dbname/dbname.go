@@ -1,4 +1,5 @@
-// Package dbname has the names of what belongs to a Database, which the operator and the plugin of kubectl must agree on.
+// Package dbname has the names of what belongs to a Database, which the operator and the plugin of kubectl must agree
+// on.
 package dbname
 
 import (
@@ -28,8 +29,8 @@ const (
 // ServerContainer is the container of the server in its pod.
 const ServerContainer = "postgres"
 
-// Release is the name of the Helm release of the Database of a name, and of its StatefulSet and Service. It has a suffix of
-// its own, since a release "wordpress" is more likely to be the blog than its database.
+// Release is the name of the Helm release of the Database of a name, and of its StatefulSet and Service. It has a
+// suffix of its own, since a release "wordpress" is more likely to be the blog than its database.
 func Release(database string) string { return database + "-database" }
 
 // Pod is the name of the StatefulSet's only pod.
@@ -38,8 +39,8 @@ func Pod(database string) string { return Release(database) + "-0" }
 // Claim is the name of the volume claim with the data.
 func Claim(database string) string { return Release(database) + "-data" }
 
-// Backup is the name of the CronJob, and of the volume claim with the dumps. The release's name and a suffix would be too
-// long for a CronJob.
+// Backup is the name of the CronJob, and of the volume claim with the dumps. The release's name and a suffix would be
+// too long for a CronJob.
 func Backup(database string) string { return database + "-backup" }
 
 // BackupJob is the name of the Job for a request of a backup: the same each time for the same request.

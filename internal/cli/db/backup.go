@@ -31,7 +31,7 @@ func newBackup(tool *cli.Tool) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "backup NAME",
 		Short: "Ask for a backup now",
-		Long: `Ask for a backup now, by the annotation ` + v1.AnnotationBackupRequest + `. It is made once the server is ready.
+		Long: `Ask for a backup now, by the annotation` + v1.AnnotationBackupRequest + `. It is made once the server is ready.
 With -f, wait until it is over, and print how it ended; the exit code is 1 if it failed.
 
 It needs the right to patch databases, and for -f also to get jobs.`,
@@ -70,7 +70,7 @@ func (b *backup) run(ctx context.Context, name string) error {
 	err = b.wait(limited, cluster, db, request)
 	switch {
 	case ctx.Err() != nil:
-		return fmt.Errorf("the backup goes on; to see how it ends: kubectl db status %s --namespace=%s", db.Name, db.Namespace)
+		return fmt.Errorf("the backup goes on; how it ends is in kubectl db status %s --namespace=%s", db.Name, db.Namespace)
 	case errors.Is(err, context.DeadlineExceeded):
 		return fmt.Errorf("the backup is not over after %s: %s", b.timeout, cli.Printable(waitsFor(db)))
 	default:
@@ -132,15 +132,16 @@ func (b *backup) report(db *v1.Database, over string, err error) error {
 func ended(job *batchv1.Job) *batchv1.JobCondition {
 	for i := range job.Status.Conditions {
 		condition := &job.Status.Conditions[i]
-		if condition.Status == corev1.ConditionTrue && (condition.Type == batchv1.JobComplete || condition.Type == batchv1.JobFailed) {
+		over := condition.Type == batchv1.JobComplete || condition.Type == batchv1.JobFailed
+		if over && condition.Status == corev1.ConditionTrue {
 			return condition
 		}
 	}
 	return nil
 }
 
-// outcome is how a backup ended, or an error that says why it failed, as the operator noted it; neither where it has not yet,
-// unless it had long enough for that.
+// outcome is how a backup ended, or an error that says why it failed, as the operator noted it; neither where it has
+// not yet, unless it had long enough for that.
 func outcome(db *v1.Database, end *batchv1.JobCondition, late bool) (string, error) {
 	seen := db.Status.Backup
 	at := end.LastTransitionTime

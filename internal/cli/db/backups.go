@@ -31,8 +31,8 @@ func newBackups(tool *cli.Tool) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "backups NAME [-o wide|name|json]",
 		Short: "List the backups that the cluster knows of, the newest first",
-		Long: `List the backups that the cluster knows of, the newest first: that of the Database's status, and those whose Jobs are still
-there. The volume with the dumps may have older ones, up to spec.backup.retain.
+		Long: `List the backups that the cluster knows of, the newest first: that of the Database's status, and those
+whose Jobs are still there. The volume with the dumps may have older ones, up to spec.backup.retain.
 
 It needs the right to get databases. Without the rights to list jobs and pods it shows what the status has.`,
 		Args:              cobra.ExactArgs(1),

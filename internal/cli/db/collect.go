@@ -49,6 +49,7 @@ func (c *collector) collect(ctx context.Context) {
 	c.add("status.txt", describe(c.tool, c.db, usage{storageErr: unread, serverErr: unread}))
 	c.objects("database.yaml", c.db)
 	about := map[types.UID]bool{c.db.UID: true}
+	own := client.MatchingLabels{dbname.LabelDatabase: c.db.Name}
 	var pods []corev1.Pod
 	// A list of kinds that has no Secrets in it.
 	for _, kind := range []struct {
@@ -61,7 +62,7 @@ func (c *collector) collect(ctx context.Context) {
 		{"cronjobs.yaml", &batchv1.CronJobList{}},
 		{"jobs.yaml", &batchv1.JobList{}},
 	} {
-		err := c.cluster.List(ctx, kind.list, client.InNamespace(c.db.Namespace), client.MatchingLabels{dbname.LabelDatabase: c.db.Name})
+		err := c.cluster.List(ctx, kind.list, client.InNamespace(c.db.Namespace), own)
 		if err != nil {
 			c.problem(kind.file, err)
 			continue

@@ -73,7 +73,8 @@ func describeCondition(tool *cli.Tool, db *v1.Database, kind string) string {
 	}
 	text := string(condition.Status)
 	if kind == v1.ConditionReady || condition.Status == metav1.ConditionTrue {
-		text += fmt.Sprintf(" for %s: %s", strings.TrimSuffix(tool.Distance(condition.LastTransitionTime.Time), " ago"), condition.Reason)
+		since := strings.TrimSuffix(tool.Distance(condition.LastTransitionTime.Time), " ago")
+		text += fmt.Sprintf(" for %s: %s", since, condition.Reason)
 		if condition.Message != "" {
 			text += ": " + condition.Message
 		}
@@ -98,7 +99,8 @@ func describeRestarts(tool *cli.Tool, restarts v1.RestartStatus) string {
 	}
 	text := fmt.Sprintf("%d, and %d crashes", restarts.Count, restarts.Crashes)
 	if restarts.LastTime != nil {
-		text += fmt.Sprintf(", the last %s: %s %s", tool.Distance(restarts.LastTime.Time), restarts.LastReason, restarts.LastMessage)
+		text += fmt.Sprintf(", the last %s: %s %s",
+			tool.Distance(restarts.LastTime.Time), restarts.LastReason, restarts.LastMessage)
 	}
 	return text
 }
@@ -112,7 +114,8 @@ func describeRelease(release v1.ReleaseStatus) []string {
 		failure = fmt.Sprintf("%d failures, the last: %s", release.Failures, release.LastFailureMessage)
 	}
 	return []string{
-		fmt.Sprintf("%s revision %d %s", release.Name, release.Revision, release.Status), "chart " + cmp.Or(release.ChartVersion, "unknown"), failure,
+		fmt.Sprintf("%s revision %d %s", release.Name, release.Revision, release.Status),
+		"chart " + cmp.Or(release.ChartVersion, "unknown"), failure,
 	}
 }
 

@@ -71,7 +71,8 @@ func exitOf(err error) error {
 	return err
 }
 
-// interactive runs a session whose keys go to the pod as they are, Ctrl-C among them, and restores the terminal after it.
+// interactive runs a session whose keys go to the pod as they are, Ctrl-C among them, and restores the terminal after
+// it.
 func interactive(
 	ctx context.Context, tool *cli.Tool, run func(remotecommand.StreamOptions) error,
 ) error {

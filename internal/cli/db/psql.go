@@ -11,8 +11,8 @@ import (
 )
 
 // psqlScript runs psql in the server's container as the Database's own user. The password comes from the Secret's file
-// there, and goes on in the environment: it is in no argument, and does not leave the pod. The x keeps newlines at the end
-// of the password, which a command substitution would drop.
+// there, and goes on in the environment: it is in no argument, and does not leave the pod. The x keeps newlines at the
+// end of the password, which a command substitution would drop.
 const psqlScript = `password=$(cat /run/credentials/password && printf x) || exit 1
 export PGPASSWORD="${password%x}" PGHOST=/var/run/postgresql PGUSER="$DATABASE_USER" PGDATABASE="$DATABASE_NAME"
 export PSQL_HISTORY=/dev/null
@@ -29,10 +29,11 @@ func newPsql(tool *cli.Tool) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "psql NAME [-c SQL] [-- ARG...]",
 		Short: "Run psql in the server's pod, as the Database's own user",
-		Long: `Run psql in the server's pod, as the Database's own user. Arguments after -- are psql's. The exit code is psql's.
+		Long: `Run psql in the server's pod, as the Database's own user. Arguments after -- are psql's. The exit code
+is psql's.
 
-It needs the right to create pods/exec. The password stays in the pod. SQL given by -c is part of the request to the API
-server, whose audit log may have it: what is secret goes through standard input.`,
+It needs the right to create pods/exec. The password stays in the pod. SQL given by -c is part of the request to the
+API server, whose audit log may have it: what is secret goes through standard input.`,
 		Example: `  kubectl db psql shop
   kubectl db psql shop -c 'SELECT now()'
   kubectl db psql shop -- --csv <report.sql`,

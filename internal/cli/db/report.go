@@ -25,21 +25,22 @@ func newReport(tool *cli.Tool) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "report NAME [--file=FILE.zip]",
 		Short: "Write a zip file for whoever helps with a Database",
-		Long: `Write a zip file for whoever helps with a Database: the Database, its events, pods, StatefulSet, volume claims, CronJob and
-Jobs, and the logs of their pods.
+		Long: `Write a zip file for whoever helps with a Database: the Database, its events, pods, StatefulSet, volume
+claims, CronJob and Jobs, and the logs of their pods.
 
-No Secret is read for it. A password in the spec is removed from every file, and so is what looks like a password in SQL or
-in a URI. The server's log may have rows and statements of yours: read it before you hand it on.
+No Secret is read for it. A password in the spec is removed from every file, and so is what looks like a password in
+SQL or in a URI. The server's log may have rows and statements of yours: read it before you hand it on.
 
-It needs the right to get databases. Each of the others (to list events, pods, statefulsets, persistentvolumeclaims, cronjobs
-and jobs, and to get pods/log) that is missing leaves its file out, which problems.txt in the zip says.`,
+It needs the right to get databases. Each of the others (to list events, pods, statefulsets, persistentvolumeclaims,
+cronjobs and jobs, and to get pods/log) that is missing leaves its file out, which problems.txt in the zip says.`,
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: completeDatabase(tool),
 		RunE: func(command *cobra.Command, args []string) error {
 			return r.run(command.Context(), args[0])
 		},
 	}
-	command.Flags().StringVar(&r.file, "file", "", `the file to write, which must not be there; "-" is standard output (default: NAME-TIME.zip)`)
+	command.Flags().StringVar(&r.file, "file", "",
+		`the file to write, which must not be there; "-" is standard output (default: NAME-TIME.zip)`)
 	return command
 }
 

@@ -28,17 +28,17 @@ func newRestore(tool *cli.Tool) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "restore NAME --from=BACKUP --as=NEWNAME",
 		Short: "Create a new Database that begins with a backup of another",
-		Long: `Create a new Database NEWNAME that begins with a backup of the Database NAME, in the same namespace. BACKUP is a dump, as
-kubectl db backups shows it, or "latest". Nothing that is there is overwritten.
+		Long: `Create a new Database NEWNAME that begins with a backup of the Database NAME, in the same namespace.
+BACKUP is a dump, as kubectl db backups shows it, or "latest". Nothing that is there is overwritten.
 
 The new Database has the spec of NAME, its backups' schedule included, but no password of spec.password: the operator
-generates one; and its Service is one for the cluster, since an address or a name outside can't have two servers. Where NAME
-is not there any more, --owner says who owns the data, and the other fields have their defaults.
+generates one; and its Service is one for the cluster, since an address or a name outside can't have two servers.
+Where NAME is not there any more, --owner says who owns the data, and the other fields have their defaults.
 
 Here --as is the new name, not a user to impersonate.
 
-It needs the rights to get and create databases. With the right to get persistentvolumeclaims it also finds out whether
-there are dumps, and whether an earlier Database NEWNAME left its data behind.`,
+It needs the rights to get and create databases. With the right to get persistentvolumeclaims it also finds out
+whether there are dumps, and whether an earlier Database NEWNAME left its data behind.`,
 		Example: `  kubectl db restore shop --from=latest --as=shop-copy
   kubectl db restore shop --from=shop-20260131T033000Z.dump --as=shop-january`,
 		Args:              cobra.ExactArgs(1),
@@ -52,8 +52,10 @@ there are dumps, and whether an earlier Database NEWNAME left its data behind.`,
 	flags.StringVar(&r.as, "as", "", "the name of the new Database")
 	flags.StringVar(&r.owner, "owner", "", "the user who owns the data in the new Database (default: that of NAME)")
 	flags.BoolVar(&r.dryRun, "dry-run", false, "print the new Database as YAML, and create nothing")
-	for flag, complete := range map[string]cobra.CompletionFunc{"from": completeDump(tool), "as": cobra.NoFileCompletions} {
-		if err := errors.Join(command.MarkFlagRequired(flag), command.RegisterFlagCompletionFunc(flag, complete)); err != nil {
+	completions := map[string]cobra.CompletionFunc{"from": completeDump(tool), "as": cobra.NoFileCompletions}
+	for flag, complete := range completions {
+		err := errors.Join(command.MarkFlagRequired(flag), command.RegisterFlagCompletionFunc(flag, complete))
+		if err != nil {
 			panic(err) // the flag is there
 		}
 	}
@@ -138,7 +140,8 @@ func (r *restore) check(ctx context.Context, cluster *cli.Cluster, name string) 
 	}
 	err = cluster.Get(ctx, cluster.Key(dbname.Claim(r.as)), claim)
 	if err == nil {
-		return fmt.Errorf("a Database %s has left its data on the volume claim %s, which is not overwritten: choose another name", r.as, claim.Name)
+		return fmt.Errorf("the volume claim %s is there already, with the data of a Database %s: "+
+			"nothing is overwritten, choose another name", claim.Name, r.as)
 	}
 	if !apierrors.IsNotFound(err) {
 		return err
@@ -181,7 +184,7 @@ func (r *restore) report(source, restored *v1.Database) error {
 	_, err := fmt.Fprintf(r.Out, `database/%s created, %s
 It begins with the dump %s of database/%s; its user is %s, and %s.
 To wait for it: kubectl wait --for=condition=Ready database/%s --namespace=%s --timeout=10m
-`, restored.Name, spec, restored.Spec.RestoreFrom.Dump, restored.Spec.RestoreFrom.Database, restored.Spec.User, password,
-		restored.Name, restored.Namespace)
+`, restored.Name, spec, restored.Spec.RestoreFrom.Dump, restored.Spec.RestoreFrom.Database, restored.Spec.User,
+		password, restored.Name, restored.Namespace)
 	return err
 }

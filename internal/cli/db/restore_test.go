@@ -73,7 +73,7 @@ func TestRestoreOverwritesNothing(t *testing.T) {
 	for as, words := range map[string]string{
 		"other":   `databases.example.com "other" already exists`,
 		"my-shop": `databases.example.com "my-shop" already exists`,
-		"earlier": "has left its data on the volume claim earlier-database-data, which is not overwritten",
+		"earlier": "the volume claim earlier-database-data is there already, with the data of a Database earlier",
 		"Bad":     "metadata.name",
 	} {
 		fails(t, words, namespace, "restore", "my-shop", "--from=latest", "--as="+as)

@@ -20,12 +20,12 @@ func newRotate(tool *cli.Tool) *cobra.Command {
 	return &cobra.Command{
 		Use:   "rotate NAME",
 		Short: "Replace a generated password now",
-		Long: `Replace a generated password now, by writing a new one to its Secret (status.credentials), which is how a password is
-changed. The operator brings it to the server and the binding. Connections that are open stay open; applications must take
-the new password from the Secret. The password is not printed.
+		Long: `Replace a generated password now, by writing a new one to its Secret (status.credentials), which is how
+a password is changed. The operator brings it to the server and the binding. Connections that are open stay open;
+applications must take the new password from the Secret. The password is not printed.
 
-A password that you chose is not replaced: change your Secret, or spec.password. It needs the rights to get and patch the
-Secret. To have it done on a schedule, set spec.passwordRotation.`,
+A password that you chose is not replaced: change your Secret, or spec.password. It needs the rights to get and patch
+the Secret. To have it done on a schedule, set spec.passwordRotation.`,
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: completeDatabase(tool),
 		RunE: func(command *cobra.Command, args []string) error {
@@ -47,7 +47,8 @@ func rotate(ctx context.Context, tool *cli.Tool, cluster *cli.Cluster, db *v1.Da
 		return err
 	}
 	if secret.Labels[dbname.LabelManagedBy] != dbname.Operator || secret.Labels[dbname.LabelDatabase] != db.Name {
-		return fmt.Errorf("the Secret %s was not created by the operator for database/%s, and is left alone", secret.Name, db.Name)
+		return fmt.Errorf("the Secret %s was not created by the operator for database/%s, and is left alone",
+			secret.Name, db.Name)
 	}
 	before := secret.DeepCopy()
 	if secret.Data == nil {
@@ -72,7 +73,8 @@ Applications must take it from the Secret %s, or that of the binding, anew.
 func rotatable(db *v1.Database) error {
 	switch {
 	case db.Spec.PasswordSecretRef.Name != "":
-		return fmt.Errorf("the password of database/%s is yours: change it in the Secret %s", db.Name, db.Spec.PasswordSecretRef.Name)
+		return fmt.Errorf("the password of database/%s is yours: change it in the Secret %s",
+			db.Name, db.Spec.PasswordSecretRef.Name)
 	case db.Spec.Password != "":
 		return fmt.Errorf("the password of database/%s is yours: change spec.password", db.Name)
 	case db.Status.Credentials.Name == "" || db.Status.Credentials.Key == "":

@@ -12,11 +12,12 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 )
 
-// scrubber removes passwords from texts: those that it knows, in each form that they may have there, and what looks like
-// one in SQL and in URIs.
+// scrubber removes passwords from texts: those that it knows, in each form that they may have there, and what looks
+// like one in SQL and in URIs.
 type scrubber struct {
 	forms []string
 	// spaced is the password with other space between its words, as after a line break was indented, or made a space.
@@ -46,8 +47,8 @@ func newScrubber(password string) *scrubber {
 	return s
 }
 
-// minimalPart is how long a part of a password or of its base64 must be to be looked for on its own: shorter ones are in
-// many texts.
+// minimalPart is how long a part of a password or of its base64 must be to be looked for on its own: shorter ones are
+// in many texts.
 const minimalPart = 6
 
 // isGap reports whether a character may have become a space.
@@ -143,9 +144,10 @@ func (s *scrubber) known(text string) string {
 // object removes passwords from the texts of an object, before these are quoted or folded by the encoding of a file.
 func (s *scrubber) object(object *unstructured.Unstructured) {
 	// It has the whole spec as it was last applied, maybe with a password of before.
-	unstructured.RemoveNestedField(object.Object, "metadata", "annotations", "kubectl.kubernetes.io/last-applied-configuration")
+	unstructured.RemoveNestedField(object.Object, "metadata", "annotations", corev1.LastAppliedConfigAnnotation)
 	unstructured.RemoveNestedField(object.Object, "metadata", "managedFields")
-	if _, found, _ := unstructured.NestedFieldNoCopy(object.Object, "spec", "password"); found && object.GetKind() == "Database" {
+	_, found, _ := unstructured.NestedFieldNoCopy(object.Object, "spec", "password")
+	if found && object.GetKind() == "Database" {
 		_ = unstructured.SetNestedField(object.Object, s.replacement, "spec", "password")
 	}
 	object.Object, _ = s.value(object.Object).(map[string]any)

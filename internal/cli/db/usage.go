@@ -15,7 +15,8 @@ import (
 )
 
 // usageScript prints a line of the data's file system, and one of the server. It asks as the superuser, who has a
-// connection where the users' are all taken, in a database where nobody else can create a function of a name that is used.
+// connection where the users' are all taken, in a database where nobody else can create a function of a name that is
+// used.
 const usageScript = `LC_ALL=C df -Pk /pgdata | tail -n 1
 export PGCONNECT_TIMEOUT=5 PGHOST=/var/run/postgresql PGUSER=postgres PGDATABASE=postgres
 export PGOPTIONS='-c search_path=pg_catalog -c default_transaction_read_only=on -c statement_timeout=5s'

@@ -81,7 +81,7 @@ var _ = Describe("kubectl db", func() {
 		By("showing how it is, with what only the pod knows")
 		status := succeedDB(ctx, namespace, "status", "shop")
 		Expect(status).To(MatchRegexp(`(?m)^Ready +True for .*: Ready: `))
-		Expect(status).To(MatchRegexp(`(?m)^Storage +.*% used .* the database has [0-9.]+Mi$`))
+		Expect(status).To(MatchRegexp(`(?m)^Storage +.*% of its file system used .* the database has [0-9.]+Mi$`))
 		Expect(status).To(MatchRegexp(`(?m)^Connections +\d+ of 100$`))
 
 		By("printing the server's log")

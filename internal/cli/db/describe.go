@@ -137,10 +137,10 @@ func describeStorage(db *v1.Database, used usage) []string {
 		parts = append(parts, "used: not known, as the connections")
 	case used.storageErr != nil:
 		parts = append(parts, "used: not known: "+used.storageErr.Error())
-	case used.total > 0:
-		// Some volumes are a folder of a larger file system, so its size is told, too.
-		parts = append(parts, fmt.Sprintf("%d%% used (%s of the %s of its file system)",
-			used.used*100/used.total, bytesOf(used.used), bytesOf(used.total)))
+	case used.used+used.free > 0:
+		// Some volumes are a folder of a larger file system, so both numbers are told.
+		parts = append(parts, fmt.Sprintf("%d%% of its file system used (%s, %s free)",
+			used.used*100/(used.used+used.free), bytesOf(used.used), bytesOf(used.free)))
 	}
 	if used.serverErr == nil && used.size >= 0 {
 		parts = append(parts, "the database has "+bytesOf(used.size))

@@ -56,14 +56,14 @@ func TestDescribe(t *testing.T) {
 	}{
 		"all is well": {
 			spec:  readySpec(),
-			usage: usage{used: 512 << 20, total: 1 << 30, size: 7_631_371, connections: 3, limit: 100},
+			usage: usage{used: 512 << 20, free: 512 << 20, size: 7_631_371, connections: 3, limit: 100},
 			want: []string{
 				"Database      shop in namespace x\n",
 				"Ready         True for 3h: Ready: the server takes logins\n",
 				"Stalled       False\n",
 				"Server        PostgreSQL 18.1, postgres:18, shop-database.x.svc:5432, database shop of user wp, UTF8\n",
 				"Release       shop-database revision 4 deployed, chart 0.3.0\n",
-				"Storage       1Gi, Bound, class fast, 50% used (512.0Mi of the 1.0Gi of its file system), the database has 7.3Mi\n",
+				"Storage       1Gi, Bound, class fast, 50% of its file system used (512.0Mi, 512.0Mi free), the database has 7.3Mi\n",
 				"Connections   3 of 100\n",
 				"Backups       healthy: BackupSucceeded: the last backup succeeded\n",
 				"  last        Sat 2027-07-03 11:00:00 UTC (60m ago), shop-20270703T110000Z.dump, 12.3Ki, verified by a restore\n",

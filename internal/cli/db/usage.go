@@ -27,9 +27,9 @@ END`
 
 // usage is what only the server's pod knows. What could not be read has its error beside it.
 type usage struct {
-	// used and total are of the data's file system, in bytes.
-	used, total int64
-	storageErr  error
+	// used and free are of the data's file system, in bytes. They may be less than it has: some of it is root's.
+	used, free int64
+	storageErr error
 	// size is of the database, in bytes; -1 where it is not there.
 	size               int64
 	connections, limit int64
@@ -53,7 +53,7 @@ func parseUsage(stdout, stderr string, err error) usage {
 	}
 	first, second, _ := strings.Cut(strings.TrimSpace(stdout), "\n")
 	var u usage
-	u.used, u.total, u.storageErr = parseDisk(first)
+	u.used, u.free, u.storageErr = parseDisk(first)
 	u.connections, u.limit, u.size, u.serverErr = parseServer(second)
 	if message := strings.TrimSpace(stderr); u.serverErr != nil && message != "" {
 		u.serverErr = errors.New(message)
@@ -62,7 +62,7 @@ func parseUsage(stdout, stderr string, err error) usage {
 }
 
 // parseDisk reads a line of df -Pk: device, blocks, used, available, capacity and mount point.
-func parseDisk(line string) (used, total int64, err error) {
+func parseDisk(line string) (used, free int64, err error) {
 	fields := strings.Fields(line)
 	const columns = 6
 	if len(fields) < columns {
@@ -70,13 +70,13 @@ func parseDisk(line string) (used, total int64, err error) {
 	}
 	fields = fields[len(fields)-columns:]
 	const kibi = 1024
-	if total, err = strconv.ParseInt(fields[1], 10, 64); err == nil {
-		used, err = strconv.ParseInt(fields[2], 10, 64)
+	if used, err = strconv.ParseInt(fields[2], 10, 64); err == nil {
+		free, err = strconv.ParseInt(fields[3], 10, 64)
 	}
 	if err != nil {
 		return 0, 0, fmt.Errorf("df printed %q", line)
 	}
-	return used * kibi, total * kibi, nil
+	return used * kibi, free * kibi, nil
 }
 
 // parseServer reads the numbers that the server answered with. The size is missing where the database is.

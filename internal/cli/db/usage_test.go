@@ -19,19 +19,19 @@ func TestParseUsage(t *testing.T) {
 	}{
 		"all": {
 			stdout: "/dev/vdb  10255636 524288 9731348  6% /pgdata\n3 100 7631371\n",
-			want:   usage{used: 524288 << 10, total: 10255636 << 10, size: 7631371, connections: 3, limit: 100},
+			want:   usage{used: 524288 << 10, free: 9731348 << 10, size: 7631371, connections: 3, limit: 100},
 		},
 		"a device with spaces in its name": {
-			stdout: "nfs server:/a b 100 50 50 50% /pgdata\n0 100 1\n",
-			want:   usage{used: 50 << 10, total: 100 << 10, size: 1, limit: 100},
+			stdout: "nfs server:/a b 100 50 40 56% /pgdata\n0 100 1\n",
+			want:   usage{used: 50 << 10, free: 40 << 10, size: 1, limit: 100},
 		},
 		"no database of this name": {
-			stdout: "d 100 50 50 50% /pgdata\n1 20 \n",
-			want:   usage{used: 50 << 10, total: 100 << 10, size: -1, connections: 1, limit: 20},
+			stdout: "d 100 50 40 56% /pgdata\n1 20 \n",
+			want:   usage{used: 50 << 10, free: 40 << 10, size: -1, connections: 1, limit: 20},
 		},
 		"a server that is away": {
-			stdout: "d 100 50 50 50% /pgdata\n", stderr: "psql: error: No such file or directory\n", err: ended,
-			want:   usage{used: 50 << 10, total: 100 << 10},
+			stdout: "d 100 50 40 56% /pgdata\n", stderr: "psql: error: No such file or directory\n", err: ended,
+			want:   usage{used: 50 << 10, free: 40 << 10},
 			server: "psql: error: No such file or directory",
 		},
 		"no pod": {

@@ -9,6 +9,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/duration"
 
 	v1 "example.com/cnat-operator/api/database/v1"
 	"example.com/cnat-operator/internal/cli"
@@ -73,8 +74,9 @@ func describeCondition(tool *cli.Tool, db *v1.Database, kind string) string {
 	}
 	text := string(condition.Status)
 	if kind == v1.ConditionReady || condition.Status == metav1.ConditionTrue {
-		since := strings.TrimSuffix(tool.Distance(condition.LastTransitionTime.Time), " ago")
-		text += fmt.Sprintf(" for %s: %s", since, condition.Reason)
+		// The cluster's clock may be ahead.
+		since := max(0, tool.Now().Sub(condition.LastTransitionTime.Time))
+		text += fmt.Sprintf(" for %s: %s", duration.HumanDuration(since), condition.Reason)
 		if condition.Message != "" {
 			text += ": " + condition.Message
 		}

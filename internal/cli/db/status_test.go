@@ -109,6 +109,14 @@ func TestDescribe(t *testing.T) {
 				"  next        when it is asked for: there is no schedule\n",
 			},
 		},
+		"a clock that is ahead": {
+			spec: v1.DatabaseSpec{User: "wp"},
+			status: func(status *v1.DatabaseStatus) {
+				status.Conditions[0].LastTransitionTime = metav1.NewTime(now.Add(time.Minute))
+			},
+			usage: unknown,
+			want:  []string{"Ready         True for 0s: Ready"},
+		},
 		"a suspended schedule": {
 			spec:  v1.DatabaseSpec{User: "wp", Backup: &v1.DatabaseBackup{Schedule: "@daily", Suspend: ptr.To(true)}},
 			usage: unknown,

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 
 	"k8s.io/client-go/tools/remotecommand"
 
@@ -36,8 +37,14 @@ type usage struct {
 	serverErr          error
 }
 
+// usageWithin is how long that may take.
+const usageWithin = 15 * time.Second
+
 // readUsage asks in the server's pod.
 func readUsage(ctx context.Context, cluster *cli.Cluster, db *v1.Database) usage {
+	// A node that does not answer must not keep the rest from the user.
+	ctx, cancel := context.WithTimeout(ctx, usageWithin)
+	defer cancel()
 	var stdout, stderr bytes.Buffer
 	err := execute(ctx, cluster, db, []string{"sh", "-c", usageScript},
 		remotecommand.StreamOptions{Stdout: &stdout, Stderr: &stderr})

@@ -2,8 +2,6 @@ package database
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 
 	batchv1 "k8s.io/api/batch/v1"
@@ -14,6 +12,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 
 	v1 "example.com/cnat-operator/api/database/v1"
+	"example.com/cnat-operator/internal/dbname"
 )
 
 // +kubebuilder:rbac:groups=batch,resources=cronjobs,verbs=get;list;watch;create;patch;delete
@@ -89,11 +88,10 @@ func withoutBackups(db *v1.Database) *backups {
 
 // requestedJob is the Job for a request: the chart's, under a name that is the same each time for the same request.
 func requestedJob(db *v1.Database, cronJob *batchv1.CronJob, request string) *batchv1.Job {
-	sum := sha256.Sum256([]byte(string(db.UID) + request))
 	job := &batchv1.Job{
 		ObjectMeta: metav1.ObjectMeta{
 			Namespace: db.Namespace,
-			Name:      backupName(db.Name) + "-" + hex.EncodeToString(sum[:4]),
+			Name:      dbname.BackupJob(db.Name, db.UID, request),
 			Labels:    cronJob.Spec.JobTemplate.Labels,
 		},
 		Spec: *cronJob.Spec.JobTemplate.Spec.DeepCopy(),

@@ -18,6 +18,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	v1 "example.com/cnat-operator/api/database/v1"
+	"example.com/cnat-operator/internal/dbname"
 )
 
 const (
@@ -30,7 +31,7 @@ const (
 	secretPoll    = 30 * time.Second
 
 	// annotationGenerated is on a Secret with a generated password, and says when that was made.
-	annotationGenerated = "example.com/password-generated-at"
+	annotationGenerated = dbname.AnnotationGenerated
 )
 
 // credentials says where the password is, what it is, and what is wrong with it.

@@ -7,6 +7,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	v1 "example.com/cnat-operator/api/database/v1"
+	"example.com/cnat-operator/internal/dbname"
 )
 
 const (
@@ -15,34 +16,32 @@ const (
 
 	// labelDatabase is on everything that belongs to a Database, with its name: events of these objects lead back to it.
 	// An owner reference would not do, since the volume claim must have none.
-	labelDatabase = "example.com/database"
+	labelDatabase = dbname.LabelDatabase
 
-	labelManagedBy = "app.kubernetes.io/managed-by"
+	labelManagedBy = dbname.LabelManagedBy
 	labelPartOf    = "app.kubernetes.io/part-of"
-	partOf         = "cnat-operator"
+	partOf         = dbname.Operator
 
 	// labelRetained is on the volume claim and the Secret of a Database that was deleted and left them behind.
 	labelRetained = "example.com/retained"
 
 	// labelComponent tells the server's pods from those of backups.
-	labelComponent    = "app.kubernetes.io/component"
-	componentDatabase = "database"
-	componentBackup   = "backup"
+	labelComponent    = dbname.LabelComponent
+	componentDatabase = dbname.ComponentDatabase
+	componentBackup   = dbname.ComponentBackup
 
 	serverPort = 5432
 )
 
-// releaseName has a suffix of its own, since a Helm release "wordpress" is more likely to be the blog than its database.
 func releaseName(db *v1.Database) string { return releaseOf(db.Name) }
 
 // releaseOf is the name of the release of the Database of a name.
-func releaseOf(database string) string { return database + "-database" }
+func releaseOf(database string) string { return dbname.Release(database) }
 
-func claimName(db *v1.Database) string { return releaseName(db) + "-data" }
+func claimName(db *v1.Database) string { return dbname.Claim(db.Name) }
 
-// backupName is the name of the CronJob, and of the volume claim with the dumps, of the Database of a name. The release's
-// name and a suffix would be too long for a CronJob.
-func backupName(database string) string { return database + "-backup" }
+// backupName is the name of the CronJob, and of the volume claim with the dumps, of the Database of a name.
+func backupName(database string) string { return dbname.Backup(database) }
 
 func backupClaimName(db *v1.Database) string { return backupName(db.Name) }
 
@@ -55,7 +54,7 @@ func bindingName(db *v1.Database) string { return releaseName(db) + "-binding" }
 func exporterName(db *v1.Database) string { return releaseName(db) + "-exporter" }
 
 // podName is that of the StatefulSet's only pod.
-func podName(db *v1.Database) string { return releaseName(db) + "-0" }
+func podName(db *v1.Database) string { return dbname.Pod(db.Name) }
 
 // host is the server's name inside the cluster.
 func host(db *v1.Database) string { return fmt.Sprintf("%s.%s.svc", releaseName(db), db.Namespace) }

@@ -1,5 +1,5 @@
-// Package cli is what the project's kubectl plugins share: the cluster, as kubectl's own flags choose it, and errors that
-// say what to do.
+// Package cli is what the project's kubectl plugins share: the cluster, as kubectl's own flags choose it, and errors
+// that say what to do.
 package cli
 
 import (
@@ -24,6 +24,7 @@ import (
 
 	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
 	crontabv1 "example.com/cnat-operator/api/crontab/v1"
+	databasev1 "example.com/cnat-operator/api/database/v1"
 )
 
 // Tool is what a plugin's commands work with.
@@ -45,6 +46,8 @@ type Cluster struct {
 	client.Client
 	// Kubernetes is for what a client of objects can't do: logs.
 	Kubernetes kubernetes.Interface
+	// Config is for what needs a connection of its own: to run a command in a container.
+	Config *rest.Config
 	// Namespace is the one to work in.
 	Namespace string
 }
@@ -55,17 +58,18 @@ func Scheme() *runtime.Scheme {
 	utilruntime.Must(clientgoscheme.AddToScheme(scheme))
 	utilruntime.Must(cnatv1alpha1.AddToScheme(scheme))
 	utilruntime.Must(crontabv1.AddToScheme(scheme))
+	utilruntime.Must(databasev1.AddToScheme(scheme))
 	return scheme
 }
 
-// Connect reads the user's kubeconfig. It makes no request.
+// Connect reads the user's kubeconfig. It makes no request. The user agent, and with it the field manager, is the
+// plugin's name, by client-go's default.
 func (t *Tool) Connect() (*Cluster, error) {
 	config, err := t.Flags.ToRESTConfig()
 	if err != nil {
 		return nil, err
 	}
 	config.WarningHandler = rest.NewWarningWriter(t.ErrOut, rest.WarningWriterOptions{Deduplicate: true})
-	config.UserAgent = "kubectl-at"
 	namespace, _, err := t.Flags.ToRawKubeConfigLoader().Namespace()
 	if err != nil {
 		return nil, err
@@ -79,7 +83,7 @@ func (t *Tool) Connect() (*Cluster, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Cluster{objects, core, namespace}, nil
+	return &Cluster{Client: objects, Kubernetes: core, Config: config, Namespace: namespace}, nil
 }
 
 // mapper knows the kinds without asking the cluster, which would take many requests.

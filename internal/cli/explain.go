@@ -15,12 +15,16 @@ func Explain(err error) error {
 	var status apierrors.APIStatus
 	switch {
 	case !errors.As(err, &status):
+		if text := err.Error(); strings.Contains(text, " is forbidden: User ") && strings.Contains(text, " cannot ") {
+			// A connection for a command in a pod is refused in the same words, but by a text only.
+			return fmt.Errorf("a right is missing: %w", err)
+		}
 		return err
 	case apierrors.IsForbidden(err) && strings.Contains(err.Error(), " cannot "):
 		return fmt.Errorf("a right is missing: %w", err)
 	case apierrors.IsNotFound(err) && notServed(status.Status()):
-		return fmt.Errorf("this cluster does not know the kind: is the operator installed? kubectl get crd ats.%s crontabs.%s shows it (%w)",
-			"cnat.programming-kubernetes.info", "stable.example.com", err)
+		return fmt.Errorf("this cluster does not know the kind: is the operator installed? kubectl get crd %s shows it (%w)",
+			"ats.cnat.programming-kubernetes.info crontabs.stable.example.com databases.example.com", err)
 	default:
 		return err
 	}

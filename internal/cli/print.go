@@ -53,10 +53,13 @@ func Printable(cell string) string {
 	if cell == "" {
 		return "<none>"
 	}
-	return strings.Map(func(r rune) rune {
-		if r < ' ' || r >= 0x7f && r < 0xa0 {
-			return ' '
-		}
-		return r
-	}, cell)
+	return strings.Map(withoutControls, cell)
+}
+
+// withoutControls is a space for each control character.
+func withoutControls(r rune) rune {
+	if r < ' ' || r >= 0x7f && r < 0xa0 {
+		return ' '
+	}
+	return r
 }

@@ -139,7 +139,7 @@ func (c *create) line() (string, error) {
 		script, err := os.ReadFile(c.file)
 		return string(script), err
 	}
-	if terminal(c.In) {
+	if _, is := cli.Terminal(c.In); is {
 		if c.image != "" {
 			return "", nil
 		}
@@ -147,15 +147,6 @@ func (c *create) line() (string, error) {
 	}
 	script, err := io.ReadAll(c.In)
 	return string(script), err
-}
-
-func terminal(in io.Reader) bool {
-	file, ok := in.(*os.File)
-	if !ok {
-		return false
-	}
-	info, err := file.Stat()
-	return err == nil && info.Mode()&os.ModeCharDevice != 0 && file.Name() != os.DevNull
 }
 
 // quoted is a command as a line for the shell that runs just that.

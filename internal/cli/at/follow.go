@@ -122,7 +122,7 @@ func (f *follower) lines(log io.Reader, prefix string) error {
 		line, err := reader.ReadString('\n')
 		if line != "" {
 			f.mutex.Lock()
-			_, problem := io.WriteString(f.Out, prefix+line)
+			_, problem := io.WriteString(cli.Untrusted(f.Out), prefix+line)
 			f.mutex.Unlock()
 			if problem != nil {
 				return problem

@@ -12,10 +12,12 @@ import (
 
 // psqlScript runs psql in the server's container as the Database's own user. The password comes from the Secret's file
 // there, and goes on in the environment: it is in no argument, and does not leave the pod. The x keeps newlines at the
-// end of the password, which a command substitution would drop.
+// end of the password, which a command substitution would drop. On a terminal psql pages by what an image may not have:
+// then it pages nothing.
 const psqlScript = `password=$(cat /run/credentials/password && printf x) || exit 1
 export PGPASSWORD="${password%x}" PGHOST=/var/run/postgresql PGUSER="$DATABASE_USER" PGDATABASE="$DATABASE_NAME"
 export PSQL_HISTORY=/dev/null
+command -v "${PAGER:-pager}" > /dev/null || export PSQL_PAGER=
 exec psql "$@"`
 
 // psql is `kubectl db psql`.

@@ -34,17 +34,19 @@ func TestPsqlScript(t *testing.T) {
 	}
 	for name, content := range map[string]string{
 		"password": password,
-		"psql":     "#!/bin/sh\nprintf '%s|' \"$PGUSER\" \"$PGDATABASE\" \"$PGHOST\" \"$PGPASSWORD\" \"$@\"\n",
+		"psql":     "#!/bin/sh\nprintf '%s|' \"$PGUSER\" \"$PGDATABASE\" \"$PGHOST\" \"$PGPASSWORD\" \"${PSQL_PAGER-$PAGER}\" \"$@\"\n",
 	} {
 		if err := os.WriteFile(filepath.Join(folder, name), []byte(content), 0o700); err != nil {
 			t.Fatal(err)
 		}
 	}
-	command := exec.CommandContext(t.Context(), "sh", "-c", script, "psql", "-c", "SELECT '$(id)'")
-	command.Env = []string{"PATH=" + folder + ":" + os.Getenv("PATH"), "DATABASE_USER=wp", "DATABASE_NAME=shop"}
-	got, err := command.CombinedOutput()
-	if want := "wp|shop|/var/run/postgresql|" + password + "|-c|SELECT '$(id)'|"; err != nil || string(got) != want {
-		t.Errorf("got %q, %v; want %q", got, err, want)
+	for pager, used := range map[string]string{"sh": "sh", "no-such-pager": ""} {
+		command := exec.CommandContext(t.Context(), "sh", "-c", script, "psql", "-c", "SELECT '$(id)'")
+		command.Env = []string{"PATH=" + folder + ":" + os.Getenv("PATH"), "DATABASE_USER=wp", "DATABASE_NAME=shop", "PAGER=" + pager}
+		got, err := command.CombinedOutput()
+		if want := "wp|shop|/var/run/postgresql|" + password + "|" + used + "|-c|SELECT '$(id)'|"; err != nil || string(got) != want {
+			t.Errorf("got %q, %v; want %q", got, err, want)
+		}
 	}
 }
 

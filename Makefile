@@ -82,7 +82,7 @@ help: ## Show this help.
 		/^[a-z0-9-]+:.*##/ {printf "  %-18s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: demo
-demo: deploy ## Show an At and a Database working on a real cluster.
+demo: deploy plugins ## Show an At, a Database and a CronTab working on a real cluster.
 	hack/demo
 
 .PHONY: test

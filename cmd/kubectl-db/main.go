@@ -1,13 +1,10 @@
-// Command kubectl-db is the plugin `kubectl db`: it works with Databases. Under
-// the name kubectl_complete-db it completes its command line, as kubectl asks of plugins.
+// Command kubectl-db is the plugin `kubectl db`: it works with Databases.
 package main
 
 import (
 	"os"
-	"path/filepath"
-	"strings"
 
-	"k8s.io/cli-runtime/pkg/genericiooptions"
+	"github.com/spf13/cobra"
 
 	"example.com/cnat-operator/internal/cli"
 	"example.com/cnat-operator/internal/cli/db"
@@ -17,11 +14,5 @@ import (
 var version = "dev"
 
 func main() {
-	streams := genericiooptions.IOStreams{In: os.Stdin, Out: os.Stdout, ErrOut: os.Stderr}
-	tool := cli.NewTool(streams)
-	command := db.New(tool, version)
-	if name := filepath.Base(os.Args[0]); strings.TrimSuffix(name, ".exe") == "kubectl_complete-db" {
-		command.SetArgs(append([]string{"__complete"}, os.Args[1:]...))
-	}
-	os.Exit(cli.Run(command, tool))
+	cli.Main(func(tool *cli.Tool) *cobra.Command { return db.New(tool, version) }, os.Args[1:])
 }

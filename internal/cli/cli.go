@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"path/filepath"
+	"strings"
 	"syscall"
 	"time"
 
@@ -115,6 +117,18 @@ func (e *ExitError) Error() string {
 
 // Unwrap returns the error that is printed.
 func (e *ExitError) Unwrap() error { return e.Err }
+
+// Main is the main function of a plugin. Under the name kubectl_complete-NAME it completes a command line, as kubectl asks
+// of plugins.
+func Main(plugin func(*Tool) *cobra.Command, args []string) {
+	tool := NewTool(genericiooptions.IOStreams{In: os.Stdin, Out: os.Stdout, ErrOut: os.Stderr})
+	command := plugin(tool)
+	if strings.HasPrefix(filepath.Base(os.Args[0]), "kubectl_complete-") {
+		args = append([]string{"__complete"}, os.Args[1:]...)
+	}
+	command.SetArgs(args)
+	os.Exit(Run(command, tool))
+}
 
 // interrupted is the exit code of a shell's command that Ctrl-C ended.
 const interrupted = 130

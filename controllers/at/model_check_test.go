@@ -6,6 +6,7 @@ import (
 	"time"
 
 	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/utils/ptr"
@@ -55,22 +56,35 @@ func (o *operator) checkCollect(job *batchv1.Job) {
 }
 
 // checkStop notes a Job that must not be stopped: nobody cancelled it, and it
-// has started, or may go on waiting, as the operator could see by live reads.
-func (o *operator) checkStop(old, next *batchv1.Job) {
+// has started, or may go on waiting, as the operator could see by live reads
+// when it decided.
+func (m *model) checkStop(old, next *batchv1.Job, seen look) {
 	if ptr.Deref(next.Spec.ActiveDeadlineSeconds, 0) != 1 || ptr.Deref(old.Spec.ActiveDeadlineSeconds, 0) == 1 {
 		return
 	}
-	at := o.at
+	at := seen.at
 	switch {
 	case at == nil || at.UID != old.OwnerReferences[0].UID || ptr.Deref(at.Spec.Cancel, false) || at.Status.Finished():
 	case at.Spec.PendingDeadlineSeconds == 0 ||
-		startedAt(old).Add(seconds(at.Spec.PendingDeadlineSeconds)).After(o.since):
-		o.model.violated("Job %s is stopped, which may go on waiting", old.UID)
+		startedAt(old).Add(seconds(at.Spec.PendingDeadlineSeconds)).After(seen.since):
+		m.violated("Job %s is stopped, which may go on waiting", old.UID)
 	default:
-		if started, ok := o.model.containers[old.UID]; ok && started <= o.sawPods {
-			o.model.violated("Job %s is stopped, which has started", old.UID)
+		if m.showsContainer(old, seen.sawPods) {
+			m.violated("Job %s is stopped, which has started", old.UID)
 		}
 	}
+}
+
+// showsContainer tells whether, after the first so many changes, a pod of a Job
+// was there whose container had started.
+func (m *model) showsContainer(job *batchv1.Job, changes int) bool {
+	var pod *corev1.Pod
+	for _, revision := range m.history[:changes] {
+		if revision.key == (key{kindPod, job.Name + "-pod"}) {
+			pod, _ = revision.object.(*corev1.Pod)
+		}
+	}
+	return pod != nil && pod.OwnerReferences[0].UID == job.UID && pod.Status.ContainerStatuses[0].State.Waiting == nil
 }
 
 // checkEnd notes an At that is called over against better knowledge, which a

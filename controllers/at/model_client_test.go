@@ -150,7 +150,7 @@ func (c *cachedClient) Patch(_ context.Context, object client.Object, patch clie
 	if err != nil {
 		return fmt.Errorf("making the patch: %w", err)
 	}
-	seen := c.operator.at
+	seen := c.operator.look
 	return c.operator.call(func() error {
 		m, k := c.operator.model, keyOf(object)
 		switch object := object.(type) {
@@ -181,7 +181,7 @@ func (c *cachedClient) Patch(_ context.Context, object client.Object, patch clie
 
 // Update implements client.Writer.
 func (c *cachedClient) Update(_ context.Context, object client.Object, _ ...client.UpdateOption) error {
-	asked, seen := object.(*batchv1.Job), c.operator.at
+	asked, seen := object.(*batchv1.Job), c.operator.look
 	return c.operator.call(func() error {
 		m, k := c.operator.model, keyOf(object)
 		stored := get[*batchv1.Job](m.objects, k)
@@ -199,17 +199,17 @@ func (c *cachedClient) Update(_ context.Context, object client.Object, _ ...clie
 	})
 }
 
-// storeJob stores a Job that the operator changed. at is the At as it had read it.
-func (o *operator) storeJob(before, after *batchv1.Job, at *cnatv1alpha1.At) {
+// storeJob stores a Job that the operator changed. seen is what it knew then.
+func (o *operator) storeJob(before, after *batchv1.Job, seen look) {
 	if metav1.GetControllerOf(before) == nil {
 		o.model.violated("the foreign Job %s is changed", before.UID)
 	}
-	o.checkStop(before, after)
+	o.model.checkStop(before, after, seen)
 	if ptr.Deref(before.Spec.Suspend, false) && !ptr.Deref(after.Spec.Suspend, false) {
 		if isRetracted(before) {
 			o.model.violated("Job %s runs, which was retracted", before.UID)
 		}
-		o.model.checkStart(after, at, o.since)
+		o.model.checkStart(after, seen.at, seen.since)
 	}
 	o.model.store(after)
 }

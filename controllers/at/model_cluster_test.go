@@ -104,7 +104,6 @@ func (m *model) playPod(job *batchv1.Job, pod *corev1.Pod, fails, held bool) {
 		next = waiting("ErrImagePull", "not found")
 	default:
 		next.Running = &corev1.ContainerStateRunning{StartedAt: now}
-		m.containers[job.UID] = len(m.history) + 1
 	}
 	edit(m, keyOf(pod), func(pod *corev1.Pod) { pod.Status.ContainerStatuses[0].State = next })
 }

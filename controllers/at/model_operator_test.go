@@ -30,15 +30,20 @@ type operator struct {
 	read    map[string]int       // by kind, how much of the history the cache has seen
 	queue   map[string]bool      // the Ats to be looked at
 	later   map[string]time.Time // Ats to be looked at again, by the monotonic clock: the true time
-	at      *cnatv1alpha1.At     // as it last got it, from the cache or the API server
-	sawPods int                  // how much had happened when it last listed the pods live, or began this reconcile
-	since   time.Time            // what its clock said at the beginning of this reconcile
+	look
 	calls   int                  // to the API server in this reconcile
 	fault   fault                // of one of them
 	busy    bool                 // a reconcile is going on
 	dead    bool                 // the process ended in it
 
 	before func() // is called before each reconcile, for a planted bug; nil: there is none
+}
+
+// look is what an operator knows when it decides: a write may land when it knows more.
+type look struct {
+	at      *cnatv1alpha1.At // as it last got it, from the cache or the API server
+	sawPods int              // how much had happened when it last listed the pods live, or began this reconcile
+	since   time.Time        // what its clock said at the beginning of this reconcile
 }
 
 func newOperator(m *model, plant func(*operator)) *operator {

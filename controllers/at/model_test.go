@@ -24,20 +24,19 @@ import (
 // that a cache can be behind. It notes what must never happen. It knows one
 // namespace, and what the Reconciler needs of Ats, Jobs and pods.
 type model struct {
-	now        time.Time // the true time, which only goes forward
-	objects    map[key]client.Object
-	history    []revision
-	uids       int
-	late       []func() error          // writes that the API server is still about to do
-	quota      bool                    // no Job may be created
-	unheld     bool                    // finalizers hold nothing: a planted bug
-	large      bool                    // caches do not hold Jobs as a whole
-	started    map[types.UID]types.UID // the Job of an At that was let run
-	deleted    map[types.UID]bool      // Ats whose Job was deleted by hand
-	told       map[string]int          // how often an event was sent
-	pods       map[types.UID]int       // how many pods were made of a Job
-	containers map[types.UID]int       // how much had happened when a container of a Job started
-	wrong      []string
+	now     time.Time // the true time, which only goes forward
+	objects map[key]client.Object
+	history []revision
+	uids    int
+	late    []func() error          // writes that the API server is still about to do
+	quota   bool                    // no Job may be created
+	unheld  bool                    // finalizers hold nothing: a planted bug
+	large   bool                    // caches do not hold Jobs as a whole
+	started map[types.UID]types.UID // the Job of an At that was let run
+	deleted map[types.UID]bool      // Ats whose Job was deleted by hand
+	told    map[string]int          // how often an event was sent
+	pods    map[types.UID]int       // how many pods were made of a Job
+	wrong   []string
 }
 
 type key struct{ kind, name string }
@@ -58,13 +57,12 @@ var kinds = []string{kindAt, kindJob, kindPod}
 
 func newModel() *model {
 	return &model{
-		now:        due,
-		objects:    map[key]client.Object{},
-		started:    map[types.UID]types.UID{},
-		deleted:    map[types.UID]bool{},
-		pods:       map[types.UID]int{},
-		containers: map[types.UID]int{},
-		told:       map[string]int{},
+		now:     due,
+		objects: map[key]client.Object{},
+		started: map[types.UID]types.UID{},
+		deleted: map[types.UID]bool{},
+		pods:    map[types.UID]int{},
+		told:    map[string]int{},
 	}
 }
 

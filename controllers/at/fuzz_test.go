@@ -248,6 +248,7 @@ func FuzzAt(f *testing.F) {
 	f.Add([]byte("0180C08!+000+00000+088C18DC")) // a leader whose pods lag behind follows one that has seen the exit code
 	// A pod whose container has started is deleted before an operator has seen it.
 	f.Add([]byte("\x1b\x1b0D80C0\x05\xff\xeb\x0500+00\x0100+088\x00\x02\xad\x1a\xa9*y\"\xb5\x000\x00C"))
+	f.Add([]byte("0180C0Z7+0Z$+0+0C18\xf4C")) // a leader whose Jobs lag behind reads one that it has yet to start
 	f.Fuzz(func(t *testing.T, input []byte) {
 		if wrong := live(input, nil); wrong != nil {
 			t.Error(strings.Join(wrong, "\n"))

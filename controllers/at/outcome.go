@@ -58,8 +58,10 @@ func observeContainersOf(next *cnatv1alpha1.AtStatus, seen observation) {
 // observeProgress reports on a Job that is not over.
 func observeProgress(next *cnatv1alpha1.AtStatus, seen observation) {
 	failed := seen.run.failure
+	// Where the operator itself starts the Job, a suspended one that was never started is how the Job was before the run.
+	older := !started(seen.job) && queueOf(seen.job) == ""
 	switch {
-	case ptr.Deref(seen.job.Spec.Suspend, false):
+	case ptr.Deref(seen.job.Spec.Suspend, false) && !older:
 		proceed(next, seen, cnatv1alpha1.ReasonSuspended, nil)
 		next.Message = "its Job is suspended; once resumed, it runs"
 		if next.StartTime != nil {

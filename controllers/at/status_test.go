@@ -340,6 +340,13 @@ func TestNextStatus(t *testing.T) {
 			pod:   newPod(running()),
 			phase: cnatv1alpha1.AtRunning, reason: cnatv1alpha1.ReasonRunning, started: true, exitCode: ptr.To[int32](0),
 		},
+		"what is read of its Job is older than its start": {
+			at: newAt(startedAs("job-uid"), hasRun, func(at *cnatv1alpha1.At) { at.Status.ExitCode = ptr.To[int32](0) }),
+			seen: observation{step: stepObserve, job: jobOf(newAt(), suspendedByHand, func(job *batchv1.Job) {
+				delete(job.Annotations, startedAtAnnotation)
+			})},
+			phase: cnatv1alpha1.AtRunning, reason: cnatv1alpha1.ReasonRunning, started: true, exitCode: ptr.To[int32](0),
+		},
 		"suspended by hand, and it will run again": {
 			at: newAt(startedAs("job-uid"), hasRun, func(at *cnatv1alpha1.At) { at.Status.ExitCode = ptr.To[int32](143) }),
 			seen: observation{step: stepObserve, job: jobOf(newAt(), func(job *batchv1.Job) {

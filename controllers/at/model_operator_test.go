@@ -24,17 +24,17 @@ type operator struct {
 	clock.WithTicker // none: the Reconciler asks for the time only
 	*Reconciler
 
-	model   *model
-	skew    time.Duration // of its clock from the true time
-	cache   map[key]client.Object
-	read    map[string]int       // by kind, how much of the history the cache has seen
-	queue   map[string]bool      // the Ats to be looked at
-	later   map[string]time.Time // Ats to be looked at again, by the monotonic clock: the true time
+	model *model
+	skew  time.Duration // of its clock from the true time
+	cache map[key]client.Object
+	read  map[string]int       // by kind, how much of the history the cache has seen
+	queue map[string]bool      // the Ats to be looked at
+	later map[string]time.Time // Ats to be looked at again, by the monotonic clock: the true time
 	look
-	calls   int                  // to the API server in this reconcile
-	fault   fault                // of one of them
-	busy    bool                 // a reconcile is going on
-	dead    bool                 // the process ended in it
+	calls int   // to the API server in this reconcile
+	fault fault // of one of them
+	busy  bool  // a reconcile is going on
+	dead  bool  // the process ended in it
 
 	before func() // is called before each reconcile, for a planted bug; nil: there is none
 }

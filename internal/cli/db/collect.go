@@ -150,7 +150,7 @@ func (c *collector) events(ctx context.Context, about map[types.UID]bool) {
 	c.objects(name, found...)
 }
 
-// logs adds the logs of a pod's containers, and those of before their last restart.
+// logs adds the logs of a pod's containers, and those from before their last restart.
 func (c *collector) logs(ctx context.Context, pod *corev1.Pod) {
 	if !c.own(pod) {
 		return // anybody may set the label

@@ -75,7 +75,7 @@ func (p *psql) run(ctx context.Context, name string, args []string) error {
 	return exitOf(execute(ctx, cluster, db, command, options))
 }
 
-// session reports whether a person types: then there is a terminal in the pod, too.
+// session reports whether input and output are a terminal: then the pod gets one, too.
 func (p *psql) session() bool {
 	_, in := cli.Terminal(p.In)
 	_, out := cli.Terminal(p.Out)

@@ -143,7 +143,7 @@ func (s *scrubber) known(text string) string {
 
 // object removes passwords from the texts of an object, before these are quoted or folded by the encoding of a file.
 func (s *scrubber) object(object *unstructured.Unstructured) {
-	// It has the whole spec as it was last applied, maybe with a password of before.
+	// It has the whole spec as it was last applied, maybe with an earlier password.
 	unstructured.RemoveNestedField(object.Object, "metadata", "annotations", corev1.LastAppliedConfigAnnotation)
 	unstructured.RemoveNestedField(object.Object, "metadata", "managedFields")
 	_, found, _ := unstructured.NestedFieldNoCopy(object.Object, "spec", "password")

@@ -54,11 +54,10 @@ func (r *Reconciler) act(ctx context.Context, next plan, seen *snapshot) error {
 	}
 }
 
-// hold adds the finalizer to the At. The answer is the At as a whole.
+// hold adds the finalizer to the At.
 func (r *Reconciler) hold(ctx context.Context, seen *snapshot) error {
 	before := seen.at.DeepCopy()
 	controllerutil.AddFinalizer(seen.at, preparedFinalizer)
-	seen.live = true
 	return write.Stale("adding the finalizer", r.Client.Patch(ctx, seen.at, write.Locked(before)))
 }
 

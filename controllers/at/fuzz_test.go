@@ -249,6 +249,7 @@ func FuzzAt(f *testing.F) {
 	// A pod whose container has started is deleted before an operator has seen it.
 	f.Add([]byte("\x1b\x1b0D80C0\x05\xff\xeb\x0500+00\x0100+088\x00\x02\xad\x1a\xa9*y\"\xb5\x000\x00C"))
 	f.Add([]byte("0180C0Z7+0Z$+0+0C18\xf4C")) // a leader whose Jobs lag behind reads one that it has yet to start
+	f.Add([]byte("0$00Z$8$C"))                // a process whose Jobs lag behind follows version 0.2.0, which has created one
 	f.Fuzz(func(t *testing.T, input []byte) {
 		if wrong := live(input, nil); wrong != nil {
 			t.Error(strings.Join(wrong, "\n"))

@@ -97,7 +97,8 @@ func (o *operator) checkEnd(at *cnatv1alpha1.At) {
 	if job == nil || !metav1.IsControlledBy(job, at) {
 		return
 	}
-	if started(job) && at.Status.JobUID == "" || at.Status.Reason == cnatv1alpha1.ReasonJobDeleted {
+	lost := at.Status.Reason == cnatv1alpha1.ReasonJobDeleted && (started(job) || job.UID == recorded(at))
+	if started(job) && at.Status.JobUID == "" || lost {
 		o.model.violated("%s is called over while Job %s is there: %s", at.UID, job.UID, describe(at))
 	}
 }

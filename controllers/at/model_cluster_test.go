@@ -158,7 +158,6 @@ func (m *model) startOld(knows bool) {
 			at.Status.JobName, at.Status.JobUID = job.Name, job.UID
 		}
 	})
-	m.upgraded = len(m.history)
 }
 
 // editAt changes a spec, unless the rules of the CRD refuse that.

@@ -86,10 +86,8 @@ func (o *operator) Since(moment time.Time) time.Duration {
 }
 
 // restart begins a new process. Its cache begins with what an API server that
-// is behind by some changes lists. That is not so far behind that what version
-// 0.2.0 left is missing: it ended before this one was elected.
+// is behind by some changes lists.
 func (o *operator) restart(behind int) {
-	behind = min(behind, len(o.model.history)-o.model.upgraded)
 	o.cache, o.read = map[key]client.Object{}, map[string]int{}
 	o.queue, o.later = map[string]bool{}, map[string]time.Time{}
 	o.refusals.byUID.Clear()

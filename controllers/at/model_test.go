@@ -24,20 +24,19 @@ import (
 // that a cache can be behind. It notes what must never happen. It knows one
 // namespace, and what the Reconciler needs of Ats, Jobs and pods.
 type model struct {
-	now      time.Time // the true time, which only goes forward
-	objects  map[key]client.Object
-	history  []revision
-	uids     int
-	late     []func() error          // writes that the API server is still about to do
-	quota    bool                    // no Job may be created
-	unheld   bool                    // finalizers hold nothing: a planted bug
-	large    bool                    // caches do not hold Jobs as a whole
-	started  map[types.UID]types.UID // the Job of an At that was let run
-	deleted  map[types.UID]bool      // Ats whose Job was deleted by hand
-	told     map[string]int          // how often an event was sent
-	pods     map[types.UID]int       // how many pods were made of a Job
-	upgraded int                     // how much had happened when version 0.2.0 ended
-	wrong    []string
+	now     time.Time // the true time, which only goes forward
+	objects map[key]client.Object
+	history []revision
+	uids    int
+	late    []func() error          // writes that the API server is still about to do
+	quota   bool                    // no Job may be created
+	unheld  bool                    // finalizers hold nothing: a planted bug
+	large   bool                    // caches do not hold Jobs as a whole
+	started map[types.UID]types.UID // the Job of an At that was let run
+	deleted map[types.UID]bool      // Ats whose Job was deleted by hand
+	told    map[string]int          // how often an event was sent
+	pods    map[types.UID]int       // how many pods were made of a Job
+	wrong   []string
 }
 
 type key struct{ kind, name string }

@@ -68,9 +68,19 @@ func (s *snapshot) settleSuspended(status *v1.CronTabStatus, now time.Time) {
 		}
 	}
 	if resumed {
-		since = now
+		since = s.resumed(since, now)
 	}
 	s.settleUntil(status, since)
+}
+
+// resumed is when the CronTab was resumed, which was suspended since an instant: now, where that is not known better. The
+// operator may have been away meanwhile, and what came due since then is not lost.
+func (s *snapshot) resumed(since, now time.Time) time.Time {
+	known, err := time.Parse(time.RFC3339, s.tab.Annotations[annotationResumed])
+	if err != nil || known.After(now) {
+		return now
+	}
+	return later(since, known)
 }
 
 // settleNext settles the next run if it has started, ended otherwise, or was deleted.

@@ -27,12 +27,14 @@ type history struct {
 // verdict is what came of all the Ats.
 type verdict struct {
 	lost, twice, early, wronglyStopped, cancelledRan int
+	// podAgain are Ats with one Job for which the Job controller created a second pod: see history.podAgain.
+	podAgain int
 
 	lateness []time.Duration // from when each was due until its Job was allowed to run, in order
 }
 
-// judge compares what was asked with what was seen.
-func judge(all map[string]*history) verdict {
+// judge compares what was asked with what was seen. The API server was killed at an instant; zero: it was not.
+func judge(all map[string]*history, killed time.Time) verdict {
 	var found verdict
 	count := func(counter *int, counts bool, what, name string) {
 		if counts {
@@ -42,7 +44,9 @@ func judge(all map[string]*history) verdict {
 	}
 	for name, at := range all {
 		count(&found.lost, at.isLost(), "lost", name)
-		count(&found.twice, len(at.started) > 1 || len(at.allowed) > 1 || len(at.pods) > 1, "twice", name)
+		again := at.podAgain(killed)
+		count(&found.podAgain, again, "the Job controller created its pod again", name)
+		count(&found.twice, !again && (len(at.started) > 1 || len(at.allowed) > 1 || len(at.pods) > 1), "twice", name)
 		count(&found.early, at.isEarly(), "early", name)
 		count(&found.wronglyStopped, at.isWronglyStopped(), "wrongly stopped", name)
 		count(&found.cancelledRan, at.neverRun && len(at.started)+len(at.allowed)+len(at.pods) > 0, "cancelled and ran", name)
@@ -57,6 +61,25 @@ func judge(all map[string]*history) verdict {
 // isLost tells whether an At never ran. One that was stopped by us need not have got as far as the file.
 func (at *history) isLost() bool {
 	return len(at.started) == 0 && !at.deleted && !at.cancelled && !at.neverRun && !at.optional
+}
+
+// answering is how long the API server may take to answer that a pod is created.
+const answering = 5 * time.Second
+
+// podAgain tells whether the Job controller created the pod of an At's one Job twice, because the API server was killed
+// between storing the first and answering. It does not know then that there is one. No operator can prevent that:
+// https://kubernetes.io/docs/concepts/workloads/controllers/job/#handling-pod-and-container-failures.
+func (at *history) podAgain(killed time.Time) bool {
+	before, after := 0, 0
+	for _, created := range at.pods {
+		switch {
+		case created.After(killed):
+			after++
+		case created.After(killed.Add(-answering)):
+			before++
+		}
+	}
+	return !killed.IsZero() && len(at.allowed) == 1 && len(at.pods) == 2 && before == 1 && after == 1
 }
 
 // isEarly tells whether anything was allowed to run, or ran, before it was due. A moment that was seen is later than it
@@ -83,6 +106,7 @@ func (v verdict) bad() int { return v.lost + v.twice + v.early + v.wronglyStoppe
 func (v verdict) print() {
 	fmt.Printf("lost=%d twice=%d early=%d wrongly_stopped=%d cancelled_ran=%d\n",
 		v.lost, v.twice, v.early, v.wronglyStopped, v.cancelledRan)
+	fmt.Printf("job_controller_pod_again=%d\n", v.podAgain)
 	if n := len(v.lateness); n > 0 {
 		fmt.Printf("lateness_p50_seconds=%.1f\nlateness_p99_seconds=%.1f\nlateness_max_seconds=%.1f\n",
 			v.lateness[n/2].Seconds(), v.lateness[n*99/100].Seconds(), v.lateness[n-1].Seconds())

@@ -13,6 +13,14 @@ func TestJudge(t *testing.T) {
 		return map[types.UID]time.Time{"a": due.Add(time.Duration(seconds * float64(time.Second)))}
 	}
 	both := map[types.UID]time.Time{"a": due, "b": due}
+	killed := due.Add(time.Minute)
+	pods := func(seconds ...int) map[types.UID]time.Time {
+		all := map[types.UID]time.Time{}
+		for i, second := range seconds {
+			all[types.UID(rune('a'+i))] = killed.Add(time.Duration(second) * time.Second)
+		}
+		return all
+	}
 	tests := map[string]struct {
 		log  string
 		seen history
@@ -29,6 +37,11 @@ func TestJudge(t *testing.T) {
 		"twice":                 {"a start 1001\na end 1002\na start 1003\na end 1004\n", history{}, verdict{twice: 1}},
 		"two Jobs":              {"a start 1001\na end 1002\n", history{allowed: both}, verdict{twice: 1}},
 		"two pods":              {"a start 1001\na end 1002\n", history{allowed: at(0), pods: both}, verdict{twice: 1}},
+		"a pod created again":   {"a start 1070\na end 1072\na start 1071\na end 1073\n", history{allowed: at(0), pods: pods(-1, 3)}, verdict{podAgain: 1}},
+		"three pods":            {"a start 1070\na end 1072\n", history{allowed: at(0), pods: pods(-1, 3, 4)}, verdict{twice: 1}},
+		"two Jobs, two pods":    {"a start 1070\na end 1072\n", history{allowed: both, pods: pods(-1, 3)}, verdict{twice: 1}},
+		"long before":           {"a start 1070\na end 1072\n", history{allowed: at(0), pods: pods(-6, 3)}, verdict{twice: 1}},
+		"both after":            {"a start 1070\na end 1072\n", history{allowed: at(0), pods: pods(1, 3)}, verdict{twice: 1}},
 		"early":                 {"a start 999.9\na end 1001\n", history{}, verdict{early: 1}},
 		"allowed early":         {"a start 1001\na end 1002\n", history{allowed: at(-0.1)}, verdict{early: 1}},
 		"a pod early":           {"a start 1001\na end 1002\n", history{allowed: at(0), pods: at(-1)}, verdict{early: 1}},
@@ -47,12 +60,12 @@ func TestJudge(t *testing.T) {
 			if err := readRuns(test.log, all); err != nil {
 				t.Fatal(err)
 			}
-			got := judge(all)
+			got := judge(all, killed)
 			if len(got.lateness) != len(seen.allowed) {
 				t.Errorf("lateness %v", got.lateness)
 			}
 			got.lateness = nil
-			if got.lost != test.want.lost || got.twice != test.want.twice || got.early != test.want.early ||
+			if got.lost != test.want.lost || got.podAgain != test.want.podAgain || got.twice != test.want.twice || got.early != test.want.early ||
 				got.wronglyStopped != test.want.wronglyStopped || got.cancelledRan != test.want.cancelledRan {
 				t.Errorf("got %+v, want %+v", got, test.want)
 			}

@@ -10,7 +10,8 @@
 // the middle of the burst and once more, and goes on when another leads; then leaders are killed every 5 s, and the API
 // server once. Runs are stopped by deleting their pod or Job and by cancelling them; other Ats are cancelled before they
 // are due. All Jobs and pods are watched meanwhile: a run begins when its Job is allowed to run. It prints lost=0 twice=0
-// early=0 wrongly_stopped=0, or fails; it fails too where one of these faults did not happen.
+// early=0 wrongly_stopped=0, or fails; it fails too where one of these faults did not happen. A pod that the Job controller
+// creates again since the API server was killed in the middle of its answer is counted by itself.
 //
 // With -handover it measures instead how late an At starts that is due in the
 // moment when the leader ends gracefully, and when it is killed.
@@ -66,6 +67,7 @@ type chaos struct {
 	image     string
 	folder    string    // on the node
 	begin     time.Time // when the first At is due
+	killed    time.Time // when the API server was killed; zero: it was not
 
 	mutex sync.Mutex
 	ats   map[string]*history
@@ -140,7 +142,7 @@ func (c *chaos) provokeChaos(ctx context.Context, restart string) error {
 	if err != nil {
 		return err
 	}
-	found := judge(c.ats)
+	found := judge(c.ats, c.killed)
 	found.print()
 	fmt.Printf("leader_stops=2\nleader_kills=%d\ncancelled_before=%d\nstopped_runs=%d\n",
 		kills, pending, stopped["pod"]+stopped["job"]+stopped["cancel"])
@@ -174,6 +176,7 @@ func (c *chaos) harmOperators(ctx context.Context, restart string) (kills, pendi
 	middle := time.Now().Add(time.Until(c.begin.Add(span)) / 2)
 	kills = c.killLeaders(ctx, middle)
 	if restart != "" {
+		c.killed = time.Now()
 		if output, err := exec.CommandContext(ctx, "sh", "-c", restart).CombinedOutput(); err != nil {
 			return 0, 0, fmt.Errorf("restarting the API server: %w: %s", err, output)
 		}

@@ -10,6 +10,14 @@ import (
 	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
 )
 
+// The calls of the reconcile that prepares and starts an overdue At: its finalizer is the first. Then the At and the two
+// names that its Job may have are read live, before the Job is created.
+const (
+	callCreate = 4
+	callRecord = 5
+	callStart  = 6
+)
+
 // catchUpAll lets the operator's cache see all that has happened.
 func (o *operator) catchUpAll() {
 	for _, kind := range kinds {
@@ -20,7 +28,7 @@ func (o *operator) catchUpAll() {
 // A leader that stands still while another one runs the At, and the time to
 // live deletes it with its Job, creates a second Job in the end, which never runs.
 func TestPausedLeaderStartsNoSecondJob(t *testing.T) {
-	for call := range 4 { // at which it stands still: hold, create, record, start
+	for call := range callStart + 1 { // at which it stands still
 		m := newModel()
 		paused, other := newOperator(m, nil), newOperator(m, nil)
 		m.makeAt(0) // overdue
@@ -56,10 +64,10 @@ func lateCreateAndStart(t *testing.T, plant func(*operator)) []string {
 	m.makeAt(0) // overdue
 	edit(m, key{kindAt, "cnrex"}, holding)
 	creator.catchUpAll()
-	const create, start = 3, 5 // the calls of a reconcile that finds no Job
-	creator.reconcile("cnrex", fault{kind: pause, call: create, meanwhile: func() {
+	// The At has its finalizer, so that there is one call less.
+	creator.reconcile("cnrex", fault{kind: pause, call: callCreate - 1, meanwhile: func() {
 		leader.catchUpAll()
-		leader.reconcile("cnrex", fault{kind: crashBefore, call: start})
+		leader.reconcile("cnrex", fault{kind: crashBefore, call: callStart - 1})
 		starter.catchUpAll()
 		starter.reconcile("cnrex", fault{kind: late, call: 0})
 		leader.catchUpAll()
@@ -90,10 +98,9 @@ func lateRecord(t *testing.T, plant func(*operator)) []string {
 	late, leader := newOperator(m, plant), newOperator(m, plant)
 	m.makeAt(0) // overdue
 	late.catchUpAll()
-	const record = 2 // the call, after the finalizer and the Job
-	late.reconcile("cnrex", fault{kind: pause, call: record, meanwhile: func() {
+	late.reconcile("cnrex", fault{kind: pause, call: callRecord, meanwhile: func() {
 		leader.catchUpAll()
-		leader.reconcile("cnrex", fault{kind: crashBefore, call: 4}) // at its start
+		leader.reconcile("cnrex", fault{kind: crashBefore, call: 4}) // at its start, after live reads and the record
 		m.editAt(0, 1)
 		leader.catchUpAll()
 		leader.reconcile("cnrex", fault{})
@@ -125,8 +132,8 @@ func deletedWhileStarting(t *testing.T, plant func(*operator)) (wrong []string) 
 		}})
 		wrong = append(wrong, m.wrong...)
 	}
-	if deleted < 4 {
-		t.Errorf("it was deleted at %d calls, want all of hold, create, record and start", deleted)
+	if deleted <= callStart {
+		t.Errorf("it was deleted at %d calls, want all to the start", deleted)
 	}
 	return wrong
 }
@@ -183,7 +190,7 @@ func replacedWhileRetracting(t *testing.T, plant func(*operator)) (wrong []strin
 		leader := newOperator(m, plant)
 		m.makeAt(0) // overdue
 		leader.catchUpAll()
-		leader.reconcile("cnrex", fault{kind: crashBefore, call: 3}) // its Job is recorded, and not started
+		leader.reconcile("cnrex", fault{kind: crashBefore, call: callStart}) // its Job is recorded, and not started
 		m.editAt(1, 0)
 		leader.catchUpAll()
 		leader.reconcile("cnrex", fault{kind: pause, call: call, meanwhile: func() {
@@ -212,12 +219,11 @@ func TestReplacedWhileRetracting(t *testing.T) {
 func TestRefusedStartIsTriedAgain(t *testing.T) {
 	m := newModel()
 	o := newOperator(m, nil)
-	m.makeAt(0) // overdue
-	const start = 3
+	m.makeAt(0)   // overdue
 	for range 3 { // how often it is refused
 		o.catchUpAll()
 		o.awake()
-		refused := fault{kind: refuse, call: start}
+		refused := fault{kind: refuse, call: callStart}
 		if get[*batchv1.Job](m.objects, key{kindJob, jobName(list[*cnatv1alpha1.At](m.objects)[0])}) != nil {
 			refused.call = 0
 		}

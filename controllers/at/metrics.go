@@ -29,6 +29,10 @@ var (
 		Name: "cnat_at_runs_total",
 		Help: "Ats that are over, by the phase that they ended in.",
 	}, []string{"outcome"})
+	refusalsTotal = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "cnat_at_refusals_total",
+		Help: "Attempts to create or start a Job, or to have its creation tried, that the API server refused, by reason.",
+	}, []string{"reason"})
 
 	atsDesc     = prometheus.NewDesc("cnat_ats", "Ats by phase.", []string{"phase"}, nil)
 	stalledDesc = prometheus.NewDesc("cnat_ats_stalled", "Ats that require user action, by reason.", []string{"reason"}, nil)
@@ -38,7 +42,7 @@ var (
 
 // RegisterMetrics registers the metrics. Those that count objects are the census'.
 func RegisterMetrics(c *census) error {
-	collectors := []prometheus.Collector{jobLatency, containerLatency, runs, &atCollector{c}}
+	collectors := []prometheus.Collector{jobLatency, containerLatency, runs, refusalsTotal, &atCollector{c}}
 	var errs []error
 	for _, collector := range collectors {
 		err := metrics.Registry.Register(collector)

@@ -87,10 +87,9 @@ func (m *model) showsContainer(job *batchv1.Job, changes int) bool {
 	return pod != nil && pod.OwnerReferences[0].UID == job.UID && pod.Status.ContainerStatuses[0].State.Waiting == nil
 }
 
-// checkEnd notes an At that is called over against better knowledge, which a
-// live read gives, unless something happened since then.
+// checkEnd notes an At that is reported as over, not run or lost, while its Job is there.
 func (o *operator) checkEnd(at *cnatv1alpha1.At) {
-	if o.fault.kind == pause || o.fault.kind == late || !at.Status.Finished() {
+	if !at.Status.Finished() {
 		return
 	}
 	job := get[*batchv1.Job](o.model.objects, key{kindJob, jobName(at)})

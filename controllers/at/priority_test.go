@@ -21,6 +21,10 @@ func TestPriorityOf(t *testing.T) {
 		"due, and suspended":          {due, newAt(suspended), false, 0},
 		"not due":                     {due.Add(-1), newAt(), false, 0},
 		"not due, there already":      {due.Add(-1), newAt(), true, handler.LowPriority},
+		"new, and not due soon":       {due.Add(-maxLead - 1), newAt(), false, handler.LowPriority},
+		"new, and due soon":           {due.Add(-maxLead), newAt(), false, 0},
+		"new, and due":                {due, newAt(), false, duePriority},
+		"known, and not due soon":     {due.Add(-maxLead - 1), newAt(observed), false, 0},
 		"started":                     {due, newAt(startedAs("job-uid")), false, 0},
 		"over":                        {due, newAt(inPhase(cnatv1alpha1.AtMissed)), true, handler.LowPriority},
 	}

@@ -51,6 +51,7 @@ func (r *refusals) note(at *cnatv1alpha1.At, reason, message string, now time.Ti
 		}
 	}
 	r.byUID.Store(at.UID, next)
+	refusalsTotal.WithLabelValues(reason).Inc()
 	return next
 }
 

@@ -47,13 +47,18 @@ func policyAgainstJobs(t *testing.T, namespace string) client.Object {
 
 func policyAgainst(t *testing.T, namespace string, what admissionv1.RuleWithOperations) client.Object {
 	t.Helper()
+	return policyWith(t, namespace, what, admissionv1.Validation{Expression: "false", Message: "no Jobs on Sundays"})
+}
+
+func policyWith(t *testing.T, namespace string, what admissionv1.RuleWithOperations, rule admissionv1.Validation) client.Object {
+	t.Helper()
 	policy := &admissionv1.ValidatingAdmissionPolicy{
 		ObjectMeta: metav1.ObjectMeta{Name: namespace},
 		Spec: admissionv1.ValidatingAdmissionPolicySpec{
 			MatchConstraints: &admissionv1.MatchResources{ResourceRules: []admissionv1.NamedRuleWithOperations{
 				{RuleWithOperations: what},
 			}},
-			Validations: []admissionv1.Validation{{Expression: "false", Message: "no Jobs on Sundays"}},
+			Validations: []admissionv1.Validation{rule},
 		},
 	}
 	binding := &admissionv1.ValidatingAdmissionPolicyBinding{
@@ -132,9 +137,9 @@ func awaitRefusal(t *testing.T, at *cnatv1alpha1.At, words string) {
 	})
 }
 
-// What stands in the way of a Job is told in the API server's words, and once
-// it is gone, the Job is made.
-func TestRefusedJobIsMadeWhenItMay(t *testing.T) {
+// What stands in the way of a Job is reported in the API server's words, and once
+// it is removed, the Job is created.
+func TestRefusedJobIsCreatedWhenItMay(t *testing.T) {
 	for name, test := range waysToRefuse {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -155,13 +160,13 @@ func TestRefusedJobIsMadeWhenItMay(t *testing.T) {
 			}
 			awaitAt(t, at, "the Job to be recorded", func(status *cnatv1alpha1.AtStatus) bool { return status.JobUID != "" })
 			if isStalled(cnatv1alpha1.ReasonJobRefused)(&at.Status) {
-				t.Errorf("still told to be refused: %+v", at.Status)
+				t.Errorf("still reported as refused: %+v", at.Status)
 			}
 		})
 	}
 }
 
-// Too late is never, also if it was refused until then; and the reason is told.
+// Too late is never, also if it was refused until then; and the reason is reported.
 func TestRefusedUntilTooLateIsMissed(t *testing.T) {
 	for name, test := range waysToRefuse {
 		t.Run(name, func(t *testing.T) {
@@ -212,4 +217,29 @@ func TestRefusedStart(t *testing.T) {
 		t.Fatal(err)
 	}
 	awaitAt(t, at, "the Job to be recorded", func(status *cnatv1alpha1.AtStatus) bool { return status.JobUID == job.UID })
+}
+
+// A refusal that is worded anew each time is tried again as seldom as any other: after 100 ms, then after twice the time.
+func TestRewordedRefusalIsTriedSeldom(t *testing.T) {
+	const span, most = 5 * time.Second, 8 // at 0, 0.1, 0.3, 0.7, 1.5 and 3.1 s, and by the dry run
+	namespace := newNamespace(t)
+	at := createAt(t, namespace, time.Now())
+	policyWith(t, namespace, creationOfJobs, admissionv1.Validation{
+		Expression: "false", MessageExpression: `"refused as " + object.metadata.uid`,
+	})
+	awaitRefusal(t, at, "refused as ")
+	startOperator(t, namespace)
+	awaitAt(t, at, "JobRefused", isStalled(cnatv1alpha1.ReasonJobRefused))
+	messages := map[string]bool{}
+	for end := time.Now().Add(span); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+		if err := api.Get(t.Context(), client.ObjectKeyFromObject(at), at); err != nil {
+			t.Fatal(err)
+		}
+		if isStalled(cnatv1alpha1.ReasonJobRefused)(&at.Status) {
+			messages[at.Status.Message] = true
+		}
+	}
+	if len(messages) < 3 || len(messages) > most {
+		t.Errorf("in %s it was refused in %d ways", span, len(messages))
+	}
 }

@@ -17,7 +17,7 @@ import (
 )
 
 // The API server itself refuses bad input, with a message that names the field
-// and the mend. No operator runs here.
+// and the fix. No operator runs here.
 func TestAPIServerRefuses(t *testing.T) {
 	const schedule = `schedule: "2027-07-03T02:00:00Z"`
 	const containers = `containers: [{name: a, image: b}]`

@@ -150,21 +150,26 @@ func TestWarnings(t *testing.T) {
 	namespace := newNamespace(t)
 	applyPolicies(t, namespace)
 	user, heard := userWith(t, namespace, "warned", true)
-	try := func(expression string) []string {
+	try := func(expression string) ([]string, error) {
 		heard.texts = nil
 		tab := dailyTab(namespace)
 		tab.Spec.CronSpec = expression
-		if err := user.Create(t.Context(), tab, client.DryRunAll); err != nil {
-			t.Fatal(err)
-		}
-		return slices.Clone(heard.texts)
+		err := user.Create(t.Context(), tab, client.DryRunAll)
+		return slices.Clone(heard.texts), err
 	}
-	eventually(t, "the policy to be in force", func() (bool, error) { return len(try("* * * * /5")) > 0, nil })
+	eventually(t, "the policy and the user's rights to be in force", func() (bool, error) {
+		texts, err := try("* * * * /5")
+		return len(texts) > 0, err
+	})
 	for expression, want := range map[string]string{
 		"* * * * /5": "*/n", "* 3 * * *": "every minute", "5/20 * * * *": "5/15 is read as 5-59/15",
 		"* * * * *": "", "*/5 * * * *": "", "0 2 * * mon": "", "@hourly": "", "10-50/20 3 * * *": "",
 	} {
-		got := strings.Join(try(expression), "; ")
+		texts, err := try(expression)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := strings.Join(texts, "; ")
 		if (want == "") != (got == "") || !strings.Contains(got, want) {
 			t.Errorf("%q: %s", expression, got)
 		}

@@ -37,7 +37,7 @@ func (b *bench) cronTabs(ctx context.Context, sizes sizes) error {
 	fmt.Printf("crontab_p99/raw_p99=%.2f\n", tab/raw)
 
 	progress("cronjob: %d CronJobs due at one minute", n)
-	cronJobs, err := b.cronJobBurst(ctx, n)
+	cronJobs, err := b.cronJobBurst(ctx, "cronjob", n)
 	if err != nil {
 		return err
 	}
@@ -58,19 +58,19 @@ func (b *bench) cronTabs(ctx context.Context, sizes sizes) error {
 
 // cronTabBurst creates CronTabs that are due at one minute.
 func (b *bench) cronTabBurst(ctx context.Context, namespace string, n int) (distribution, error) {
-	jobs, err := b.prepare(ctx, namespace)
+	seen, err := b.prepare(ctx, namespace)
 	if err != nil {
 		return nil, err
 	}
-	defer jobs.stop()
+	defer seen.stop()
 	due := time.Now().Add(settle + time.Minute).Truncate(time.Minute)
 	if err := controlplane.InParallel(n, func(i int) error { return b.createCronTab(ctx, namespace, i, due) }); err != nil {
 		return nil, err
 	}
-	if err := jobs.await(ctx, n, time.Until(due)+2*time.Minute); err != nil {
+	if err := seen.await(ctx, n, time.Until(due)+2*time.Minute); err != nil {
 		return nil, err
 	}
-	return jobs.lateness(due), nil
+	return seen.lateness(due), nil
 }
 
 // createCronTab creates a CronTab that runs once a year.

@@ -15,6 +15,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"time"
 
@@ -33,6 +34,7 @@ type bench struct {
 	config      *rest.Config // of all that is compared
 	kubeconfig  string       // a file with the same
 	client      client.Client
+	resource    string // what is looked for: jobs or pods
 	clientset   *kubernetes.Clientset
 	operator    *controlplane.Process
 }
@@ -53,7 +55,7 @@ func main() {
 	var err error
 	switch flag.Arg(0) {
 	case "watch":
-		err = printJobs(flag.Arg(1), flag.Arg(2))
+		err = printFirst(flag.Arg(1), flag.Arg(2), flag.Arg(3))
 	case "crontab":
 		err = run(ctx, n, (*bench).cronTabs)
 	default:
@@ -71,7 +73,7 @@ type sizes struct{ burst, rounds, singles, pending, many, fat, idle int }
 
 // run measures on a control plane of its own, with the operator.
 func run(ctx context.Context, n sizes, measure func(*bench, context.Context, sizes) error) (err error) {
-	b := &bench{}
+	b := &bench{resource: resourceJobs}
 	defer func() {
 		b.operator.Stop()
 		if stopErr := b.plane.Stop(); err == nil {
@@ -89,6 +91,9 @@ func run(ctx context.Context, n sizes, measure func(*bench, context.Context, siz
 
 // ats measures Ats beside Jobs that are created directly, and CronJobs; then what pending ones cost.
 func (b *bench) ats(ctx context.Context, n sizes, plot string) error {
+	if err := b.podBursts(ctx, n.burst/5); err != nil {
+		return err
+	}
 	if err := b.single(ctx, n.singles); err != nil {
 		return err
 	}
@@ -105,7 +110,7 @@ func (b *bench) ats(ctx context.Context, n sizes, plot string) error {
 		return err
 	}
 	progress("cronjob: %d CronJobs due at one instant", n.burst)
-	cronJobs, err := b.cronJobBurst(ctx, n.burst)
+	cronJobs, err := b.cronJobBurst(ctx, "cronjob", n.burst)
 	if err != nil {
 		return err
 	}
@@ -125,6 +130,25 @@ func (b *bench) ats(ctx context.Context, n sizes, plot string) error {
 	}
 	progress("many: the operator's cost with %d more pending Ats", n.many)
 	return b.pendingAts(ctx, "many", n.many)
+}
+
+// podBursts measures when the Job controller has created the pods, with the rate limit that Kubernetes gives it: of few,
+// and before all else, so that it has nothing else to do.
+func (b *bench) podBursts(ctx context.Context, n int) error {
+	progress("pods: those of %d Jobs created directly, and of as many Ats and CronJobs that are due at one instant", n)
+	b.resource = resourcePods
+	defer func() { b.resource = resourceJobs }()
+	for _, burst := range []struct {
+		name    string
+		measure func(context.Context, string, int) (distribution, error)
+	}{{"raw_pod", b.rawBurst}, {"at_pod", b.atBurst}, {"cronjob_pod", b.cronJobBurst}} {
+		lateness, err := burst.measure(ctx, strings.ReplaceAll(burst.name, "_", "-"), n)
+		if err != nil {
+			return err
+		}
+		lateness.print(burst.name)
+	}
+	return nil
 }
 
 // burstBesideFat measures the same burst beside unrelated Ats of 16 MB in all.

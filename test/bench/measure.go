@@ -99,11 +99,11 @@ func (b *bench) released(ctx context.Context, namespace string) error {
 
 // rawBurst is the limit: Jobs created as fast as the API server takes them.
 func (b *bench) rawBurst(ctx context.Context, namespace string, n int) (distribution, error) {
-	jobs, err := b.prepare(ctx, namespace)
+	seen, err := b.prepare(ctx, namespace)
 	if err != nil {
 		return nil, err
 	}
-	defer jobs.stop()
+	defer seen.stop()
 	due := time.Now()
 	err = controlplane.InParallel(n, func(i int) error {
 		_, err := b.clientset.BatchV1().Jobs(namespace).Create(ctx, rawJob(i), metav1.CreateOptions{})
@@ -112,19 +112,19 @@ func (b *bench) rawBurst(ctx context.Context, namespace string, n int) (distribu
 	if err != nil {
 		return nil, fmt.Errorf("creating Jobs: %w", err)
 	}
-	if err := jobs.await(ctx, n, time.Minute); err != nil {
+	if err := seen.await(ctx, n, 2*time.Minute); err != nil {
 		return nil, err
 	}
-	return jobs.lateness(due), nil
+	return seen.lateness(due), nil
 }
 
 // atBurst makes Ats that are due at one instant.
 func (b *bench) atBurst(ctx context.Context, namespace string, n int) (distribution, error) {
-	jobs, err := b.prepare(ctx, namespace)
+	seen, err := b.prepare(ctx, namespace)
 	if err != nil {
 		return nil, err
 	}
-	defer jobs.stop()
+	defer seen.stop()
 	due := time.Now().Add(settle).Truncate(time.Second)
 	if err := controlplane.InParallel(n, func(i int) error { return b.createAt(ctx, namespace, fmt.Sprintf("at-%d", i), due) }); err != nil {
 		return nil, err
@@ -132,10 +132,10 @@ func (b *bench) atBurst(ctx context.Context, namespace string, n int) (distribut
 	if left := time.Until(due); left < 5*time.Second {
 		return nil, fmt.Errorf("creating the Ats took so long that only %s were left until they were due", left)
 	}
-	if err := jobs.await(ctx, n, time.Until(due)+2*time.Minute); err != nil {
+	if err := seen.await(ctx, n, time.Until(due)+2*time.Minute); err != nil {
 		return nil, err
 	}
-	return jobs.lateness(due), nil
+	return seen.lateness(due), nil
 }
 
 // settle is how long before they are due objects are made: enough for the work
@@ -195,12 +195,12 @@ func (b *bench) fatMemory(ctx context.Context, n int) error {
 
 // cronJobBurst makes CronJobs that are due at the next minute but one, and
 // ends with the first Job of each.
-func (b *bench) cronJobBurst(ctx context.Context, n int) (distribution, error) {
-	jobs, err := b.prepare(ctx, "cronjob")
+func (b *bench) cronJobBurst(ctx context.Context, namespace string, n int) (distribution, error) {
+	seen, err := b.prepare(ctx, namespace)
 	if err != nil {
 		return nil, err
 	}
-	defer jobs.stop()
+	defer seen.stop()
 	due := time.Now().Add(settle + time.Minute).Truncate(time.Minute).UTC()
 	schedule := fmt.Sprintf("%d %d * * *", due.Minute(), due.Hour())
 	utc := "Etc/UTC"
@@ -212,22 +212,22 @@ func (b *bench) cronJobBurst(ctx context.Context, n int) (distribution, error) {
 				JobTemplate: batchv1.JobTemplateSpec{Spec: jobSpec()},
 			},
 		}
-		_, err := b.clientset.BatchV1().CronJobs("cronjob").Create(ctx, cronJob, metav1.CreateOptions{})
+		_, err := b.clientset.BatchV1().CronJobs(namespace).Create(ctx, cronJob, metav1.CreateOptions{})
 		return err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("creating CronJobs: %w", err)
 	}
-	if err := jobs.await(ctx, n, time.Until(due)+5*time.Minute); err != nil {
+	if err := seen.await(ctx, n, time.Until(due)+5*time.Minute); err != nil {
 		return nil, err
 	}
-	return jobs.lateness(due), nil
+	return seen.lateness(due), nil
 }
 
-// prepare makes a namespace and watches its Jobs.
+// prepare creates a namespace and watches its Jobs, or their pods.
 func (b *bench) prepare(ctx context.Context, namespace string) (*watcher, error) {
 	if err := b.newNamespace(ctx, namespace); err != nil {
 		return nil, fmt.Errorf("creating namespace %s: %w", namespace, err)
 	}
-	return b.watchJobs(namespace)
+	return b.watch(namespace, b.resource)
 }

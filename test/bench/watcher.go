@@ -29,11 +29,17 @@ import (
 // watching is the first line of a watcher's process: from then on it sees all.
 const watching = "watching"
 
-// printJobs is the watcher's process: it prints for each Job of a namespace when
-// it saw it first that was allowed to run, its name, and its owner's name if it has one. It does nothing
+// What a watcher looks for: Jobs that are allowed to run, or the pods of Jobs.
+const (
+	resourceJobs = "jobs"
+	resourcePods = "pods"
+)
+
+// printFirst is the watcher's process: it prints for each Job of a namespace that is allowed to run, or for each pod, when
+// it saw it first, its name, and its owner's name if it has one. It does nothing
 // else, so that the API server does not cut it off for being slow; should that
 // be, it fails rather than measure its own delay.
-func printJobs(kubeconfig, namespace string) error {
+func printFirst(kubeconfig, namespace, resource string) error {
 	config, err := clientcmd.BuildConfigFromFlags("", kubeconfig)
 	if err != nil {
 		return err
@@ -43,21 +49,25 @@ func printJobs(kubeconfig, namespace string) error {
 	if err != nil {
 		return err
 	}
-	jobs, err := clientset.BatchV1().Jobs(namespace).Watch(context.Background(), metav1.ListOptions{})
+	start := clientset.BatchV1().Jobs(namespace).Watch
+	if resource == resourcePods {
+		start = clientset.CoreV1().Pods(namespace).Watch
+	}
+	events, err := start(context.Background(), metav1.ListOptions{})
 	if err != nil {
-		return fmt.Errorf("watching Jobs: %w", err)
+		return fmt.Errorf("watching %s: %w", resource, err)
 	}
 	fmt.Println(watching)
 	seen := map[types.UID]bool{}
-	for event := range jobs.ResultChan() {
+	for event := range events.ResultChan() {
 		now := time.Now()
-		job, ok := event.Object.(*batchv1.Job)
-		if !ok || event.Type == watch.Deleted || ptr.Deref(job.Spec.Suspend, false) || seen[job.UID] {
+		object, ok := event.Object.(metav1.Object)
+		if !ok || event.Type == watch.Deleted || seen[object.GetUID()] || suspended(object) {
 			continue
 		}
-		seen[job.UID] = true
-		line := fmt.Sprintf("%d %s", now.UnixNano(), job.Name)
-		if owner := metav1.GetControllerOf(job); owner != nil {
+		seen[object.GetUID()] = true
+		line := fmt.Sprintf("%d %s", now.UnixNano(), object.GetName())
+		if owner := metav1.GetControllerOf(object); owner != nil {
 			line += " " + owner.Name
 		}
 		fmt.Println(line)
@@ -65,7 +75,12 @@ func printJobs(kubeconfig, namespace string) error {
 	return errors.New("the API server ended the watch")
 }
 
-// watcher knows when each Job of a namespace was first seen to be allowed to run. It is the same
+func suspended(object metav1.Object) bool {
+	job, ok := object.(*batchv1.Job)
+	return ok && ptr.Deref(job.Spec.Suspend, false)
+}
+
+// watcher knows when each Job of a namespace was first seen to be allowed to run, or each pod was seen. It is the same
 // for all that are compared, and watches in a process of its own.
 type watcher struct {
 	command *exec.Cmd
@@ -75,13 +90,13 @@ type watcher struct {
 	owners  map[string]string    // Job by its owner's name, or its own
 }
 
-func (b *bench) watchJobs(namespace string) (*watcher, error) {
+func (b *bench) watch(namespace, resource string) (*watcher, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, err
 	}
 	w := &watcher{
-		command: exec.Command(self, "watch", b.kubeconfig, namespace),
+		command: exec.Command(self, "watch", b.kubeconfig, namespace, resource),
 		ended:   make(chan error, 1), seen: map[string]time.Time{}, owners: map[string]string{},
 	}
 	w.command.Stderr = os.Stderr

@@ -118,7 +118,7 @@ func TestRestoreFails(t *testing.T) {
 			t.Errorf("%s: half a database is left: %v", test.name, err)
 		}
 	}
-	// It goes on by itself once the cause is mended, and does not touch data that are there.
+	// It goes on by itself once the cause is fixed, and does not touch data that are there.
 	s.want(t, "secret", "DELETE FROM notes WHERE id = 5001", "DELETE 1")
 	if done, words = s.backup(t); done.Name == "" {
 		t.Fatal(words)

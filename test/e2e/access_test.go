@@ -4,12 +4,16 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	authenticationv1 "k8s.io/api/authentication/v1"
+	autoscalingv1 "k8s.io/api/autoscaling/v1"
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/rest"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	crontabv1 "example.com/cnat-operator/api/crontab/v1"
 )
 
 // userWith is a client with the token of a service account to which one
@@ -38,11 +42,24 @@ var _ = Describe("Access", func() {
 	var namespace string
 	BeforeEach(func(ctx SpecContext) { namespace = newNamespace(ctx) })
 
-	// cnat-operator-edit alone holds the rights to Ats and Databases, and none to Jobs.
+	// cnat-operator-edit alone holds the rights to Ats, CronTabs and Databases, and none to Jobs.
 	It("is not lent to those who may not run pods themselves", func(ctx SpecContext) {
 		user := userWith(ctx, namespace, "ats-only", "cnat-operator-edit")
 		Eventually(ctx, func() error { return user.Create(ctx, parse(namespace, atManifest("lent", "", "true"))) }).
 			Should(MatchError(ContainSubstring("may not create jobs.batch in namespace " + namespace)))
+		Expect(user.Create(ctx, parse(namespace, crontabOf("lent", `{cronSpec: "@yearly", command: "true"}`)))).
+			To(MatchError(ContainSubstring("may not create jobs.batch in namespace " + namespace)))
+		Expect(create(ctx, namespace, crontabOf("tab", `{cronSpec: "@yearly", command: "true"}`))).To(Succeed())
+		tab := &crontabv1.CronTab{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "tab"}}
+		for what, patch := range map[string]string{
+			"its spec": `{"spec":{"command":"false"}}`, "a run now": `{"metadata":{"annotations":{"` + crontabv1.AnnotationRunRequest + `":"now"}}}`,
+		} {
+			Expect(user.Patch(ctx, tab, client.RawPatch(types.MergePatchType, []byte(patch)))).
+				To(MatchError(ContainSubstring("may not create jobs.batch in namespace "+namespace)), what)
+		}
+		scale := &autoscalingv1.Scale{Spec: autoscalingv1.ScaleSpec{Replicas: 3}}
+		Expect(user.SubResource("scale").Update(ctx, tab, client.WithSubResourceBody(scale))).
+			To(MatchError(ContainSubstring("may not create jobs.batch in namespace " + namespace)))
 		Expect(user.Create(ctx, parse(namespace, databaseManifest("lent", "user: wp")))).
 			To(MatchError(ContainSubstring("may not create statefulsets.apps in namespace " + namespace)))
 	})
@@ -50,6 +67,7 @@ var _ = Describe("Access", func() {
 	It("comes with Kubernetes' own edit role, by aggregation", func(ctx SpecContext) {
 		user := userWith(ctx, namespace, "editor", "edit")
 		Eventually(ctx, func() error { return user.Create(ctx, parse(namespace, atManifest("own", "", "true"))) }).Should(Succeed())
+		Expect(user.Create(ctx, parse(namespace, crontabOf("own", `{cronSpec: "@yearly", command: "true"}`)))).To(Succeed())
 		Expect(user.Create(ctx, parse(namespace, databaseManifest("own", "user: wp")))).To(Succeed())
 	})
 

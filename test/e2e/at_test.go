@@ -140,10 +140,10 @@ var _ = Describe("At", func() {
 
 		Expect(k8s.Create(ctx, &corev1.Secret{
 			ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "words"},
-			StringData: map[string]string{"word": "mended"},
+			StringData: map[string]string{"word": "fixed"},
 		})).To(Succeed())
 		at = awaitAt(ctx, namespace, "no-secret", inPhase(cnatv1alpha1.AtSucceeded))
-		Expect(logOf(ctx, at)).To(Equal("mended"))
+		Expect(logOf(ctx, at)).To(Equal("fixed"))
 	})
 
 	It("ends a run that is cancelled, gracefully", func(ctx SpecContext) {
@@ -194,7 +194,7 @@ var _ = Describe("At", func() {
 		Eventually(ctx, func() error { return k8s.Get(ctx, client.ObjectKeyFromObject(job), job) }).Should(Satisfy(apierrors.IsNotFound))
 	})
 
-	DescribeTable("is refused with the field and the mend",
+	DescribeTable("is refused with the field and the fix",
 		func(ctx SpecContext, manifest, want string) {
 			Expect(create(ctx, namespace, manifest)).To(MatchError(ContainSubstring(want)))
 		},

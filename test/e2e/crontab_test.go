@@ -54,7 +54,7 @@ var _ = Describe("CronTab", func() {
 		Expect(second.Status.Next.Name).To(Equal("tab-" + strconv.FormatInt(first.ScheduledTime.Unix()+60, 10)))
 		output, err := kubectl(ctx, namespace, "get", "ct")
 		Expect(err).NotTo(HaveOccurred(), output)
-		Expect(output).To(ContainSubstring(second.Status.NextScheduleTime.UTC().Format(time.RFC3339)))
+		Expect(output).To(MatchRegexp(`(?s)NEXT +LAST .* %s +[0-9]+s `, second.Status.NextScheduleTime.UTC().Format(time.RFC3339)))
 
 		output, err = kubectl(ctx, namespace, "patch", "at", second.Status.Next.Name, "--type=merge", `--patch={"spec":{"cancel":true}}`)
 		Expect(err).NotTo(HaveOccurred(), output)
@@ -67,12 +67,30 @@ var _ = Describe("CronTab", func() {
 		Expect(ptr.Deref(third.Status.MissedRuns, 0)).To(BeZero())
 	}, SpecTimeout(6*time.Minute))
 
-	It("has as many pods as kubectl scale says, and runs now when asked", func(ctx SpecContext) {
-		Expect(create(ctx, namespace, crontabOf("tab", `{cronSpec: "@yearly", command: "echo $JOB_COMPLETION_INDEX"}`))).To(Succeed())
-		awaitCronTab(ctx, namespace, "tab", scheduled)
+	It("has as many pods as kubectl scale says from the next run on", func(ctx SpecContext) {
+		Expect(create(ctx, namespace, crontabOf("tab", `{cronSpec: "* * * * *", command: "echo $JOB_COMPLETION_INDEX"}`))).To(Succeed())
+		first := awaitCronTab(ctx, namespace, "tab", scheduled).Status.Next
 		output, err := kubectl(ctx, namespace, "scale", "ct/tab", "--replicas=3")
 		Expect(err).NotTo(HaveOccurred(), output)
-		output, err = kubectl(ctx, namespace, "annotate", "ct/tab", crontabv1.AnnotationRunRequest+"=now")
+		at := &cnatv1alpha1.At{}
+		Eventually(ctx, func(g Gomega) {
+			tab := &crontabv1.CronTab{}
+			g.Expect(k8s.Get(ctx, client.ObjectKey{Namespace: namespace, Name: "tab"}, tab)).To(Succeed())
+			g.Expect(tab.Status.Next).NotTo(BeNil())
+			g.Expect(k8s.Get(ctx, client.ObjectKey{Namespace: namespace, Name: tab.Status.Next.Name}, at)).To(Succeed())
+			g.Expect(at.Spec.Replicas).To(Equal(int32(3)), "the run of %s", tab.Status.Next.ScheduledTime)
+		}).Should(Succeed())
+		Expect(at.DueTime().Sub(first.ScheduledTime.Time)).To(BeNumerically("<=", time.Minute), "the next run, or the one after if that was about to start")
+		awaitAt(ctx, namespace, at.Name, inPhase(cnatv1alpha1.AtSucceeded))
+		pods := &corev1.PodList{}
+		Expect(k8s.List(ctx, pods, client.InNamespace(namespace), client.MatchingLabels{"app.kubernetes.io/instance": at.Name})).To(Succeed())
+		Expect(pods.Items).To(HaveLen(3))
+	}, SpecTimeout(6*time.Minute))
+
+	It("runs now when asked", func(ctx SpecContext) {
+		Expect(create(ctx, namespace, crontabOf("tab", `{cronSpec: "@yearly", replicas: 3, command: "echo $JOB_COMPLETION_INDEX"}`))).To(Succeed())
+		awaitCronTab(ctx, namespace, "tab", scheduled)
+		output, err := kubectl(ctx, namespace, "annotate", "ct/tab", crontabv1.AnnotationRunRequest+"=now")
 		Expect(err).NotTo(HaveOccurred(), output)
 		tab := awaitCronTab(ctx, namespace, "tab", func(status *crontabv1.CronTabStatus) bool {
 			return status.LastRequest == "now" && status.LastSuccessfulTime != nil

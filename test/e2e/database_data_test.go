@@ -108,7 +108,7 @@ var _ = Describe("The data of a Database", func() {
 		Expect(query(ctx, db, "ask", "SELECT to_regclass('kept') IS NULL")).To(Equal("t"))
 	})
 
-	It("survive the deletion of the pod, and what was changed by hand is mended", func(ctx SpecContext) {
+	It("survive the deletion of the pod, and what was changed by hand is fixed", func(ctx SpecContext) {
 		Expect(create(ctx, namespace, databaseManifest("drift", "user: app"))).To(Succeed())
 		db := awaitDatabase(ctx, namespace, "drift", databasev1.ConditionReady, "")
 		query(ctx, db, "fill", "CREATE TABLE kept AS SELECT 42 AS answer")

@@ -129,13 +129,13 @@ var _ = Describe("Database", func() {
 		Expect(create(ctx, namespace, databaseManifest("no-image", fmt.Sprintf("user: wp, image: %q", postgresImage+"-is-not-there")))).To(Succeed())
 		db := awaitDatabase(ctx, namespace, "no-image", databasev1.ConditionStalled, databasev1.ReasonImagePullFailed)
 
-		By("going on by itself once the image is mended")
+		By("going on by itself once the image is fixed")
 		patch := client.RawPatch("application/merge-patch+json", fmt.Appendf(nil, `{"spec":{"image":%q}}`, postgresImage))
 		Expect(k8s.Patch(ctx, db, patch)).To(Succeed())
 		awaitDatabase(ctx, namespace, "no-image", databasev1.ConditionReady, "")
 	})
 
-	DescribeTable("is refused with the field and the mend",
+	DescribeTable("is refused with the field and the fix",
 		func(ctx SpecContext, spec, want string) {
 			Expect(create(ctx, namespace, databaseManifest("bad", spec))).To(MatchError(ContainSubstring(want)))
 		},

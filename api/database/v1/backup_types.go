@@ -190,8 +190,8 @@ const (
 // +kubebuilder:validation:MinProperties=1
 type BackupStorage struct {
 	// size is how much the volume holds, as a Kubernetes quantity of bytes, of 256Mi or more. The default is 1Gi.
-	// It can grow, and be set back to what the volume has (status.backup.storage.size); less is rejected by the API server.
-	// Where the storage class does not let volumes grow, the condition Stalled says so until it is set back, and backups go
+	// It can grow, and be changed back to what the volume has (status.backup.storage.size); less is rejected by the API server.
+	// Where the storage class does not let volumes grow, the condition Stalled says so until it is changed back, and backups go
 	// on with the size that the volume has.
 	// +kubebuilder:validation:XValidation:rule="!string(self).matches('[eE][-+]?[0-9]{3}') && isQuantity(string(self)) && quantity(string(self)).compareTo(quantity('256Mi')) >= 0",message="spec.backup.storage.size must be a quantity of 256Mi or more: for example 1Gi"
 	// +default="1Gi"

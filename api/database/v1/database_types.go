@@ -43,7 +43,7 @@ type DatabaseSpec struct {
 	// passwordSecretRef names a Secret in the Database's namespace that holds the user's password.
 	// It can be changed, and so can the Secret: new logins need the new password within about two minutes, and
 	// connections that are open stay open. Where the Secret or its key is missing, empty, or holds a NUL byte, the
-	// Database is Stalled until that is mended.
+	// Database is Stalled until that is fixed.
 	// +optional
 	// +operator-sdk:csv:customresourcedefinitions:type=spec,displayName="Password Secret Ref",xDescriptors={"urn:alm:descriptor:com.tectonic.ui:fieldGroup:passwordSecretRef"}
 	PasswordSecretRef SecretKeyReference `json:"passwordSecretRef,omitzero"`
@@ -77,7 +77,7 @@ type DatabaseSpec struct {
 	// setting. It can be changed to another minor version, which restarts the server. One whose tag begins with another
 	// major version is refused with the condition Stalled, while the server goes on with the image that it has; where the
 	// tag does not tell, the new server refuses to start on the old data, and the Database is Stalled until the image is
-	// set back. An image that can't be pulled makes the Database Stalled with the kubelet's message.
+	// changed back. An image that can't be pulled makes the Database Stalled with the kubelet's message.
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=1024
 	// +optional

@@ -70,6 +70,6 @@ type EvictionPolicy string
 const (
 	// EvictionsAllowed lets a drain of the node stop the server, which starts again on another node.
 	EvictionsAllowed EvictionPolicy = "Allowed"
-	// EvictionsRefused lets a drain of the node wait until a person lets the server go.
+	// EvictionsRefused lets a drain of the node wait until somebody lets the server go.
 	EvictionsRefused EvictionPolicy = "Refused"
 )

@@ -167,7 +167,7 @@ type DatabaseTLS struct {
 	// secretName names a Secret in the Database's namespace as cert-manager makes it: the certificate, with those of
 	// intermediate authorities, under tls.crt and its private key, without a passphrase, under tls.key, both in PEM.
 	// Clients may find their authority's certificate under ca.crt; the server needs none. It has at most 253 characters.
-	// A Secret that is not there, or that has no usable pair, makes the Database Stalled until it is mended.
+	// A Secret that is not there, or that has no usable pair, makes the Database Stalled until it is fixed.
 	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z0-9]([-.a-z0-9]*[a-z0-9])?$')",message="tls.secretName must be the name of a Secret in the Database's namespace: lower-case letters, digits, '-' and '.'"
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253

@@ -10,7 +10,7 @@ import (
 type DatabaseStatus struct {
 	// conditions tell how the Database is. Ready is True when the server takes a login of the user to the database with
 	// the encoding that was asked for. Progressing is True while the operator or the cluster works on it, and says what
-	// it waits for. Stalled is True when a person must do something, and says what. Each has the generation that it was
+	// it waits for. Stalled is True when user action is required, and says which. Each has the generation that it was
 	// observed for.
 	// +listType=map
 	// +listMapKey=type

@@ -15,8 +15,8 @@ const AnnotationLostData = "example.com/lost-data"
 // +kubebuilder:validation:MinProperties=1
 type DatabaseStorage struct {
 	// size is how much the volume holds, as a Kubernetes quantity of bytes, of 256Mi or more. The default is 1Gi.
-	// It can grow, and be set back to what the volume has (status.storage.size); less is rejected by the API server. Where
-	// the storage class does not let volumes grow, the condition Stalled says so until it is set back, and the server goes
+	// It can grow, and be changed back to what the volume has (status.storage.size); less is rejected by the API server. Where
+	// the storage class does not let volumes grow, the condition Stalled says so until it is changed back, and the server goes
 	// on with the size that it has.
 	// +kubebuilder:validation:XValidation:rule="!string(self).matches('[eE][-+]?[0-9]{3}') && isQuantity(string(self)) && quantity(string(self)).compareTo(quantity('256Mi')) >= 0",message="spec.storage.size must be a quantity of 256Mi or more: for example 1Gi"
 	// +default="1Gi"
@@ -66,7 +66,7 @@ type StorageStatus struct {
 	// +operator-sdk:csv:customresourcedefinitions:type=status,displayName="Phase of the volume claim",xDescriptors={"urn:alm:descriptor:com.tectonic.ui:text"}
 	Phase string `json:"phase,omitempty"`
 
-	// size is how much the volume has, as a Kubernetes quantity of bytes. It is what spec.storage.size can be set back to.
+	// size is how much the volume has, as a Kubernetes quantity of bytes. It is what spec.storage.size can be changed back to.
 	// +optional
 	// +operator-sdk:csv:customresourcedefinitions:type=status,displayName="Size of the volume",xDescriptors={"urn:alm:descriptor:com.tectonic.ui:text"}
 	Size *resource.Quantity `json:"size,omitempty"`

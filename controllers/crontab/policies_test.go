@@ -249,7 +249,7 @@ func TestResumedUnseen(t *testing.T) {
 	fields := func(manager, fields string, at time.Time) metav1.ManagedFieldsEntry {
 		return metav1.ManagedFieldsEntry{
 			Manager: manager, Operation: metav1.ManagedFieldsOperationUpdate, Time: &metav1.Time{Time: at},
-			FieldsType: "FieldsV1", FieldsV1: &metav1.FieldsV1{Raw: []byte(fields)},
+			FieldsType: "FieldsV1", FieldsV1: metav1.NewFieldsV1(fields),
 		}
 	}
 	other := fields("other", `{"f:spec":{"f:cronSpec":{}}}`, day("12:05:20"))

@@ -1,7 +1,6 @@
 package crontab
 
 import (
-	"bytes"
 	"maps"
 	"time"
 
@@ -63,7 +62,7 @@ func resumedAt(tab *v1.CronTab) (latest time.Time) {
 			continue
 		}
 		fields := &fieldpath.Set{}
-		if err := fields.FromJSON(bytes.NewReader(entry.FieldsV1.Raw)); err == nil && fields.Has(suspend) {
+		if err := fields.FromJSON(entry.FieldsV1.GetRawReader()); err == nil && fields.Has(suspend) {
 			latest = entry.Time.Time
 		}
 	}

@@ -63,7 +63,7 @@ func run(ctx context.Context, auditLog, only string) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, t.cleanUp()) }()
-	tries := slices.Concat(releaseTries(), secretTries(), rightTries(), atTries())
+	tries := slices.Concat(releaseTries(), secretTries(), rightTries(), atTries(), cronTabTries())
 	if only != "" {
 		tries = slices.DeleteFunc(tries, func(one try) bool { return !slices.Contains(strings.Split(only, ","), one.name) })
 	}

@@ -44,6 +44,7 @@ func (t *tenant) prepare(ctx context.Context, tries []try) error {
 		&databasev1.Database{ObjectMeta: metav1.ObjectMeta{Namespace: t.namespace, Name: neighbor}, Spec: databasev1.DatabaseSpec{User: "app"}},
 		newAt(t.victim, "done", 0),
 		newAt(t.victim, "later", 24*time.Hour),
+		newCronTab(t.victim, yearly),
 	}
 	for _, object := range bystanders {
 		if err := t.admin.Create(ctx, object); err != nil {

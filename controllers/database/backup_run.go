@@ -23,7 +23,7 @@ type dump struct {
 	Time     metav1.Time `json:"time"`
 }
 
-// backupRun is what a Job and its pods tell of one backup.
+// backupRun is what a Job and its pods report of one backup.
 type backupRun struct {
 	job string
 	// began is when the Job did, and ended is zero while it runs.

@@ -73,8 +73,8 @@ func hadOwnCredentials(db *v1.Database) bool {
 	return hadData(db) && db.Status.Credentials.Name == credentialsName(db)
 }
 
-// restoreCredentials puts the password of before into a Secret, and reports that; or that there is another, where nothing
-// tells what it was.
+// restoreCredentials puts the password of before into a Secret, and reports that; or that there is another, where it is
+// not known what it was.
 func restoreCredentials(secret *corev1.Secret, db *v1.Database, password []byte, now time.Time) event {
 	if len(password) > 0 {
 		secret.Data = map[string][]byte{passwordKey: password}

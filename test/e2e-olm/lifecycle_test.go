@@ -24,9 +24,9 @@ const (
 
 	rowsKept = 10000
 
-	// handoverLimit is how late an At may be that is due during a failover, while pods are replaced and, with the new
+	// failoverLimit is how late an At may be that is due during a failover, while pods are replaced and, with the new
 	// version, a CRD and releases too, on a machine that is busy with other things.
-	handoverLimit = 20 * time.Second
+	failoverLimit = 20 * time.Second
 )
 
 var _ = Describe("From the catalog to the removal", Ordered, func() {

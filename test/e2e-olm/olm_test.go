@@ -2,7 +2,6 @@ package e2eolm
 
 import (
 	"slices"
-	"strings"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -16,6 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
+	crontabv1 "example.com/cnat-operator/api/crontab/v1"
 	databasev1 "example.com/cnat-operator/api/database/v1"
 )
 
@@ -131,6 +131,12 @@ func uninstall(ctx SpecContext, namespace string) {
 	}).Should(Succeed())
 }
 
+// kinds are the project's, in the order in which they are deleted, and crdNames their CRDs.
+var (
+	kinds    = []client.Object{&crontabv1.CronTab{}, &cnatv1alpha1.At{}, &databasev1.Database{}}
+	crdNames = []string{"crontabs.stable.example.com", "ats.cnat.programming-kubernetes.info", "databases.example.com"}
+)
+
 // removeAll removes what these tests make, also what a run that was broken off has left. The custom resources go first,
 // while there may be an operator to take them down.
 func removeAll(ctx SpecContext) {
@@ -139,7 +145,7 @@ func removeAll(ctx SpecContext) {
 	namespaces := &corev1.NamespaceList{}
 	Expect(k8s.List(ctx, namespaces, client.HasLabels{ownLabel})).To(Succeed())
 	for _, namespace := range namespaces.Items {
-		for _, kind := range []client.Object{&cnatv1alpha1.At{}, &databasev1.Database{}} {
+		for _, kind := range kinds {
 			err := k8s.DeleteAllOf(ctx, kind, client.InNamespace(namespace.Name))
 			Expect(client.IgnoreNotFound(err)).To(Or(Succeed(), Satisfy(meta.IsNoMatchError)))
 		}
@@ -164,7 +170,7 @@ func removeCRDs(ctx SpecContext) {
 	crds := &apiextensionsv1.CustomResourceDefinitionList{}
 	Expect(k8s.List(ctx, crds)).To(Succeed())
 	for _, crd := range crds.Items {
-		if !strings.HasSuffix(crd.Name, ".cnat.programming-kubernetes.info") && crd.Name != "databases.example.com" {
+		if !slices.Contains(crdNames, crd.Name) {
 			continue
 		}
 		dropFinalizers(ctx, crd)

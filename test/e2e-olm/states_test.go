@@ -16,6 +16,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
+	crontabv1 "example.com/cnat-operator/api/crontab/v1"
 	databasev1 "example.com/cnat-operator/api/database/v1"
 )
 
@@ -23,7 +24,7 @@ const (
 	// statesNamespace has an At and a Database in each state that an upgrade may meet. From when they are in it until the
 	// new version is installed, a policy refuses the operator's writes there: the old version changes nothing of it.
 	statesNamespace = "e2e-olm-states"
-	// failedNamespace has a quota that Helm fails by.
+	// failedNamespace has a quota that Helm fails by, and that refuses the Jobs of Ats.
 	failedNamespace = "e2e-olm-failed"
 
 	// oldFinalizer is what versions up to 0.2.0 put on Jobs.
@@ -40,7 +41,9 @@ func reachStates(ctx SpecContext) {
 	makeNamespace(ctx, statesNamespace)
 	makeNamespace(ctx, failedNamespace)
 	quota := &corev1.ResourceQuota{ObjectMeta: objectMeta(failedNamespace, "quota")}
-	quota.Spec.Hard = corev1.ResourceList{"count/statefulsets.apps": resource.MustParse("0")}
+	quota.Spec.Hard = corev1.ResourceList{
+		"count/statefulsets.apps": resource.MustParse("0"), "count/jobs.batch": resource.MustParse("0"),
+	}
 	Expect(k8s.Create(ctx, quota)).To(Succeed())
 	for _, name := range filled {
 		createDatabase(ctx, statesNamespace, name)
@@ -57,7 +60,10 @@ func reachStates(ctx SpecContext) {
 	}).Should(Succeed())
 
 	recorder := awaitReady(ctx, statesNamespace, "deployed")
-	inServer(ctx, recorder, `CREATE TABLE runs (at text); GRANT INSERT ON runs TO "`+recorder.Spec.User+`"`)
+	inServer(ctx, recorder, `CREATE TABLE runs (at text); CREATE TABLE tries (n int)`)
+	inServer(ctx, recorder, `GRANT SELECT, INSERT ON runs, tries TO "`+recorder.Spec.User+`"`)
+	endAts(ctx)
+	holdUpAts(ctx, recorder)
 	Expect(k8s.Create(ctx, recordingAt(recorder, "ended", time.Now(), 0))).To(Succeed())
 	Expect(k8s.Create(ctx, recordingAt(recorder, "under-way", time.Now(), time.Minute))).To(Succeed())
 	awaitPhase(ctx, statesNamespace, "ended", cnatv1alpha1.AtSucceeded)
@@ -127,14 +133,15 @@ func takeUpStates(ctx SpecContext) (rowsLost int, runs map[string]int) {
 	Expect(k8s.Get(ctx, client.ObjectKey{Namespace: statesNamespace, Name: "drifted-database"}, service)).To(Succeed())
 	Expect(service.Spec.Selector).NotTo(HaveKeyWithValue("app.kubernetes.io/name", "nobody"))
 
-	names := []string{"ended", "under-way", "not-started"}
+	recorder := awaitReady(ctx, statesNamespace, "deployed")
+	takeUpAts(ctx, recorder)
+	names := []string{"ended", "under-way", "not-started", "retrying"}
 	for _, name := range names {
 		awaitPhase(ctx, statesNamespace, name, cnatv1alpha1.AtSucceeded)
 		Eventually(ctx, func() []string { return jobOf(ctx, name).Finalizers }).
 			ShouldNot(ContainElement(oldFinalizer), "nobody else takes it from the Job, which could not be deleted")
 	}
 	runs = map[string]int{}
-	recorder := awaitReady(ctx, statesNamespace, "deployed")
 	for _, name := range names {
 		count, err := strconv.Atoi(inServer(ctx, recorder, "SELECT count(*) FROM runs WHERE at = '"+name+"'"))
 		Expect(err).NotTo(HaveOccurred())
@@ -172,11 +179,11 @@ func awaitUpgraded(ctx SpecContext, namespace, name string) *databasev1.Database
 // removeWorkIn deletes the custom resources of a namespace while the operator is there to take them down.
 func removeWorkIn(ctx SpecContext, namespace string) {
 	GinkgoHelper()
-	for _, kind := range []client.Object{&cnatv1alpha1.At{}, &databasev1.Database{}} {
+	for _, kind := range kinds {
 		Expect(client.IgnoreNotFound(k8s.DeleteAllOf(ctx, kind, client.InNamespace(namespace)))).To(Succeed())
 	}
 	Eventually(ctx, func(g Gomega) {
-		for _, list := range []client.ObjectList{&cnatv1alpha1.AtList{}, &databasev1.DatabaseList{}} {
+		for _, list := range []client.ObjectList{&crontabv1.CronTabList{}, &cnatv1alpha1.AtList{}, &databasev1.DatabaseList{}} {
 			g.Expect(k8s.List(ctx, list, client.InNamespace(namespace))).To(Succeed())
 			g.Expect(list).To(HaveField("Items", BeEmpty()))
 		}

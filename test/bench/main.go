@@ -120,6 +120,10 @@ func (b *bench) ats(ctx context.Context, n sizes, plot string) error {
 	if err := writePlot(plot, []series{{"raw", raw}, {"At", ats}, {"CronJob", cronJobs}}); err != nil {
 		return err
 	}
+	progress("among_new: Ats that are due while the operator tries %d new ones", n.pending)
+	if err := b.amongNew(ctx, n.singles, n.pending); err != nil {
+		return err
+	}
 	progress("pending: the operator's cost with %d pending Ats", n.pending)
 	if err := b.pendingAts(ctx, "pending", n.pending); err != nil {
 		return err

@@ -11,7 +11,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -82,7 +81,7 @@ func (b *bench) burst(ctx context.Context, prefix string, n, times int) (raw, at
 func (b *bench) released(ctx context.Context, namespace string) error {
 	for {
 		ats := &metav1.PartialObjectMetadataList{}
-		ats.SetGroupVersionKind(schema.GroupVersionKind{Group: "cnat.programming-kubernetes.info", Version: "v1alpha1", Kind: "AtList"})
+		ats.SetGroupVersionKind(atKind.GroupVersion().WithKind("AtList"))
 		if err := b.client.List(ctx, ats, client.InNamespace(namespace)); err != nil {
 			return fmt.Errorf("listing Ats: %w", err)
 		}

@@ -15,7 +15,7 @@ import (
 	"example.com/cnat-operator/internal/testenv"
 )
 
-// What `kubectl get ats` prints tells Ats apart that all are Pending, and how others ended.
+// What `kubectl get ats` prints distinguishes Ats that all are Pending, and how others ended.
 func TestColumns(t *testing.T) {
 	t.Parallel()
 	namespace := newNamespace(t)
@@ -38,12 +38,24 @@ func TestColumns(t *testing.T) {
 	job := awaitJob(t, failed)
 	playPod(t, job, ended(3, "no disk"))
 	playEnd(t, job, batchv1.JobFailed)
+	now := func(at *cnatv1alpha1.At) { at.Spec.After.Duration = time.Millisecond }
+	notStarting := add("not-starting", now)
+	playPod(t, awaitJob(t, notStarting), waiting("ImagePullBackOff", "there is none"))
+	podRefused := add("pod-refused", now)
+	playEvent(t, "Job", awaitJob(t, podRefused), "job-controller", "FailedCreate", "exceeded quota: q")
 
 	want := map[string]map[string]string{
 		"waits":     {"Schedule": waits.CreationTimestamp.Add(time.Hour).UTC().Format(time.RFC3339), "Phase": "Pending"},
 		"suspended": {"Phase": "Pending", "Reason": "Suspended"},
 		"refused":   {"Phase": "Pending", "Reason": "JobRefused", "Message": "My_Task"},
 		"cancelled": {"Phase": "Cancelled", "Reason": "Cancelled", "Message": "cancelled before it started"},
+		"not-starting": {
+			"Phase": "Pending", "Reason": "PodNotStarting", "Job": jobName(notStarting),
+			"Message": "ImagePullBackOff: there is none",
+		},
+		"pod-refused": {
+			"Phase": "Pending", "Reason": "PodRefused", "Job": jobName(podRefused), "Message": "exceeded quota: q",
+		},
 		"failed": {
 			"Schedule": schedule.UTC().Format(time.RFC3339), "Phase": "Failed", "Reason": "ContainerFailed", "Job": job.Name,
 			"Exit Code": "3", "Message": "container command failed with exit code 3: no disk",
@@ -82,7 +94,7 @@ func TestCreatedWithCancel(t *testing.T) {
 	jobs := jobsCreated(t, namespace)
 	create(t, at)
 	awaitAt(t, at, "Cancelled", isPhase(cnatv1alpha1.AtCancelled))
-	if at.Status.JobName != "" || held(at) || len(jobs) > 0 {
+	if at.Status.JobName != "" || atPinned(at) || len(jobs) > 0 {
 		t.Errorf("%s, and Jobs: %d", describe(at), len(jobs))
 	}
 }

@@ -106,3 +106,18 @@ func TestTimeToLive(t *testing.T) {
 	playEnd(t, awaitJob(t, at), batchv1.JobComplete)
 	awaitGone(t, at)
 }
+
+// One that is set once the At has ended is acted on, and observedGeneration says so.
+func TestTimeToLiveAfterTheEnd(t *testing.T) {
+	namespace := newNamespace(t)
+	startOperator(t, namespace)
+	at := createAt(t, namespace, time.Now())
+	playEnd(t, awaitJob(t, at), batchv1.JobComplete)
+	awaitAt(t, at, "Succeeded", isPhase(cnatv1alpha1.AtSucceeded))
+	change(t, at, func() { at.Spec.TTLSecondsAfterFinished = ptr.To[int32](3600) })
+	awaitAt(t, at, "the change to be observed", func(status *cnatv1alpha1.AtStatus) bool {
+		return status.ObservedGeneration == at.Generation && status.Phase == cnatv1alpha1.AtSucceeded
+	})
+	change(t, at, func() { at.Spec.TTLSecondsAfterFinished = ptr.To[int32](0) })
+	awaitGone(t, at)
+}

@@ -170,26 +170,37 @@ var _ = Describe("At", func() {
 		at := awaitAt(ctx, namespace, "refused", stalled(cnatv1alpha1.ReasonPodRefused))
 		Expect(at.Status.Message).To(ContainSubstring("exceeded quota: q"))
 		Eventually(ctx, func() []string { return eventsOf(ctx, at) }).Should(ContainElement(cnatv1alpha1.ReasonPodRefused))
+
+		Expect(create(ctx, namespace, atOf("too-late", fmt.Sprintf("{after: 1s, pendingDeadlineSeconds: 5, containers: [%s]}",
+			line("main", "echo hi"))))).To(Succeed())
+		late := awaitAt(ctx, namespace, "too-late", inPhase(cnatv1alpha1.AtFailed))
+		Expect(late.Status.Reason).To(Equal(cnatv1alpha1.ReasonPendingDeadlineExceeded))
+		Expect(late.Status.Message).To(And(HavePrefix("no container started within pendingDeadlineSeconds (5 s): "),
+			ContainSubstring("exceeded quota: q")))
+
 		Expect(k8s.Delete(ctx, quota)).To(Succeed())
 		awaitAt(ctx, namespace, "refused", inPhase(cnatv1alpha1.AtSucceeded))
 	})
 
 	DescribeTable("reports that its pod is refused",
-		func(ctx SpecContext, spec func() string, want string) {
+		func(ctx SpecContext, level string, spec func() string, want string) {
 			Expect(k8s.Patch(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}}, client.RawPatch(types.MergePatchType,
-				[]byte(`{"metadata":{"labels":{"pod-security.kubernetes.io/enforce":"baseline"}}}`)))).To(Succeed())
+				[]byte(`{"metadata":{"labels":{"pod-security.kubernetes.io/enforce":"`+level+`"}}}`)))).To(Succeed())
 			Expect(create(ctx, namespace, atOf("refused", spec()))).To(Succeed())
 			at := awaitAt(ctx, namespace, "refused", stalled(cnatv1alpha1.ReasonPodRefused))
 			Expect(at.Status.Phase).To(Equal(cnatv1alpha1.AtPending))
 			Expect(at.Status.Message).To(And(ContainSubstring(want), ContainSubstring("create a new At")))
 		},
-		Entry("by Pod Security", func() string {
+		Entry("by Pod Security for what it asks for", "baseline", func() string {
 			return fmt.Sprintf("{after: 1s, template: {spec: {hostNetwork: true, containers: [%s]}}}", line("main", "echo hi"))
-		}, "violates PodSecurity"),
-		Entry("for its ServiceAccount", func() string {
+		}, `violates PodSecurity "baseline:latest"`),
+		Entry("by Pod Security for what it does not set", "restricted", func() string {
+			return fmt.Sprintf("{after: 1s, containers: [%s]}", line("main", "echo hi"))
+		}, `violates PodSecurity "restricted:latest"`),
+		Entry("for its ServiceAccount", "baseline", func() string {
 			return fmt.Sprintf("{after: 1s, template: {spec: {serviceAccountName: nobody, containers: [%s]}}}", line("main", "echo hi"))
 		}, `serviceaccount "nobody" not found`),
-		Entry("for its PriorityClass", func() string {
+		Entry("for its PriorityClass", "baseline", func() string {
 			return fmt.Sprintf("{after: 1s, template: {spec: {priorityClassName: nothing, containers: [%s]}}}", line("main", "echo hi"))
 		}, "no PriorityClass with name nothing was found"),
 	)

@@ -19,6 +19,13 @@ func suspended(status *cnatv1alpha1.AtStatus) bool {
 	return meta.IsStatusConditionTrue(status.Conditions, cnatv1alpha1.ConditionSuspended)
 }
 
+// suspendJob is what a user, or a queue, does to a Job.
+func suspendJob(ctx SpecContext, at *cnatv1alpha1.At) {
+	GinkgoHelper()
+	job := &batchv1.Job{ObjectMeta: metav1.ObjectMeta{Namespace: at.Namespace, Name: at.Status.JobName}}
+	Expect(k8s.Patch(ctx, job, client.RawPatch(types.MergePatchType, []byte(`{"spec":{"suspend":true}}`)))).To(Succeed())
+}
+
 var _ = Describe("At whose Job is suspended", func() {
 	var namespace string
 	BeforeEach(func(ctx SpecContext) { namespace = newNamespace(ctx) })
@@ -45,12 +52,23 @@ spec: {after: 1s, command: "echo hi"}
 		expectNoJob(ctx)
 	})
 
+	It("is cancelled after its Job was suspended while it ran", func(ctx SpecContext) {
+		Expect(create(ctx, namespace, atOf("paused", fmt.Sprintf("{after: 1s, containers: [%s]}", line("main", "exec sleep 600"))))).To(Succeed())
+		at := awaitAt(ctx, namespace, "paused", inPhase(cnatv1alpha1.AtRunning))
+		suspendJob(ctx, at)
+		awaitAt(ctx, namespace, "paused", suspended)
+		Expect(k8s.Patch(ctx, at, client.RawPatch(types.MergePatchType, []byte(`{"spec":{"cancel":true}}`)))).To(Succeed())
+		at = awaitAt(ctx, namespace, "paused", inPhase(cnatv1alpha1.AtCancelled))
+		Expect(at.Status.StartTime).NotTo(BeNil(), "a container had started")
+		Expect(at.Status.Message).To(HavePrefix("cancelled while its Job was suspended: "))
+		expectNoJob(ctx)
+	})
+
 	It("ends when its deadline passes, which Kubernetes does not count then", func(ctx SpecContext) {
 		Expect(create(ctx, namespace, atOf("late", fmt.Sprintf("{after: 1s, activeDeadlineSeconds: 20, containers: [%s]}",
 			line("main", "exec sleep 600"))))).To(Succeed())
 		at := awaitAt(ctx, namespace, "late", inPhase(cnatv1alpha1.AtRunning))
-		job := &batchv1.Job{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: at.Status.JobName}}
-		Expect(k8s.Patch(ctx, job, client.RawPatch(types.MergePatchType, []byte(`{"spec":{"suspend":true}}`)))).To(Succeed())
+		suspendJob(ctx, at)
 		awaitAt(ctx, namespace, "late", suspended)
 		at = awaitAt(ctx, namespace, "late", inPhase(cnatv1alpha1.AtFailed))
 		Expect(at.Status.Reason).To(Equal(cnatv1alpha1.ReasonDeadlineExceeded), "%+v", at.Status)

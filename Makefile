@@ -20,7 +20,7 @@ ifdef KUBECONFIG
 CLUSTER := existing
 else
 # With any other target that uses a cluster beside it, as in `make cluster-up deploy`, the local one is asked for.
-START   := $(filter cluster cluster-% demo e2e% test-e2e scorecard readme-test olm-% bench-handover,$(MAKECMDGOALS))
+START   := $(filter cluster cluster-% demo e2e% test-e2e scorecard readme-test olm-% bench-failover,$(MAKECMDGOALS))
 ASKED   := $(if $(START),,$(filter $(USER_GOALS),$(MAKECMDGOALS)))
 CLUSTER := $(if $(ASKED),$(if $(shell sed -n '/^current-context: *[^ "]/p' $(HOME)/.kube/config 2> /dev/null),existing,local),local)
 endif
@@ -362,9 +362,9 @@ e2e-chaos: deploy ## Prove that Ats run once while operators are killed or stand
 e2e-chaos-database: deploy bin/helm ## Prove that Databases recover from faults of the operator, releases, claims and servers.
 	go run ./test/chaos -databases
 
-.PHONY: bench-handover
-bench-handover: deploy ## Measure how late an At is that is due during a failover.
-	go run ./test/chaos -handover
+.PHONY: bench-failover
+bench-failover: deploy ## Measure how late an At is that is due during a failover.
+	go run ./test/chaos -failover
 
 .PHONY: bench-at
 bench-at: build envtest-bin ## Measure how late Ats start, beside CronJobs and the API server's limit.

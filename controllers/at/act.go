@@ -63,7 +63,7 @@ func (r *Reconciler) hold(ctx context.Context, seen *snapshot) error {
 
 // release removes the finalizer from the At, or that of version 0.2.0 from its Job.
 func (r *Reconciler) release(ctx context.Context, seen *snapshot) error {
-	if !held(seen.at) {
+	if !atPinned(seen.at) {
 		before := seen.job.DeepCopy()
 		controllerutil.RemoveFinalizer(seen.job, oldRunFinalizer)
 		return write.Stale("removing the finalizer of Job "+seen.job.Name, r.Client.Patch(ctx, seen.job, write.Locked(before)))
@@ -144,7 +144,7 @@ func (r *Reconciler) startPatched(ctx context.Context, seen *snapshot, now time.
 	return job, r.Client.Patch(ctx, job, patch)
 }
 
-// changed tells whether a Job is not to be started any more as it was read: that,
+// changed reports whether a Job is not to be started any more as it was read: that,
 // and not a policy, can be why the API server calls its start invalid.
 func (r *Reconciler) changed(ctx context.Context, read *batchv1.Job) bool {
 	job := &batchv1.Job{}

@@ -18,7 +18,7 @@ import (
 )
 
 // census counts the Ats in the cache as they come, change and go, so that no
-// question needs a look at all of them.
+// question needs a pass over all of them.
 type census struct {
 	sync.Mutex
 	phases   map[cnatv1alpha1.AtPhase]int

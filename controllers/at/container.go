@@ -48,7 +48,7 @@ func mainStarted(all []container) bool {
 	return false
 }
 
-// mainRuns tells whether a container runs. Once none does, the kubelet kills the sidecars.
+// mainRuns reports whether a container runs. Once none does, the kubelet kills the sidecars.
 func mainRuns(all []container) bool {
 	for _, c := range all {
 		if c.main && c.status.State.Running != nil {

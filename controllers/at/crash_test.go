@@ -53,7 +53,7 @@ func namePatch(object client.Object, patch client.Patch) string {
 		return "retract"
 	case !ok:
 		return "stop"
-	case held(at):
+	case atPinned(at):
 		return "hold"
 	default:
 		return "release"
@@ -234,7 +234,7 @@ func (l life) live(t *testing.T, b *breaking) {
 	eventually(t, "the At to be released and, if it is cancelled, its Job stopped", func() (bool, error) {
 		err := errors.Join(api.Get(t.Context(), client.ObjectKeyFromObject(job), job), api.Get(t.Context(), client.ObjectKeyFromObject(at), at))
 		stopped := ptr.Deref(job.Spec.ActiveDeadlineSeconds, 0) == 1
-		return err == nil && !held(at) && stopped == l.cancel, err
+		return err == nil && !atPinned(at) && stopped == l.cancel, err
 	})
 	playEnd(t, job, condition)
 	w.await(t, want)

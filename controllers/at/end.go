@@ -18,7 +18,7 @@ func expire(now time.Time, seen snapshot) plan {
 			return plan{step: stepStop} // version 0.2.0 could start one that it called missed
 		}
 	}
-	if held(at) || job != nil && metav1.IsControlledBy(job, at) && pinned(job) {
+	if atPinned(at) || job != nil && metav1.IsControlledBy(job, at) && jobPinned(job) {
 		return plan{step: stepRelease}
 	}
 	ttl := seen.defaultTTL
@@ -41,11 +41,11 @@ func deleted(seen snapshot) plan {
 	// --cascade=orphan takes the owner from a prepared Job, which could be started all the same.
 	own := job != nil && (metav1.IsControlledBy(job, at) || job.UID == recorded(at))
 	switch {
-	case held(at) && own && !started(job) && job.DeletionTimestamp == nil:
+	case atPinned(at) && own && !started(job) && job.DeletionTimestamp == nil:
 		return plan{step: stepCollect}
-	case held(at) && own && !started(job) && !isRetracted(job): // others' finalizers hold it
+	case atPinned(at) && own && !started(job) && !isRetracted(job): // others' finalizers hold it
 		return plan{step: stepRetract}
-	case held(at), own && pinned(job):
+	case atPinned(at), own && jobPinned(job):
 		return plan{step: stepRelease}
 	default:
 		return plan{step: stepNone}

@@ -12,17 +12,17 @@ import (
 
 // drive is a life of an At, or of several one after the other, at the model:
 // two operators that both act as leaders, and whatever else happens, as bytes
-// tell it. The same bytes give the same life.
+// describe it. The same bytes give the same life.
 type drive struct {
 	model     *model
 	operators [2]*operator
 	input     []byte
 }
 
-// maxInput bounds a life. What can be told in so many bytes need not be told in more.
+// maxInput bounds a life. What a few bytes can say needs no more.
 const maxInput = 256
 
-// live lives the life that the input tells, and what follows from it when no
+// live lives the life that the input describes, and what follows from it when no
 // more faults happen. It returns what went wrong. plant makes the operators
 // buggy; nil: it doesn't.
 func live(input []byte, plant func(*operator)) []string {
@@ -156,7 +156,7 @@ func (d *drive) replaceByHand(how byte) {
 }
 
 // settle lets all go on without faults until nothing happens any more. Nobody
-// looks at an At but who has reason to. It tells whether that came to be.
+// looks at an At but who has reason to. It reports whether that came to be.
 func (d *drive) settle() bool {
 	m := d.model
 	m.land()
@@ -178,7 +178,7 @@ func (d *drive) settle() bool {
 }
 
 // round lets everybody do what is to be done now, and time pass until there is
-// more. It tells whether there was anything, or will be.
+// more. It reports whether there was anything, or will be.
 func (d *drive) round() bool {
 	m := d.model
 	before := len(m.history)

@@ -12,7 +12,7 @@ import (
 	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
 )
 
-// started tells whether a Job was ever allowed to run.
+// started reports whether a Job was ever allowed to run.
 func started(job *batchv1.Job) bool {
 	return !ptr.Deref(job.Spec.Suspend, false) || job.Annotations[startedAtAnnotation] != "" ||
 		job.Status.StartTime != nil || finished(job)
@@ -47,10 +47,12 @@ func isRetracted(job *batchv1.Job) bool {
 	return !live
 }
 
-// held tells whether the At is deleted only once the operator lets it go.
-func held(at *cnatv1alpha1.At) bool { return controllerutil.ContainsFinalizer(at, preparedFinalizer) }
+// atPinned reports whether the At is deleted only once the operator lets it go.
+func atPinned(at *cnatv1alpha1.At) bool {
+	return controllerutil.ContainsFinalizer(at, preparedFinalizer)
+}
 
-// pinned tells whether a Job has the finalizer that version 0.2.0 gave it.
-func pinned(job *batchv1.Job) bool { return controllerutil.ContainsFinalizer(job, oldRunFinalizer) }
+// jobPinned reports whether a Job has the finalizer that version 0.2.0 gave it.
+func jobPinned(job *batchv1.Job) bool { return controllerutil.ContainsFinalizer(job, oldRunFinalizer) }
 
 func seconds(n int64) time.Duration { return time.Duration(n) * time.Second }

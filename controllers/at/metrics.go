@@ -53,7 +53,7 @@ func RegisterMetrics(c *census) error {
 	return errors.Join(errs...)
 }
 
-// measure counts what a change of status, from old to the At's own, tells.
+// measure counts what a change of status, from old to the At's own, says.
 func measure(at *cnatv1alpha1.At, old *cnatv1alpha1.AtStatus) {
 	next := &at.Status
 	if old.StartLatency == nil && next.StartLatency != nil {

@@ -75,7 +75,7 @@ func (m *model) checkStop(old, next *batchv1.Job, seen look) {
 	}
 }
 
-// showsContainer tells whether, after the first so many changes, a pod of a Job
+// showsContainer reports whether, after the first so many changes, a pod of a Job
 // was there whose container had started.
 func (m *model) showsContainer(job *batchv1.Job, changes int) bool {
 	var pod *corev1.Pod
@@ -102,7 +102,7 @@ func (o *operator) checkEnd(at *cnatv1alpha1.At) {
 	}
 }
 
-// backwards tells what in a status must not follow on another one.
+// backwards reports what in a status must not follow on another one.
 func backwards(old, next *cnatv1alpha1.AtStatus) string {
 	rank := map[cnatv1alpha1.AtPhase]int{"": 0, cnatv1alpha1.AtPending: 1, cnatv1alpha1.AtRunning: 2}
 	switch {
@@ -124,10 +124,10 @@ func backwards(old, next *cnatv1alpha1.AtStatus) string {
 	return ""
 }
 
-// lasting tells what is wrong once nothing happens any more.
+// lasting reports what is wrong once nothing happens any more.
 func (m *model) lasting() {
 	for _, job := range list[*batchv1.Job](m.objects) {
-		if pinned(job) {
+		if jobPinned(job) {
 			m.violated("Job %s is held for ever", job.UID)
 		}
 		if !finished(job) && metav1.GetControllerOf(job) != nil {
@@ -139,7 +139,7 @@ func (m *model) lasting() {
 		switch {
 		case lost && !m.deleted[at.UID]:
 			m.violated("%s has lost Job %s, which nobody deleted", at.UID, recorded(at))
-		case held(at):
+		case atPinned(at):
 			m.violated("%s is held for ever: %s", at.UID, describe(at))
 		case ran != at.Status.JobUID && !lost && !m.deleted[at.UID]:
 			m.violated("%s has run as Job %q, and records %q", at.UID, ran, at.Status.JobUID)
@@ -172,8 +172,8 @@ func (r *recorder) Eventf(regarding, _ runtime.Object, _, reason, _, note string
 		return // what holds it up may come and go
 	}
 	step += " of " + string(at.UID)
-	r.model.told[step]++
-	if r.model.told[step] > 1 {
+	r.model.sent[step]++
+	if r.model.sent[step] > 1 {
 		r.model.violated("a second event for the %s: %s %s", step, reason, fmt.Sprintf(note, args...))
 	}
 }

@@ -34,7 +34,7 @@ type model struct {
 	large   bool                    // caches do not hold Jobs as a whole
 	started map[types.UID]types.UID // the Job of an At that was let run
 	deleted map[types.UID]bool      // Ats whose Job was deleted by hand
-	told    map[string]int          // how often an event was sent
+	sent    map[string]int          // how often an event was sent
 	pods    map[types.UID]int       // how many pods were made of a Job
 	wrong   []string
 }
@@ -62,7 +62,7 @@ func newModel() *model {
 		started: map[types.UID]types.UID{},
 		deleted: map[types.UID]bool{},
 		pods:    map[types.UID]int{},
-		told:    map[string]int{},
+		sent:    map[string]int{},
 	}
 }
 

@@ -32,7 +32,7 @@ const (
 
 func isSuspended(at *cnatv1alpha1.At) bool { return ptr.Deref(at.Spec.Suspend, false) }
 
-// missed tells whether it is too late to start.
+// missed reports whether it is too late to start.
 func missed(now time.Time, at *cnatv1alpha1.At) bool {
 	limit := at.Spec.StartingDeadlineSeconds
 	return limit > 0 && now.Sub(at.DueTime().Time) > seconds(limit)
@@ -74,7 +74,7 @@ func pending(now time.Time, seen snapshot) plan {
 		return plan{step: stepMiss}
 	case job == nil && left > lead:
 		return idle(at, plan{step: stepWait, wait: await(left, lead)})
-	case !held(at):
+	case !atPinned(at):
 		return plan{step: stepHold}
 	case job == nil:
 		return plan{step: stepPrepare}
@@ -98,7 +98,7 @@ func untouched(now time.Time, at *cnatv1alpha1.At) time.Duration {
 	return fresh - age
 }
 
-// untried tells whether the API server was not asked yet about the Job of an At
+// untried reports whether the API server was not asked yet about the Job of an At
 // as it is now, or is to be asked again since it said no.
 func untried(seen snapshot) bool {
 	return !seen.tried && (seen.refusal != nil || seen.at.Status.ObservedGeneration != seen.at.Generation ||
@@ -107,7 +107,7 @@ func untried(seen snapshot) bool {
 
 // idle is the plan for an At that is not to be prepared, which nothing need hold.
 func idle(at *cnatv1alpha1.At, next plan) plan {
-	if held(at) && at.Status.PreparedJobUID == "" {
+	if atPinned(at) && at.Status.PreparedJobUID == "" {
 		return plan{step: stepRelease}
 	}
 	return next

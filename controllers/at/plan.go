@@ -29,7 +29,7 @@ func decide(now time.Time, seen snapshot) plan {
 		return expire(now, seen)
 	case recorded(at) != "" && (job == nil || job.UID != recorded(at)):
 		return plan{step: stepLost}
-	case isRun && status.JobUID != "" && (held(at) || pinned(job)):
+	case isRun && status.JobUID != "" && (atPinned(at) || jobPinned(job)):
 		return plan{step: stepRelease}
 	case isRun:
 		return watch(now, seen)

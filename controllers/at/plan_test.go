@@ -142,10 +142,10 @@ func TestDecide(t *testing.T) {
 		"new: its Job is tried": {
 			now: due.AddDate(-1, 0, 0), at: newAt(), untried: true, want: plan{step: stepTry},
 		},
-		"new, and time to prepare: its Job is tried, which tells whether it may be prepared": {
+		"new, and time to prepare: its Job is tried, which reports whether it may be prepared": {
 			now: due.Add(-lead), at: newAt(), untried: true, want: plan{step: stepTry},
 		},
-		"new, and due: that tells as well": {
+		"new, and due: that shows it as well": {
 			now: due, at: newAt(), untried: true, want: plan{step: stepHold},
 		},
 		"tried in an earlier reconcile": {

@@ -18,7 +18,7 @@ import (
 	"example.com/cnat-operator/internal/write"
 )
 
-// buggy is a client that writes otherwise than it is told.
+// buggy is a client that writes otherwise than it is asked.
 type buggy struct {
 	client.Client
 	job, status func(*patched) // what becomes of a patch; nil: nothing

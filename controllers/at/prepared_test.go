@@ -57,7 +57,7 @@ func awaitTakenBack(t *testing.T, at *cnatv1alpha1.At, job *batchv1.Job) {
 	t.Helper()
 	awaitGone(t, job)
 	awaitAt(t, at, "nothing to be prepared", func(status *cnatv1alpha1.AtStatus) bool {
-		return !held(at) && status.PreparedJobUID == "" && status.JobUID == ""
+		return !atPinned(at) && status.PreparedJobUID == "" && status.JobUID == ""
 	})
 	if started(job) {
 		t.Errorf("it was started: %+v", job)
@@ -113,7 +113,7 @@ func TestDeletedWhenPrepared(t *testing.T) {
 }
 
 // The API server starts only the Job with the UID, and only for the generation,
-// that the patch names, and deletes only what it is told.
+// that the patch names, and deletes only what it is asked to.
 func TestWhatTheAPIServerRefuses(t *testing.T) {
 	t.Parallel()
 	at := createAt(t, newNamespace(t), time.Now().Add(time.Hour))

@@ -39,7 +39,7 @@ func priorityOf(now time.Time, at *cnatv1alpha1.At, initial bool) int {
 	}
 }
 
-// priority is the place in the queue that a plan's next look has; nil: as it was.
+// priority is the place in the queue that a plan's next pass has; nil: as it was.
 func (p plan) priority() *int {
 	switch p.step {
 	case stepWait:
@@ -75,14 +75,14 @@ func (h *atHandler) Update(_ context.Context, e event.UpdateEvent, q queue) {
 	h.add(e.ObjectNew, false, q)
 }
 
-// calls tells whether a change of an At is for a reconcile. The operator's own
+// calls reports whether a change of an At is for a reconcile. The operator's own
 // words in the status are not: a refusal that is worded anew each time would
 // bring about the next attempt at once.
 func calls(before, after *cnatv1alpha1.At) bool {
 	return before.UID != after.UID || before.Generation != after.Generation ||
 		(before.DeletionTimestamp == nil) != (after.DeletionTimestamp == nil) ||
 		before.Status.Phase != after.Status.Phase || recorded(before) != recorded(after) ||
-		before.Status.JobUID != after.Status.JobUID || held(before) && !held(after)
+		before.Status.JobUID != after.Status.JobUID || atPinned(before) && !atPinned(after)
 }
 
 // Delete implements handler.EventHandler.

@@ -117,7 +117,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 		Complete(r)
 }
 
-// waits tells whether an object is an At that may still start.
+// waits reports whether an object is an At that may still start.
 func waits(object client.Object) bool {
 	at, ok := object.(*cnatv1alpha1.At)
 	return ok && !at.Status.Finished()

@@ -85,7 +85,7 @@ func (r *Reconciler) readJob(ctx context.Context, from client.Reader, seen *snap
 	return nil
 }
 
-// agrees tells whether the pods report the end that their Job had.
+// agrees reports whether the pods report the end that their Job had.
 func agrees(run run, job *batchv1.Job) bool {
 	return run.over && (run.failure == nil) == (jobCondition(job, batchv1.JobComplete) != nil)
 }

@@ -96,7 +96,7 @@ func follow(status *cnatv1alpha1.AtStatus, generation int64) {
 // proceed reports that the At is not over: reason is what it waits for, and
 // stalled what requires user action, if anything.
 //
-// By Reconciling kstatus tells a run in progress from one that waits for its time.
+// By Reconciling kstatus distinguishes a run in progress from one that waits for its time.
 func proceed(next *cnatv1alpha1.AtStatus, seen observation, reason string, stalled *stall) {
 	if stalled == nil && (next.JobUID != "" || seen.step == stepQueued) {
 		setCondition(next, seen, cnatv1alpha1.ConditionReconciling, true, reason, "")
@@ -156,7 +156,7 @@ func setCondition(next *cnatv1alpha1.AtStatus, seen observation, conditionType s
 	})
 }
 
-// finished tells whether a Job is over.
+// finished reports whether a Job is over.
 func finished(job *batchv1.Job) bool {
 	return jobCondition(job, batchv1.JobComplete) != nil || jobCondition(job, batchv1.JobFailed) != nil
 }

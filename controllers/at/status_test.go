@@ -110,7 +110,7 @@ func noted(reason, message string) func(*cnatv1alpha1.At) {
 	}
 }
 
-// heldUp makes an At one whose status tells that its image can't be pulled.
+// heldUp makes an At one whose status says that its image can't be pulled.
 func heldUp(at *cnatv1alpha1.At) {
 	at.Status.ObservedGeneration = at.Generation
 	proceed(&at.Status, observation{now: due}, cnatv1alpha1.ReasonRunning,
@@ -266,7 +266,7 @@ func TestNextStatus(t *testing.T) {
 			phase: cnatv1alpha1.AtFailed, holds: cnatv1alpha1.ConditionFailed, reason: cnatv1alpha1.ReasonDeadlineExceeded,
 			message: "ran longer than activeDeadlineSeconds (90 s): container command failed with exit code 143 (SIGTERM)", started: true, completed: true, exitCode: ptr.To[int32](143), events: "Started Failed",
 		},
-		"being stopped: what held it up stays told": {
+		"being stopped: what held it up stays reported": {
 			at: newAt(startedAs("job-uid"), pendingDeadline(60), heldUp), seen: observation{step: stepStop, job: jobOf(newAt())},
 			phase: cnatv1alpha1.AtPending, holds: cnatv1alpha1.ConditionStalled, reason: cnatv1alpha1.ReasonPodNotStarting,
 			message: "ErrImagePull: not found",

@@ -11,7 +11,7 @@ type step string
 const (
 	// stepNone: nothing is to be done, for now or for ever.
 	stepNone step = "None"
-	// stepWait: it is not time to create its Job; look again after the plan's wait.
+	// stepWait: it is not time to create its Job; check again after the plan's wait.
 	stepWait step = "Wait"
 	// stepTry: its spec is new, and it is not due: ask the API server whether it
 	// would take its Job, and who would start it.
@@ -64,7 +64,7 @@ type plan struct {
 	wait time.Duration
 }
 
-// onlyLive tells whether a step is not taken on the cache's word, which may be
+// onlyLive reports whether a step is not taken on the cache's word, which may be
 // behind the API server.
 func (p plan) onlyLive(seen *snapshot) bool {
 	switch p.step {
@@ -85,7 +85,7 @@ func hasOthersFinalizer(seen *snapshot) bool {
 	return slices.ContainsFunc(all, func(f string) bool { return f != preparedFinalizer && f != oldRunFinalizer })
 }
 
-// goesOn tells whether there may be another step to take at once.
+// goesOn reports whether there may be another step to take at once.
 func (p plan) goesOn(seen *snapshot) bool {
 	switch p.step {
 	case stepTry, stepHold, stepPrepare, stepRecord, stepRetract, stepForget, stepCollect, stepRelease, stepConflict,
@@ -98,7 +98,7 @@ func (p plan) goesOn(seen *snapshot) bool {
 	}
 }
 
-// reports tells whether a step has something to say in the status.
+// reports reports whether a step has something to say in the status.
 func reports(s step) bool {
 	switch s {
 	case stepNone, stepExpire, stepTry, stepHold, stepPrepare, stepStart, stepRetract, stepCollect, stepRelease, stepConflict:

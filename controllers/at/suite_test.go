@@ -46,7 +46,7 @@ func TestMain(m *testing.M) {
 	}))
 }
 
-// fuzzing tells whether this is a run of `go test -fuzz`.
+// fuzzing reports whether this is a run of `go test -fuzz`.
 func fuzzing() bool { return flag.Lookup("test.fuzz").Value.String() != "" }
 
 // newNamespace makes a namespace for one test.

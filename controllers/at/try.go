@@ -41,7 +41,7 @@ func (r *Reconciler) try(ctx context.Context, seen *snapshot) error {
 	}
 }
 
-// ofThisMoment tells whether a refusal says nothing about the time when the Job
+// ofThisMoment reports whether a refusal says nothing about the time when the Job
 // is due: others use up a quota now, a webhook can't be reached, or it answers no
 // dry runs.
 func ofThisMoment(err error) bool {

@@ -49,14 +49,14 @@ func (u *upgrade) Start(ctx context.Context) error {
 	}
 }
 
-// pass looks at all Jobs once, and returns how many have the finalizer.
+// pass reads all Jobs once, and returns how many have the finalizer.
 func (u *upgrade) pass(ctx context.Context) (found int, err error) {
 	jobs := &batchv1.JobList{}
 	if err := u.client.List(ctx, jobs, client.UnsafeDisableDeepCopy); err != nil {
 		return 0, err
 	}
 	for i := range jobs.Items {
-		if !pinned(&jobs.Items[i]) {
+		if !jobPinned(&jobs.Items[i]) {
 			continue
 		}
 		found++
@@ -73,7 +73,7 @@ func (u *upgrade) pass(ctx context.Context) (found int, err error) {
 			}
 		}
 		// Of many finalizers, the cache has not all.
-		if err := u.live.Get(ctx, client.ObjectKeyFromObject(job), job); apierrors.IsNotFound(err) || err == nil && !pinned(job) {
+		if err := u.live.Get(ctx, client.ObjectKeyFromObject(job), job); apierrors.IsNotFound(err) || err == nil && !jobPinned(job) {
 			continue
 		} else if err != nil {
 			return found, err

@@ -167,14 +167,14 @@ func TestRandomLives(t *testing.T) {
 	}
 }
 
-// told is a source of randomness that bytes choose: each is the highest bits of a number.
-type told struct {
+// dictated is a source of randomness that bytes choose: each is the highest bits of a number.
+type dictated struct {
 	bytes []byte
 	rest  *rand.PCG
 }
 
 // Uint64 implements rand.Source.
-func (s *told) Uint64() uint64 {
+func (s *dictated) Uint64() uint64 {
 	number := s.rest.Uint64()
 	if len(s.bytes) > 0 {
 		number = uint64(s.bytes[0])<<56 | number>>8
@@ -193,7 +193,7 @@ func FuzzLives(f *testing.F) {
 		f.Add(input)
 	}
 	f.Fuzz(func(t *testing.T, input []byte) {
-		source := &told{input[:min(len(input), 600)], rand.NewPCG(1, 1)}
+		source := &dictated{input[:min(len(input), 600)], rand.NewPCG(1, 1)}
 		if w := life(rand.New(source), func(int) bool { return len(source.bytes) > 0 }); len(w.violations) > 0 {
 			t.Errorf("%q", w.violations)
 		}

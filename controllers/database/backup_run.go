@@ -18,7 +18,7 @@ type dump struct {
 	Name    string `json:"name"`
 	Bytes   int64  `json:"bytes"`
 	Seconds int64  `json:"seconds"`
-	// Restored tells whether it was restored into a scratch server, and Time when.
+	// Restored reports whether it was restored into a scratch server, and Time when.
 	Restored bool        `json:"restored"`
 	Time     metav1.Time `json:"time"`
 }

@@ -79,7 +79,7 @@ func (b *backups) succeeded(run backupRun, claim *corev1.PersistentVolumeClaim) 
 	}
 }
 
-// dumpsLost tells whether the claim that held the newest good dump is not there any more.
+// dumpsLost reports whether the claim that held the newest good dump is not there any more.
 func dumpsLost(known string, claim *corev1.PersistentVolumeClaim) bool {
 	return known != "" && (claim == nil || string(claim.UID) != known)
 }

@@ -121,7 +121,7 @@ func failedEnd(status *corev1.ContainerStatus) *corev1.ContainerStateTerminated 
 	return last
 }
 
-// endsAgain tells whether a container that is not ready ends again and again. One that ended once is started again at
+// endsAgain reports whether a container that is not ready ends again and again. One that ended once is started again at
 // once, and requires nothing of the user.
 func endsAgain(status *corev1.ContainerStatus) bool {
 	if status.State.Waiting != nil && status.State.Waiting.Reason == crashLoop {

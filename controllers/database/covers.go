@@ -7,7 +7,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-// holds tells whether a live object holds all that the chart says of it. What the chart says nothing of, such as
+// holds reports whether a live object holds all that the chart says of it. What the chart says nothing of, such as
 // defaults of the API server and additions of others, is not looked at.
 func holds(live, want client.Object) (bool, error) {
 	liveContent, err := runtime.DefaultUnstructuredConverter.ToUnstructured(live)
@@ -29,7 +29,7 @@ func holds(live, want client.Object) (bool, error) {
 // label more in a Service's selector, and it leads nowhere; one selector more in a NetworkPolicy, and it lets everybody in.
 var atomicFields = map[string]bool{"selector": true, "podSelector": true, "ingress": true, "egress": true, "policyTypes": true}
 
-// covers tells whether have has everything in want.
+// covers reports whether have has everything in want.
 func covers(have, want any) bool {
 	switch want := want.(type) {
 	case nil:

@@ -40,7 +40,7 @@ type credentials struct {
 	recheck  time.Duration
 }
 
-// usable tells whether the release may be made with them.
+// usable reports whether the release may be made with them.
 func (c *credentials) usable() bool { return c.problem == nil || c.problem.serving }
 
 // ensureCredentials sees to it that a Secret with the password is there: the one that the spec names, or one of ours.
@@ -106,7 +106,7 @@ func (r *Reconciler) checkReferenced(
 	return result, nil
 }
 
-// isServed tells whether a server runs, which has the password from when the Secret was right.
+// isServed reports whether a server runs, which has the password from when the Secret was right.
 func isServed(db *v1.Database, ref v1.SecretKeyReference) bool {
 	return db.Status.Credentials == ref && meta.IsStatusConditionTrue(db.Status.Conditions, v1.ConditionReady)
 }
@@ -139,7 +139,7 @@ func rotation(db *v1.Database) time.Duration {
 	return db.Spec.PasswordRotation.Every.Duration
 }
 
-// mustRotate tells whether the password that the Secret holds is to be replaced.
+// mustRotate reports whether the password that the Secret holds is to be replaced.
 func mustRotate(db *v1.Database, secret *corev1.Secret, now time.Time) bool {
 	every := rotation(db)
 	return every > 0 && !now.Before(generated(secret).Add(every))

@@ -20,7 +20,7 @@ const (
 	wordUse   = "use"
 )
 
-// hadData tells whether the server was ever ready, so that there is data to lose.
+// hadData reports whether the server was ever ready, so that there is data to lose.
 func hadData(db *v1.Database) bool {
 	return db.Status.Storage.ClaimUID != "" || db.Status.Encoding != ""
 }
@@ -106,7 +106,7 @@ func claimStatus(claim *corev1.PersistentVolumeClaim, used string) v1.StorageSta
 	return status
 }
 
-// isUsed tells whether a server that is ready now has its data on the claim that was seen. A claim that replaces another
+// isUsed reports whether a server that is ready now has its data on the claim that was seen. A claim that replaces another
 // is bound by the time that the server runs on it: before that, what is ready is the server on the claim before.
 func isUsed(db *v1.Database, seen *observation) bool {
 	claim := seen.storage.claim

@@ -113,7 +113,7 @@ func (in situation) state() state {
 	}
 }
 
-// owned tells whether what is stored says that it is this Database's. Up to version 0.2.0 it named the Database only.
+// owned reports whether what is stored says that it is this Database's. Up to version 0.2.0 it named the Database only.
 func (in situation) owned() bool {
 	stored := in.stored
 	legacy := stored.Owner == in.owner && !isManifestDigest(in.known.Digest)

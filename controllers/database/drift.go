@@ -101,7 +101,7 @@ func (r *Reconciler) inspect(ctx context.Context, objects helm.Objects) (owned, 
 	return found, nil
 }
 
-// fingerprint tells whether an object of the release was changed since it was last computed. Volume claims are left out:
+// fingerprint reports whether an object of the release was changed since it was last computed. Volume claims are left out:
 // they may grow.
 func (r *Reconciler) fingerprint(ctx context.Context, db *v1.Database) (string, error) {
 	sum := sha256.New()

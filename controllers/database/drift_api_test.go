@@ -14,7 +14,7 @@ import (
 	v1 "example.com/cnat-operator/api/database/v1"
 )
 
-// ownedBy tells whether an object is there and goes with the Database.
+// ownedBy reports whether an object is there and goes with the Database.
 func ownedBy(t *testing.T, object client.Object, db *v1.Database) error {
 	t.Helper()
 	if err := errors.Join(get(t, db), get(t, object)); err != nil {

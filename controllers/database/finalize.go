@@ -56,7 +56,7 @@ func (r *Reconciler) finalize(ctx context.Context, db *v1.Database) (ctrl.Result
 	return ctrl.Result{}, nil
 }
 
-// uninstall removes the release, unless it never was this Database's, and tells whether there was one.
+// uninstall removes the release, unless it never was this Database's, and reports whether there was one.
 func (r *Reconciler) uninstall(ctx context.Context, db *v1.Database) (bool, error) {
 	name, known := releaseName(db), db.Status.Release
 	stored, err := r.Releases.Observe(ctx, db, name, known.Digest)

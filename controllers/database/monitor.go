@@ -78,7 +78,7 @@ func (r *Reconciler) ensureServiceMonitor(ctx context.Context, p *pass) (service
 	return serviceMonitor{done: true}, nil
 }
 
-// monitoredBefore tells whether a ServiceMonitor may have to be deleted: not for a Database that is new, or whose
+// monitoredBefore reports whether a ServiceMonitor may have to be deleted: not for a Database that is new, or whose
 // generation was acted on.
 func monitoredBefore(db *v1.Database) bool {
 	return db.Status.ObservedGeneration > 0 && db.Status.ObservedGeneration != db.Generation

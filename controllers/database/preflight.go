@@ -66,7 +66,7 @@ type trial struct {
 	found *problem
 }
 
-// isFresh tells whether there is no need to ask again. Many Databases may wait for their slot with what they may have.
+// isFresh reports whether there is no need to ask again. Many Databases may wait for their slot with what they may have.
 func (t trial) isFresh(about string, now time.Time) bool {
 	memory := monitorRecheck
 	if t.found == nil {
@@ -135,7 +135,7 @@ func (r *Reconciler) exporterProblem(
 	return found, nil
 }
 
-// isPodMissing tells whether the pod has been refused for some time: a quota counts the pod before it for some seconds.
+// isPodMissing reports whether the pod has been refused for some time: a quota counts the pod before it for some seconds.
 func (p *pass) isPodMissing() bool {
 	found, reason := p.seen.server.problem, ""
 	if found != nil && found.reason == v1.ReasonPodMissing {
@@ -228,7 +228,7 @@ func withoutExporter(containers []corev1.Container) []corev1.Container {
 	return rest
 }
 
-// sameContainer tells whether a container has all that the chart says of it.
+// sameContainer reports whether a container has all that the chart says of it.
 func sameContainer(have, want *corev1.Container) bool {
 	if have == nil {
 		return false

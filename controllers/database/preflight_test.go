@@ -61,7 +61,7 @@ func runPod(t *testing.T, db *v1.Database) {
 	}
 }
 
-// exports tells whether the StatefulSet has an exporter.
+// exports reports whether the StatefulSet has an exporter.
 func exports(t *testing.T, db *v1.Database) bool {
 	t.Helper()
 	statefulSet := statefulSetOf(db)
@@ -71,7 +71,7 @@ func exports(t *testing.T, db *v1.Database) bool {
 	return exporterIn(statefulSet.Spec.Template.Spec) != nil
 }
 
-// isWithoutExporter tells whether a Database serves without the exporter, and says why.
+// isWithoutExporter reports whether a Database serves without the exporter, and says why.
 func isWithoutExporter(t *testing.T, db *v1.Database, words string) error {
 	t.Helper()
 	if err := get(t, db); err != nil {

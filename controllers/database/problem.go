@@ -31,14 +31,14 @@ const maxMessage = 1000
 // are retried before they are reported.
 const transientGrace = 30 * time.Second
 
-// isRefusal tells whether the API server said no, as for a quota, a policy or a webhook: that lasts, other than a stale
+// isRefusal reports whether the API server said no, as for a quota, a policy or a webhook: that lasts, other than a stale
 // read or an API server that is away.
 func isRefusal(err error) bool {
 	var answer apierrors.APIStatus
 	return errors.As(err, &answer) && !helm.IsTransient(err) && !isStaleRead(err)
 }
 
-// isStaleRead tells whether the cache was behind.
+// isStaleRead reports whether the cache was behind.
 func isStaleRead(err error) bool { return apierrors.IsConflict(err) || apierrors.IsAlreadyExists(err) }
 
 // event is an event to be sent once the status that it tells of is written.

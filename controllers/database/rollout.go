@@ -32,7 +32,7 @@ const (
 	slotRecheck = 10 * time.Second
 )
 
-// isRollout tells whether an upgrade is the operator's own idea: nobody changed the Database since it was installed, and
+// isRollout reports whether an upgrade is the operator's own idea: nobody changed the Database since it was installed, and
 // its server serves, or did when it began to wait. One that does not can't be made worse, and is upgraded at once.
 func isRollout(db *v1.Database, serving, waiting bool) bool {
 	known := db.Status.Release

@@ -38,7 +38,7 @@ func (r *Reconciler) ownSecret(ctx context.Context, db *v1.Database) (*corev1.Se
 	return secret, nil
 }
 
-// belongs tells whether a Secret is one that the operator made for a Database of this name. It has no owner, since it may
+// belongs reports whether a Secret is one that the operator made for a Database of this name. It has no owner, since it may
 // outlive the Database.
 func belongs(secret *corev1.Secret, db *v1.Database) bool {
 	return secret.Labels[labelManagedBy] == partOf && secret.Labels[labelDatabase] == db.Name
@@ -68,7 +68,7 @@ func (r *Reconciler) createSecret(ctx context.Context, db *v1.Database) (*corev1
 // annotationReplaces is on a Secret that was created in place of one that was deleted, with another password.
 const annotationReplaces = "example.com/replaces-deleted-password"
 
-// hadOwnCredentials tells whether applications have the password from a Secret that the operator created before.
+// hadOwnCredentials reports whether applications have the password from a Secret that the operator created before.
 func hadOwnCredentials(db *v1.Database) bool {
 	return hadData(db) && db.Status.Credentials.Name == credentialsName(db)
 }

@@ -61,7 +61,7 @@ func serverStateOf(
 	return leavingPod(&pods[0], now)
 }
 
-// serves tells whether a pod of the newest revision is ready.
+// serves reports whether a pod of the newest revision is ready.
 func serves(statefulSet *appsv1.StatefulSet) bool {
 	status := statefulSet.Status
 	return status.AvailableReplicas > 0 && status.UpdatedReplicas > 0 && status.CurrentRevision == status.UpdateRevision

@@ -135,7 +135,7 @@ func statusFor(p *pass) v1.DatabaseStatus {
 	return status
 }
 
-// isObserved tells whether a pass has acted on the generation, or reports each error that kept it from that.
+// isObserved reports whether a pass has acted on the generation, or reports each error that kept it from that.
 func isObserved(p *pass) bool {
 	acted := p.seen.release.current && p.seen.release.status.Generation == p.db.Generation
 	reported := len(p.seen.failures) == len(p.failed)

@@ -91,7 +91,7 @@ func wanted(field string, spec v1.DatabaseStorage) storageWanted {
 	return storageWanted{field: field, size: ptr.Deref(spec.Size, defaultSize), class: spec.StorageClassName}
 }
 
-// mustGrow tells whether a claim that can grow is smaller than it should be. One that is not bound can't yet.
+// mustGrow reports whether a claim that can grow is smaller than it should be. One that is not bound can't yet.
 func mustGrow(want resource.Quantity, claim *corev1.PersistentVolumeClaim) bool {
 	return claim != nil && claim.Status.Phase == corev1.ClaimBound && want.Cmp(requested(claim)) > 0
 }

@@ -38,7 +38,7 @@ func victims(t *testing.T, namespace, other string) []client.Object {
 	return all
 }
 
-// untouched tells whether objects are as they were created.
+// untouched reports whether objects are as they were created.
 func untouched(t *testing.T, objects []client.Object) error {
 	t.Helper()
 	for _, object := range objects {
@@ -83,7 +83,7 @@ func hostile(t *testing.T, victims []client.Object, namespace, other string) str
 	return text.String()
 }
 
-// pwned tells whether an object that only the tampered release had is there.
+// pwned reports whether an object that only the tampered release had is there.
 func pwned(t *testing.T, namespace, other string) error {
 	t.Helper()
 	return errors.Join(

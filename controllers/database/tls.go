@@ -21,7 +21,7 @@ type certificate struct {
 	recheck time.Duration
 }
 
-// tlsEnabled tells whether the server serves TLS.
+// tlsEnabled reports whether the server serves TLS.
 func tlsEnabled(db *v1.Database) bool { return db.Spec.TLS.SecretName != "" }
 
 // caKey is that of the CA's certificate, in the Secret with the certificate and in the binding.

@@ -96,7 +96,7 @@ const (
 	staleLimit = 30 * time.Second
 )
 
-// isStale tells whether a Database of the cache is older than the last write of it. A pass over it would not know of the
+// isStale reports whether a Database of the cache is older than the last write of it. A pass over it would not know of the
 // attempt that the write tells of, and make it again.
 func (t *track) isStale(db *v1.Database, now time.Time) bool {
 	stale := false

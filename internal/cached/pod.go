@@ -1,4 +1,4 @@
-// Package cached says what the cache that the controllers share holds of an object that more than one of them looks at.
+// Package cached says what the cache that the controllers share holds of an object that more than one of them reads.
 package cached
 
 import (

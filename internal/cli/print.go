@@ -10,7 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/duration"
 )
 
-// timeFormat has all that tells two times of different zones apart.
+// timeFormat has all by which two times of different zones differ.
 const timeFormat = "Mon 2006-01-02 15:04:05 MST"
 
 // When writes a time in the user's zone and how far it is from now: "Sat 2027-07-03 16:00:00 CEST (in 3h25m)".

@@ -12,7 +12,7 @@ import (
 const (
 	// LabelDatabase is on everything that belongs to a Database, with its name.
 	LabelDatabase = "example.com/database"
-	// LabelComponent tells the server's objects from those of backups.
+	// LabelComponent distinguishes the server's objects from those of backups.
 	LabelComponent = "app.kubernetes.io/component"
 	// ComponentDatabase is its value on those of the server.
 	ComponentDatabase = "database"

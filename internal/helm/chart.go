@@ -47,7 +47,7 @@ const (
 	componentBackup = "backup"
 )
 
-// schemaIsChecked tells Helm not to check values by the chart's schema, which it would compile anew each time. Render
+// schemaIsChecked makes Helm not check values by the chart's schema, which it would compile anew each time. Render
 // checks them.
 const schemaIsChecked = true
 
@@ -80,7 +80,7 @@ func compile(text []byte) (*jsonschema.Schema, error) {
 	return compiler.Compile(name)
 }
 
-// check tells whether the values, together with the chart's defaults, meet the schema.
+// check reports whether the values, together with the chart's defaults, meet the schema.
 func (c *Chart) check(values map[string]any) error {
 	all, err := chartutil.CoalesceValues(c.chart, values)
 	if err != nil {

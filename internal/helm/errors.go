@@ -9,7 +9,7 @@ import (
 	utilnet "k8s.io/apimachinery/pkg/util/net"
 )
 
-// IsTransient tells whether an error says something of the API server or the way to it, and nothing of the release: the
+// IsTransient reports whether an error says something of the API server or the way to it, and nothing of the release: the
 // same action may succeed a moment later.
 func IsTransient(err error) bool {
 	var network net.Error
@@ -21,7 +21,7 @@ func IsTransient(err error) bool {
 		utilnet.IsConnectionRefused(err) || utilnet.IsConnectionReset(err) || errors.As(err, &network)
 }
 
-// isWebhookDown tells whether an admission webhook could not be asked. The API server calls that an error of its own, but
+// isWebhookDown reports whether an admission webhook could not be asked. The API server calls that an error of its own, but
 // it lasts until a user fixes it.
 func isWebhookDown(err error) bool {
 	return apierrors.IsInternalError(err) && strings.Contains(err.Error(), "failed calling webhook")

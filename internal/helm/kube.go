@@ -31,7 +31,7 @@ type kubeClient struct {
 	ctx     context.Context // Helm's interface has none, and this one serves one action
 }
 
-// IsReachable implements kube.Interface: the next request tells as well.
+// IsReachable implements kube.Interface: the next request shows it as well.
 func (k *kubeClient) IsReachable() error { return nil }
 
 // Build implements kube.Interface, for manifests that were verified or rendered.

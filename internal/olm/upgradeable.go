@@ -1,4 +1,4 @@
-// Package olm tells the Operator Lifecycle Manager when the operator must not be upgraded.
+// Package olm reports to the Operator Lifecycle Manager when the operator must not be upgraded.
 package olm
 
 import (
@@ -27,7 +27,7 @@ const (
 	ReasonOverdue = "ReleaseTakesTooLong"
 )
 
-// verdict is what the condition Upgradeable shall say, and after what time to look again.
+// verdict is what the condition Upgradeable shall say, and after what time to check again.
 type verdict struct {
 	status  metav1.ConditionStatus
 	reason  string

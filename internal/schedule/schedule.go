@@ -1,4 +1,4 @@
-// Package schedule tells when a CronTab runs: cron expressions, time zones, changes of clocks, exclusions. It is pure.
+// Package schedule computes when a CronTab runs: cron expressions, time zones, changes of clocks, exclusions. It is pure.
 //
 // # Changes of clocks
 //

@@ -23,7 +23,7 @@ type Event struct {
 // Object is what a request was about.
 type Object struct{ APIGroup, Resource, Subresource, Namespace, Name string }
 
-// Forbidden tells whether the authorizer refused the request.
+// Forbidden reports whether the authorizer refused the request.
 func (e *Event) Forbidden() bool { return e.Annotations["authorization.k8s.io/decision"] == "forbid" }
 
 // Read calls do for each event of a log.

@@ -198,7 +198,7 @@ func (c *chaos) changeDatabases(ctx context.Context, databases []*databasev1.Dat
 	return nil
 }
 
-// killAt starts an action on Databases, kills the leader when a release gets to that status, and tells how many were
+// killAt starts an action on Databases, kills the leader when a release gets to that status, and returns how many were
 // ready within the limit, and how long the slowest of those took.
 func (c *chaos) killAt(
 	ctx context.Context, action, status string, databases []*databasev1.Database, start func() error,

@@ -125,7 +125,7 @@ func (c *chaos) leader(ctx context.Context) (*corev1.Pod, error) {
 	return pod, nil
 }
 
-// signalLeader sends a signal to the operator's process in a pod, and tells
+// signalLeader sends a signal to the operator's process in a pod, and reports
 // whether there was one.
 func signalLeader(pod *corev1.Pod, signal syscall.Signal) bool {
 	pid := managerOf(string(pod.UID))

@@ -58,7 +58,7 @@ func judge(all map[string]*history, killed time.Time) verdict {
 	return found
 }
 
-// isLost tells whether an At never ran. One that was stopped by us need not have got as far as the file.
+// isLost reports whether an At never ran. One that was stopped by us need not have got as far as the file.
 func (at *history) isLost() bool {
 	return len(at.started) == 0 && !at.deleted && !at.cancelled && !at.neverRun && !at.optional
 }
@@ -66,7 +66,7 @@ func (at *history) isLost() bool {
 // answering is how long the API server may take to answer that a pod is created.
 const answering = 5 * time.Second
 
-// podAgain tells whether the Job controller created the pod of an At's one Job twice, because the API server was killed
+// podAgain reports whether the Job controller created the pod of an At's one Job twice, because the API server was killed
 // between storing the first and answering. It does not know then that there is one. No operator can prevent that:
 // https://kubernetes.io/docs/concepts/workloads/controllers/job/#handling-pod-and-container-failures.
 func (at *history) podAgain(killed time.Time) bool {
@@ -82,7 +82,7 @@ func (at *history) podAgain(killed time.Time) bool {
 	return !killed.IsZero() && len(at.allowed) == 1 && len(at.pods) == 2 && before == 1 && after == 1
 }
 
-// isEarly tells whether anything was allowed to run, or ran, before it was due. A moment that was seen is later than it
+// isEarly reports whether anything was allowed to run, or ran, before it was due. A moment that was seen is later than it
 // was; a pod's creation is cut to the second, and so is when an At is due.
 func (at *history) isEarly() bool {
 	early := func(moment time.Time) bool { return moment.Before(at.due) }
@@ -96,7 +96,7 @@ func (at *history) isEarly() bool {
 	return slices.ContainsFunc(at.started, early)
 }
 
-// isWronglyStopped tells whether a run did not get to its end, or was given one, though nothing asked for that.
+// isWronglyStopped reports whether a run did not get to its end, or was given one, though nothing asked for that.
 func (at *history) isWronglyStopped() bool {
 	return !at.deleted && !at.cancelled && (at.ended < len(at.started) || at.limited)
 }

@@ -13,7 +13,7 @@
 // early=0 wrongly_stopped=0, or fails; it fails too where one of these faults did not happen. A pod that the Job controller
 // creates again since the API server was killed in the middle of its answer is counted by itself.
 //
-// With -handover it measures instead how late an At starts that is due in the
+// With -failover it measures instead how late an At starts that is due in the
 // moment when the leader ends gracefully, and when it is killed.
 //
 // With -databases it proves instead that Databases recover from what happens to the operator, to their releases, claims
@@ -76,13 +76,13 @@ type chaos struct {
 func main() {
 	image := flag.String("image", os.Getenv("SHELL_IMAGE"), "An image with sh, date and cat.")
 	restart := flag.String("restart-apiserver", "bin/cluster restart kube-apiserver", "The command that kills the API server; empty for none.")
-	handover := flag.Bool("handover", false, "Measure how late an At is that is due when the lead changes hands, and nothing else.")
+	failover := flag.Bool("failover", false, "Measure how late an At is that is due during a failover, and nothing else.")
 	databases := flag.Bool("databases", false, "Break Databases, and nothing else.")
 	flag.Parse()
 	act := func(ctx context.Context, c *chaos) error { return c.provokeChaos(ctx, *restart) }
 	switch {
-	case *handover:
-		act = func(ctx context.Context, c *chaos) error { return c.measureHandovers(ctx) }
+	case *failover:
+		act = func(ctx context.Context, c *chaos) error { return c.measureFailovers(ctx) }
 	case *databases:
 		act = func(ctx context.Context, c *chaos) error { return c.breakDatabases(ctx) }
 	}

@@ -71,7 +71,7 @@ func (c *chaos) createAt(ctx context.Context, name string, due time.Time, expire
 	return nil
 }
 
-// awaitAll waits until every At is over, and no CronTab has another run. Those that expired are deleted; the file tells of them. The API server may be
+// awaitAll waits until every At is over, and no CronTab has another run. Those that expired are deleted; the file has them. The API server may be
 // starting.
 func (c *chaos) awaitAll(ctx context.Context) error {
 	deadline := time.Now().Add(recovery)

@@ -19,7 +19,7 @@ import (
 	databasev1 "example.com/cnat-operator/api/database/v1"
 )
 
-// standStill has the leader stand still as soon as reached tells that it should, and for longer than its lease, until
+// standStill has the leader stand still as soon as reached says that it should, and for longer than its lease, until
 // another leads and meanwhile is done.
 func (c *chaos) standStill(ctx context.Context, start func() error, reached func() (bool, error), meanwhile func() error) error {
 	leader, err := c.awaitLeader(ctx)

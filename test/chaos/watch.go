@@ -49,7 +49,7 @@ func (c *chaos) watchRuns(ctx context.Context) error {
 	return nil
 }
 
-// note keeps what a Job or pod tells of its At.
+// note keeps what a Job or pod says of its At.
 func (c *chaos) note(object any) {
 	now := time.Now()
 	c.mutex.Lock()

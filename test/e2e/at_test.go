@@ -87,7 +87,7 @@ var _ = Describe("At", func() {
 		Expect(ran).To(BeNumerically(">=", due.Unix()))
 	})
 
-	It("tells why a run failed", func(ctx SpecContext) {
+	It("reports why a run failed", func(ctx SpecContext) {
 		Expect(create(ctx, namespace, atManifest("broken", "", "echo no such file >&2; exit 3"))).To(Succeed())
 		at := awaitAt(ctx, namespace, "broken", inPhase(cnatv1alpha1.AtFailed))
 		Expect(at.Status.ExitCode).To(HaveValue(BeEquivalentTo(3)))

@@ -38,7 +38,7 @@ func provideServiceMonitors(ctx SpecContext) {
 }
 
 var _ = Describe("Database, monitoring", func() {
-	It("serves metrics beside the server, to whom a ServiceMonitor tells of them", func(ctx SpecContext) {
+	It("serves metrics beside the server, which a ServiceMonitor names", func(ctx SpecContext) {
 		provideServiceMonitors(ctx)
 		namespace := newNamespace(ctx)
 		Expect(create(ctx, namespace, databaseManifest("watched", `user: wp, monitoring: {}`))).To(Succeed())

@@ -108,7 +108,7 @@ var _ = Describe("A newer chart", func() {
 		})
 		// The last cleanup is the first to run, and runs however this ends. Where all went well it changes nothing.
 		DeferCleanup(func(ctx SpecContext) { setOperatorCharts(ctx, nil) })
-		expectOperatorWell(ctx) // these pods go, and with them what they can tell
+		expectOperatorWell(ctx) // these pods go, and with them what they can report
 		setOperatorCharts(ctx, volume)
 		awaitChart(ctx, db, newerChart, "newer")
 		Expect(db.Status.Release.Revision).To(Equal(before.Revision + 1))

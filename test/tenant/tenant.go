@@ -168,7 +168,7 @@ func (t *tenant) createDatabase(ctx context.Context, name string, spec databasev
 	return t.user.Create(ctx, &databasev1.Database{ObjectMeta: metav1.ObjectMeta{Namespace: t.namespace, Name: name}, Spec: spec})
 }
 
-// reports tells whether a condition of a Database is True for its newest generation.
+// reports reports whether a condition of a Database is True for its newest generation.
 func reports(db *databasev1.Database, conditions ...string) bool {
 	return slices.ContainsFunc(conditions, func(name string) bool {
 		got := meta.FindStatusCondition(db.Status.Conditions, name)

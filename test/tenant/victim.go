@@ -62,7 +62,7 @@ func (t *tenant) prepare(ctx context.Context, tries []try) error {
 	return nil
 }
 
-// prepared tells whether all Databases are ready, and the victim's At is over.
+// prepared reports whether all Databases are ready, and the victim's At is over.
 func (t *tenant) prepared(ctx context.Context, bystanders []client.Object) (bool, error) {
 	done := &cnatv1alpha1.At{}
 	err := t.admin.Get(ctx, client.ObjectKeyFromObject(bystanders[2]), done)

@@ -43,7 +43,7 @@ type AtStatus struct {
 	// +operator-sdk:csv:customresourcedefinitions:type=status,displayName="Conditions",xDescriptors={"urn:alm:descriptor:io.kubernetes.conditions"}
 	Conditions []metav1.Condition `json:"conditions,omitempty"`
 
-	// observedGeneration is the generation of the spec that the status tells of;
+	// observedGeneration is the generation of the spec that the status is about;
 	// -1 until the operator has seen the At.
 	// +optional
 	// +kubebuilder:validation:Minimum=-1
@@ -153,7 +153,7 @@ type AtStatus struct {
 	Message string `json:"message,omitempty"`
 }
 
-// Finished tells whether the At is over: its phase is final.
+// Finished reports whether the At is over: its phase is final.
 func (s *AtStatus) Finished() bool {
 	switch s.Phase {
 	case AtSucceeded, AtFailed, AtCancelled, AtMissed:

@@ -7,7 +7,7 @@ import (
 )
 
 // AnnotationBackupRequest on a Database asks for one backup now: the operator makes one for each new value, whatever it
-// is, once the server is ready. The usual value is the time. status.backup.lastRequest tells which one was taken up.
+// is, once the server is ready. The usual value is the time. status.backup.lastRequest says which one was taken up.
 const AnnotationBackupRequest = "example.com/backup-requested-at"
 
 // LatestDump is the value of spec.restoreFrom.dump for the newest dump that is there.
@@ -112,7 +112,7 @@ type DatabaseRestore struct {
 	Dump string `json:"dump,omitempty"`
 }
 
-// BackupStatus tells of the newest backups.
+// BackupStatus describes the newest backups.
 //
 // +kubebuilder:validation:MinProperties=1
 type BackupStatus struct {

@@ -13,7 +13,7 @@ const (
 	ConditionReconciling = "Reconciling"
 )
 
-// Reasons of a Database's conditions. docs tells what each one asks of its reader.
+// Reasons of a Database's conditions. The documentation says what each one asks of its reader.
 const (
 	// ReasonReady: the server takes logins.
 	ReasonReady = "Ready"

@@ -76,7 +76,7 @@ type DatabaseSpec struct {
 	// with PostgreSQL 15 or newer and its client programs on PATH, for user 999. The default is the operator's own
 	// setting. It can be changed to another minor version, which restarts the server. One whose tag begins with another
 	// major version is refused with the condition Stalled, while the server goes on with the image that it has; where the
-	// tag does not tell, the new server refuses to start on the old data, and the Database is Stalled until the image is
+	// tag does not say, the new server refuses to start on the old data, and the Database is Stalled until the image is
 	// changed back. An image that can't be pulled makes the Database Stalled with the kubelet's message.
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=1024

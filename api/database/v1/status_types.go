@@ -8,7 +8,7 @@ import (
 //
 // +kubebuilder:validation:MinProperties=1
 type DatabaseStatus struct {
-	// conditions tell how the Database is. Ready is True when the server takes a login of the user to the database with
+	// conditions say how the Database is. Ready is True when the server takes a login of the user to the database with
 	// the encoding that was asked for. Progressing is True while the operator or the cluster works on it, and says what
 	// it waits for. Stalled is True when user action is required, and says which. Each has the generation that it was
 	// observed for.
@@ -90,7 +90,7 @@ type DatabaseStatus struct {
 	// +operator-sdk:csv:customresourcedefinitions:type=status,displayName="Credentials",xDescriptors={"urn:alm:descriptor:com.tectonic.ui:fieldGroup:credentials"}
 	Credentials SecretKeyReference `json:"credentials,omitzero"`
 
-	// release tells of the Helm release that the server is installed as.
+	// release describes the Helm release that the server is installed as.
 	// +optional
 	// +operator-sdk:csv:customresourcedefinitions:type=status,displayName="Release",xDescriptors={"urn:alm:descriptor:com.tectonic.ui:fieldGroup:release"}
 	Release ReleaseStatus `json:"release,omitzero"`
@@ -105,7 +105,7 @@ type DatabaseStatus struct {
 	// +operator-sdk:csv:customresourcedefinitions:type=status,displayName="Storage",xDescriptors={"urn:alm:descriptor:com.tectonic.ui:fieldGroup:storage"}
 	Storage StorageStatus `json:"storage,omitzero"`
 
-	// backup tells of the newest backups.
+	// backup describes the newest backups.
 	// +optional
 	// +operator-sdk:csv:customresourcedefinitions:type=status,displayName="Backup",xDescriptors={"urn:alm:descriptor:com.tectonic.ui:fieldGroup:backup"}
 	Backup BackupStatus `json:"backup,omitzero"`
@@ -155,7 +155,7 @@ type RestartStatus struct {
 	LastMessage string `json:"lastMessage,omitempty"`
 }
 
-// ReleaseStatus tells of a Helm release, as Helm stored it.
+// ReleaseStatus describes a Helm release, as Helm stored it.
 type ReleaseStatus struct {
 	// name is the name of the release: the Database's name with "-database" after it.
 	// +kubebuilder:validation:MinLength=1

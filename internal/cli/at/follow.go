@@ -19,10 +19,10 @@ import (
 	"example.com/cnat-operator/internal/cli"
 )
 
-// pollEvery is how often a command that waits looks.
+// pollEvery is how often a command that waits polls.
 const pollEvery = 300 * time.Millisecond
 
-// pause waits until the next look.
+// pause waits until the next poll.
 func pause(ctx context.Context) error {
 	select {
 	case <-ctx.Done():

@@ -140,7 +140,7 @@ func describeStorage(db *v1.Database, used usage) []string {
 	case used.storageErr != nil:
 		parts = append(parts, "used: not known: "+used.storageErr.Error())
 	case used.used+used.free > 0:
-		// Some volumes are a folder of a larger file system, so both numbers are told.
+		// Some volumes are a folder of a larger file system, so both numbers are printed.
 		parts = append(parts, fmt.Sprintf("%d%% of its file system used (%s, %s free)",
 			used.used*100/(used.used+used.free), bytesOf(used.used), bytesOf(used.free)))
 	}

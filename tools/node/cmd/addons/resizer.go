@@ -94,7 +94,7 @@ func (r *resizer) resize(ctx context.Context, key string) error {
 	return nil
 }
 
-// wantsMore tells whether a bound claim asks for more than it has.
+// wantsMore reports whether a bound claim asks for more than it has.
 func wantsMore(claim *corev1.PersistentVolumeClaim) bool {
 	if claim.Status.Phase != corev1.ClaimBound {
 		return false

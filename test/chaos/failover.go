@@ -12,14 +12,13 @@ import (
 	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
 )
 
-// leaseDuration is controller-runtime's default: a leader that is killed holds
-// the lead for as long.
+// leaseDuration is controller-runtime's default: a leader that is killed holds the Lease for as long.
 const leaseDuration = 15 * time.Second
 
-// measureHandovers prints how late an At starts that is due when the lead
-// changes hands, and fails where that is more than it may be.
-func (c *chaos) measureHandovers(ctx context.Context) error {
-	for _, hand := range []struct {
+// measureFailovers prints how late an At starts that is due during a failover, and fails where that is more than it may
+// be.
+func (c *chaos) measureFailovers(ctx context.Context) error {
+	for _, end := range []struct {
 		name   string
 		signal syscall.Signal
 		limit  time.Duration
@@ -27,13 +26,13 @@ func (c *chaos) measureHandovers(ctx context.Context) error {
 		{"graceful", syscall.SIGTERM, 3 * time.Second},
 		{"sigkill", syscall.SIGKILL, leaseDuration + 3*time.Second},
 	} {
-		late, err := c.handover(ctx, "due-at-"+hand.name, hand.signal)
+		late, err := c.failover(ctx, "due-at-"+end.name, end.signal)
 		if err != nil {
 			return err
 		}
-		fmt.Printf("handover_%s_lateness_seconds=%.3f\n", hand.name, late.Seconds())
-		if late > hand.limit {
-			return fmt.Errorf("an At due at a hand-over by %s was %s late, more than %s", hand.signal, late, hand.limit)
+		fmt.Printf("failover_%s_lateness_seconds=%.3f\n", end.name, late.Seconds())
+		if late > end.limit {
+			return fmt.Errorf("an At due during a failover by %s was %s late, more than %s", end.signal, late, end.limit)
 		}
 		if err := c.scaleOperator(ctx, 2); err != nil {
 			return err
@@ -42,8 +41,8 @@ func (c *chaos) measureHandovers(ctx context.Context) error {
 	return nil
 }
 
-// handover ends the leader just before an At is due, and gives its lateness.
-func (c *chaos) handover(ctx context.Context, name string, signal syscall.Signal) (time.Duration, error) {
+// failover ends the leader just before an At is due, and gives its lateness.
+func (c *chaos) failover(ctx context.Context, name string, signal syscall.Signal) (time.Duration, error) {
 	due := time.Now().Add(12 * time.Second).Truncate(time.Second)
 	at := &cnatv1alpha1.At{
 		ObjectMeta: metav1.ObjectMeta{Namespace: c.namespace, Name: name},

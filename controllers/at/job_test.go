@@ -11,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation"
 
 	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
+	runv1 "example.com/cnat-operator/api/run/v1"
 )
 
 func TestJobName(t *testing.T) {
@@ -54,24 +55,24 @@ func TestNewJob(t *testing.T) {
 		policy  corev1.TerminationMessagePolicy
 	}{
 		"containers": {
-			cnatv1alpha1.AtSpec{Containers: []corev1.Container{container}},
+			cnatv1alpha1.AtSpec{Run: runv1.Run{Containers: []corev1.Container{container}}},
 			"centos:7", container.Command, corev1.TerminationMessageFallbackToLogsOnError,
 		},
 		"command": {
-			cnatv1alpha1.AtSpec{Command: "echo $HOME"},
+			cnatv1alpha1.AtSpec{Run: runv1.Run{Command: "echo $HOME"}},
 			"busybox",
 			[]string{"sh", "-c", "echo $$HOME"},
 			corev1.TerminationMessageFallbackToLogsOnError,
 		},
 		"template": {
-			cnatv1alpha1.AtSpec{Template: &corev1.PodTemplateSpec{
+			cnatv1alpha1.AtSpec{Run: runv1.Run{Template: &corev1.PodTemplateSpec{
 				ObjectMeta: metav1.ObjectMeta{Labels: map[string]string{
 					"mine": "stays", "app.kubernetes.io/name": "invoice", labelPartOf: "something-else",
 				}},
 				Spec: corev1.PodSpec{ServiceAccountName: "robot", Containers: []corev1.Container{{
 					Name: "own", Image: "own:1", TerminationMessagePolicy: corev1.TerminationMessageReadFile,
 				}}},
-			}},
+			}}},
 			"own:1", nil, corev1.TerminationMessageReadFile,
 		},
 	}
@@ -121,7 +122,7 @@ func TestCommandReachesShellAsWritten(t *testing.T) {
 		"$",
 		"${A:-$(B)}$",
 	} {
-		at := newAt(func(at *cnatv1alpha1.At) { at.Spec = cnatv1alpha1.AtSpec{Command: command} })
+		at := newAt(func(at *cnatv1alpha1.At) { at.Spec = cnatv1alpha1.AtSpec{Run: runv1.Run{Command: command}} })
 		got := newJob(at, "busybox").Spec.Template.Spec.Containers[0].Command
 		if line := expand(got[2], map[string]string{"HOME": "/root"}); line != command {
 			t.Errorf("the shell gets %q, want %q", line, command)

@@ -13,6 +13,7 @@ import (
 	"k8s.io/utils/ptr"
 
 	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
+	runv1 "example.com/cnat-operator/api/run/v1"
 	"example.com/cnat-operator/internal/cached"
 )
 
@@ -22,7 +23,7 @@ var due = time.Date(2027, 7, 3, 2, 0, 0, 0, time.UTC)
 func newAt(changes ...func(*cnatv1alpha1.At)) *cnatv1alpha1.At {
 	at := &cnatv1alpha1.At{
 		ObjectMeta: metav1.ObjectMeta{Name: "cnrex", Namespace: "default", UID: "at-uid", Generation: 1},
-		Spec:       cnatv1alpha1.AtSpec{Schedule: ptr.To(metav1.NewTime(due)), Command: "echo YAY"},
+		Spec:       cnatv1alpha1.AtSpec{Schedule: ptr.To(metav1.NewTime(due)), Run: runv1.Run{Command: "echo YAY"}},
 	}
 	for _, change := range changes {
 		change(at)

@@ -16,6 +16,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
+	runv1 "example.com/cnat-operator/api/run/v1"
 )
 
 // createAt creates an At that is due at a time.
@@ -23,7 +24,7 @@ func createAt(t *testing.T, namespace string, schedule time.Time) *cnatv1alpha1.
 	t.Helper()
 	at := &cnatv1alpha1.At{
 		ObjectMeta: metav1.ObjectMeta{Name: "cnrex", Namespace: namespace},
-		Spec:       cnatv1alpha1.AtSpec{Schedule: ptr.To(metav1.NewTime(schedule)), Command: "echo YAY"},
+		Spec:       cnatv1alpha1.AtSpec{Schedule: ptr.To(metav1.NewTime(schedule)), Run: runv1.Run{Command: "echo YAY"}},
 	}
 	if err := api.Create(t.Context(), at); err != nil {
 		t.Fatal(err)

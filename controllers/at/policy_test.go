@@ -17,6 +17,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
+	runv1 "example.com/cnat-operator/api/run/v1"
 )
 
 // applyPolicy creates config/policy/at.yaml, for one namespace.
@@ -86,7 +87,7 @@ func TestPolicyLendsNoRights(t *testing.T) {
 			ObjectMeta: metav1.ObjectMeta{Namespace: namespace, GenerateName: name},
 			Spec: cnatv1alpha1.AtSpec{
 				Schedule: ptr.To(metav1.NewTime(time.Now().Add(time.Hour))), Suspend: ptr.To(true),
-				Template: &corev1.PodTemplateSpec{Spec: corev1.PodSpec{Containers: []corev1.Container{{Name: "a", Image: "b"}}}},
+				Run: runv1.Run{Template: &corev1.PodTemplateSpec{Spec: corev1.PodSpec{Containers: []corev1.Container{{Name: "a", Image: "b"}}}}},
 			},
 		}
 	}
@@ -125,8 +126,8 @@ func TestPolicyLendsNoRights(t *testing.T) {
 func TestPolicyRefusesEditsWithoutEffect(t *testing.T) {
 	template := &corev1.PodTemplateSpec{Spec: corev1.PodSpec{Containers: []corev1.Container{{Name: "a", Image: "b"}}}}
 	specs := map[string]cnatv1alpha1.AtSpec{
-		"template":   {Template: template},
-		"containers": {Containers: template.Spec.Containers},
+		"template":   {Run: runv1.Run{Template: template}},
+		"containers": {Run: runv1.Run{Containers: template.Spec.Containers}},
 	}
 	states := map[string]func(*cnatv1alpha1.At){
 		"started":   startedAs("job-uid"),

@@ -10,11 +10,12 @@ import (
 	"k8s.io/utils/ptr"
 
 	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
+	runv1 "example.com/cnat-operator/api/run/v1"
 )
 
 // An At of several replicas has an indexed Job of as many pods; one of a single pod has the Job that it always had.
 func TestJobOfReplicas(t *testing.T) {
-	at := &cnatv1alpha1.At{Spec: cnatv1alpha1.AtSpec{Command: "true", Replicas: 3}}
+	at := &cnatv1alpha1.At{Spec: cnatv1alpha1.AtSpec{Run: runv1.Run{Command: "true"}, Replicas: 3}}
 	job := newJob(at, "sh")
 	if *job.Spec.Completions != 3 || *job.Spec.Parallelism != 3 || *job.Spec.CompletionMode != batchv1.IndexedCompletion {
 		t.Errorf("%+v", job.Spec)

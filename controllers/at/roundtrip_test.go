@@ -7,6 +7,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
+	runv1 "example.com/cnat-operator/api/run/v1"
 	"example.com/cnat-operator/internal/testenv"
 )
 
@@ -15,8 +16,8 @@ import (
 func TestAPIServerPrunesNothing(t *testing.T) {
 	template := testenv.FullTemplate()
 	tests := map[string]cnatv1alpha1.AtSpec{
-		"template":   {After: &metav1.Duration{Duration: time.Hour}, Template: template},
-		"containers": {After: &metav1.Duration{Duration: time.Hour}, Containers: template.Spec.Containers},
+		"template":   {After: &metav1.Duration{Duration: time.Hour}, Run: runv1.Run{Template: template}},
+		"containers": {After: &metav1.Duration{Duration: time.Hour}, Run: runv1.Run{Containers: template.Spec.Containers}},
 	}
 	namespace := newNamespace(t)
 	for name, spec := range tests {

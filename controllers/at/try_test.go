@@ -12,6 +12,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
+	runv1 "example.com/cnat-operator/api/run/v1"
 )
 
 // A Job that the API server would not take is reported when the At is created or
@@ -36,8 +37,8 @@ func reportsWrongSpec(t *testing.T, with func(*cnatv1alpha1.At)) {
 	at := &cnatv1alpha1.At{
 		ObjectMeta: metav1.ObjectMeta{Name: "wrong", Namespace: namespace},
 		Spec: cnatv1alpha1.AtSpec{
-			Schedule:   &metav1.Time{Time: time.Now().AddDate(3, 0, 0)},
-			Containers: []corev1.Container{{Name: "My_Task", Image: "b"}},
+			Schedule: &metav1.Time{Time: time.Now().AddDate(3, 0, 0)},
+			Run:      runv1.Run{Containers: []corev1.Container{{Name: "My_Task", Image: "b"}}},
 		},
 	}
 	with(at)

@@ -12,6 +12,7 @@ import (
 
 	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
 	v1 "example.com/cnat-operator/api/crontab/v1"
+	runv1 "example.com/cnat-operator/api/run/v1"
 	"example.com/cnat-operator/internal/testenv"
 )
 
@@ -19,7 +20,7 @@ import (
 func TestAPIServerPrunesNothing(t *testing.T) {
 	namespace, template := newNamespace(t), testenv.FullTemplate()
 	for name, spec := range map[string]v1.RunSpec{
-		"template": {Template: template}, "containers": {Containers: template.Spec.Containers},
+		"template": {Run: runv1.Run{Template: template}}, "containers": {Run: runv1.Run{Containers: template.Spec.Containers}},
 	} {
 		spec.Replicas = 2
 		tab := &v1.CronTab{

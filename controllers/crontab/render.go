@@ -43,6 +43,8 @@ func render(
 			containers[i].Env = withVariable(containers[i].Env, variable)
 		}
 	}
+	run := spec.Run
+	run.Containers, run.Command, run.Template = nil, "", template
 	labels := map[string]string{
 		labelCronTab:    tab.Name,
 		labelRevision:   revisionOf(tab),
@@ -65,11 +67,8 @@ func render(
 			Schedule:                &metav1.Time{Time: due.UTC()},
 			Suspend:                 ptr.To(true),
 			Replicas:                spec.Replicas,
-			PendingDeadlineSeconds:  spec.PendingDeadlineSeconds,
-			ActiveDeadlineSeconds:   spec.ActiveDeadlineSeconds,
-			BackoffLimit:            spec.BackoffLimit,
 			TTLSecondsAfterFinished: spec.TTLSecondsAfterFinished,
-			Template:                template,
+			Run:                     run,
 		},
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"k8s.io/utils/ptr"
 
 	v1 "example.com/cnat-operator/api/crontab/v1"
+	runv1 "example.com/cnat-operator/api/run/v1"
 	"example.com/cnat-operator/internal/schedule"
 )
 
@@ -17,14 +18,14 @@ func TestRender(t *testing.T) {
 	run := schedule.Run{Scheduled: day("13:00:00"), At: day("13:00:07")}
 	for name, spec := range map[string]v1.RunSpec{
 		"image":      {Image: "i"},
-		"command":    {Command: "echo $HOME"},
-		"containers": {Containers: []corev1.Container{{Name: "a", Image: "i"}, {Name: "b", Image: "i"}}},
-		"template": {Template: &corev1.PodTemplateSpec{
+		"command":    {Run: runv1.Run{Command: "echo $HOME"}},
+		"containers": {Run: runv1.Run{Containers: []corev1.Container{{Name: "a", Image: "i"}, {Name: "b", Image: "i"}}}},
+		"template": {Run: runv1.Run{Template: &corev1.PodTemplateSpec{
 			ObjectMeta: metav1.ObjectMeta{Labels: map[string]string{"theirs": "x"}, Annotations: map[string]string{"their": "s"}},
 			Spec: corev1.PodSpec{
 				InitContainers: []corev1.Container{{Name: "i", Image: "i"}}, Containers: []corev1.Container{{Name: "a", Image: "i"}},
 			},
-		}},
+		}}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			tab := &v1.CronTab{
@@ -88,7 +89,7 @@ func TestSlim(t *testing.T) {
 			UID: "uid", Labels: map[string]string{"l": "x", queueLabel: "q"},
 			Annotations: map[string]string{"a": "x", annotationRevision: "forged", v1.AnnotationRunRequest: "now"},
 		},
-		Spec: v1.CronTabSpec{CronSpec: "@daily", RunSpec: v1.RunSpec{Command: "c", Containers: []corev1.Container{{}}, Template: &corev1.PodTemplateSpec{}}},
+		Spec: v1.CronTabSpec{CronSpec: "@daily", RunSpec: v1.RunSpec{Run: runv1.Run{Command: "c", Containers: []corev1.Container{{}}, Template: &corev1.PodTemplateSpec{}}}},
 	}
 	revision := revisionOf(tab)
 	if _, err := slim(tab); err != nil {
@@ -105,8 +106,8 @@ func TestSlim(t *testing.T) {
 // What a list brings goes through the transform a second time: the revision is still that of what the API server holds.
 func TestSlimTwice(t *testing.T) {
 	for what, runs := range map[string]v1.RunSpec{
-		"image": {Image: "i"}, "command": {Command: "c"}, "containers": {Containers: []corev1.Container{{Name: "c"}}},
-		"template": {Template: &corev1.PodTemplateSpec{}},
+		"image": {Image: "i"}, "command": {Run: runv1.Run{Command: "c"}}, "containers": {Run: runv1.Run{Containers: []corev1.Container{{Name: "c"}}}},
+		"template": {Run: runv1.Run{Template: &corev1.PodTemplateSpec{}}},
 	} {
 		runs.Replicas = 1
 		tab := &v1.CronTab{

@@ -12,6 +12,7 @@ import (
 
 	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
 	v1 "example.com/cnat-operator/api/crontab/v1"
+	runv1 "example.com/cnat-operator/api/run/v1"
 	"example.com/cnat-operator/internal/schedule"
 )
 
@@ -127,7 +128,7 @@ func TestNextAtIsCreatedAndReplaced(t *testing.T) {
 	startOperator(t, namespace)
 	tab := &v1.CronTab{
 		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "tab"},
-		Spec:       v1.CronTabSpec{CronSpec: "@yearly", RunSpec: v1.RunSpec{Command: "true"}},
+		Spec:       v1.CronTabSpec{CronSpec: "@yearly", RunSpec: v1.RunSpec{Run: runv1.Run{Command: "true"}}},
 	}
 	create(t, tab)
 	next := func(what string, wanted func(*cnatv1alpha1.At) bool) *cnatv1alpha1.At {

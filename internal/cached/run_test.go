@@ -14,6 +14,7 @@ import (
 	"k8s.io/utils/ptr"
 
 	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
+	runv1 "example.com/cnat-operator/api/run/v1"
 )
 
 // stuffed is the metadata of an object into which somebody writes as much as the API server takes.
@@ -55,7 +56,7 @@ func transformedAgain(t *testing.T, kept any) []byte {
 
 // What the controllers look at stays, and no more than a few KiB, whatever somebody writes into an At or a Job.
 func TestRunsAreBounded(t *testing.T) {
-	at := &cnatv1alpha1.At{ObjectMeta: stuffed(), Spec: cnatv1alpha1.AtSpec{Command: strings.Repeat("x", 100_000), Suspend: ptr.To(true)}}
+	at := &cnatv1alpha1.At{ObjectMeta: stuffed(), Spec: cnatv1alpha1.AtSpec{Run: runv1.Run{Command: strings.Repeat("x", 100_000)}, Suspend: ptr.To(true)}}
 	job := &batchv1.Job{ObjectMeta: stuffed(), Spec: batchv1.JobSpec{
 		Suspend: ptr.To(true), ManagedBy: ptr.To("m"), ActiveDeadlineSeconds: ptr.To[int64](1), BackoffLimit: ptr.To[int32](2),
 		Selector: &metav1.LabelSelector{MatchLabels: stuffed().Labels},

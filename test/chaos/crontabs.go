@@ -14,6 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	crontabv1 "example.com/cnat-operator/api/crontab/v1"
+	runv1 "example.com/cnat-operator/api/run/v1"
 	"example.com/cnat-operator/test/controlplane"
 )
 
@@ -59,7 +60,7 @@ func (c *chaos) createCronTabs(ctx context.Context) error {
 			ObjectMeta: metav1.ObjectMeta{Namespace: c.namespace, Name: cronTabName(i)},
 			Spec: crontabv1.CronTabSpec{
 				CronSpec: "* * * * *", NotBefore: &metav1.Time{Time: minutes[0]}, NotAfter: &metav1.Time{Time: minutes[len(minutes)-1]},
-				CatchUp: crontabv1.CatchUpAll, RunSpec: crontabv1.RunSpec{Template: &corev1.PodTemplateSpec{Spec: pod}},
+				CatchUp: crontabv1.CatchUpAll, RunSpec: crontabv1.RunSpec{Run: runv1.Run{Template: &corev1.PodTemplateSpec{Spec: pod}}},
 			},
 		}
 		c.mutex.Lock()

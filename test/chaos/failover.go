@@ -10,6 +10,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
+	runv1 "example.com/cnat-operator/api/run/v1"
 )
 
 // leaseDuration is controller-runtime's default: a leader that is killed holds the Lease for as long.
@@ -46,7 +47,7 @@ func (c *chaos) failover(ctx context.Context, name string, signal syscall.Signal
 	due := time.Now().Add(12 * time.Second).Truncate(time.Second)
 	at := &cnatv1alpha1.At{
 		ObjectMeta: metav1.ObjectMeta{Namespace: c.namespace, Name: name},
-		Spec:       cnatv1alpha1.AtSpec{Schedule: &metav1.Time{Time: due}, Command: "true"},
+		Spec:       cnatv1alpha1.AtSpec{Schedule: &metav1.Time{Time: due}, Run: runv1.Run{Command: "true"}},
 	}
 	if err := c.client.Create(ctx, at); err != nil {
 		return 0, fmt.Errorf("creating At %s: %w", name, err)

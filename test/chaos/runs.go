@@ -14,6 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
+	runv1 "example.com/cnat-operator/api/run/v1"
 	"example.com/cnat-operator/test/controlplane"
 )
 
@@ -56,7 +57,7 @@ func (c *chaos) createAt(ctx context.Context, name string, due time.Time, expire
 		ObjectMeta: metav1.ObjectMeta{Namespace: c.namespace, Name: name},
 		Spec: cnatv1alpha1.AtSpec{
 			Schedule: &metav1.Time{Time: due},
-			Template: &corev1.PodTemplateSpec{Spec: c.onNode(say("start") + script + "; " + say("end"))},
+			Run:      runv1.Run{Template: &corev1.PodTemplateSpec{Spec: c.onNode(say("start") + script + "; " + say("end"))}},
 		},
 	}
 	if expires {

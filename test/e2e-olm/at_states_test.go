@@ -15,6 +15,7 @@ import (
 
 	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
 	databasev1 "example.com/cnat-operator/api/database/v1"
+	runv1 "example.com/cnat-operator/api/run/v1"
 )
 
 // ending is what is final of an At that has ended: it stays as the version before has written it.
@@ -35,16 +36,16 @@ var ends = map[string]struct {
 	phase  cnatv1alpha1.AtPhase
 }{
 	"cancelled-waiting": {spec: cnatv1alpha1.AtSpec{
-		Schedule: ptr.To(metav1.NewTime(time.Now().Add(time.Hour))), Command: "true",
+		Schedule: ptr.To(metav1.NewTime(time.Now().Add(time.Hour))), Run: runv1.Run{Command: "true"},
 	}, cancel: true, phase: cnatv1alpha1.AtCancelled},
 	"missed": {spec: cnatv1alpha1.AtSpec{
-		Schedule: ptr.To(metav1.NewTime(time.Now().Add(-time.Hour))), Command: "true", StartingDeadlineSeconds: 1,
+		Schedule: ptr.To(metav1.NewTime(time.Now().Add(-time.Hour))), Run: runv1.Run{Command: "true"}, StartingDeadlineSeconds: 1,
 	}, phase: cnatv1alpha1.AtMissed},
 	"exit-3": {spec: cnatv1alpha1.AtSpec{
-		Schedule: ptr.To(metav1.Now()), Command: "exit 3", BackoffLimit: ptr.To[int32](1),
+		Schedule: ptr.To(metav1.Now()), Run: runv1.Run{Command: "exit 3", BackoffLimit: ptr.To[int32](1)},
 	}, phase: cnatv1alpha1.AtFailed},
 	"too-long": {spec: cnatv1alpha1.AtSpec{
-		Schedule: ptr.To(metav1.Now()), Command: "sleep 60", ActiveDeadlineSeconds: 2,
+		Schedule: ptr.To(metav1.Now()), Run: runv1.Run{Command: "sleep 60", ActiveDeadlineSeconds: 2},
 	}, phase: cnatv1alpha1.AtFailed},
 }
 

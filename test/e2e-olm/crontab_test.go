@@ -11,6 +11,7 @@ import (
 
 	crontabv1 "example.com/cnat-operator/api/crontab/v1"
 	databasev1 "example.com/cnat-operator/api/database/v1"
+	runv1 "example.com/cnat-operator/api/run/v1"
 )
 
 // everyMinute is a CronTab whose runs write their scheduled time into the table runs. None is missed for good.
@@ -20,7 +21,7 @@ func everyMinute(db *databasev1.Database) *crontabv1.CronTab {
 		ObjectMeta: objectMeta(db.Namespace, "every-minute"),
 		Spec: crontabv1.CronTabSpec{
 			CronSpec: "* * * * *", CatchUp: crontabv1.CatchUpAll,
-			RunSpec: crontabv1.RunSpec{Containers: []corev1.Container{psql(db, insert)}},
+			RunSpec: crontabv1.RunSpec{Run: runv1.Run{Containers: []corev1.Container{psql(db, insert)}}},
 		},
 	}
 }

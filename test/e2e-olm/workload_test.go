@@ -20,6 +20,7 @@ import (
 
 	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
 	databasev1 "example.com/cnat-operator/api/database/v1"
+	runv1 "example.com/cnat-operator/api/run/v1"
 )
 
 // createSample creates a manifest of config/samples, unchanged.
@@ -104,8 +105,8 @@ func recordingAt(db *databasev1.Database, name string, due time.Time, takes time
 	return &cnatv1alpha1.At{
 		ObjectMeta: metav1.ObjectMeta{Namespace: db.Namespace, Name: name},
 		Spec: cnatv1alpha1.AtSpec{
-			Schedule:   &metav1.Time{Time: due},
-			Containers: []corev1.Container{psql(db, insert)},
+			Schedule: &metav1.Time{Time: due},
+			Run:      runv1.Run{Containers: []corev1.Container{psql(db, insert)}},
 		},
 	}
 }

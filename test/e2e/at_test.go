@@ -17,6 +17,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
+	runv1 "example.com/cnat-operator/api/run/v1"
 )
 
 // atManifest is an At with a command. An empty schedule is long past.
@@ -110,8 +111,8 @@ var _ = Describe("At", func() {
 		at := &cnatv1alpha1.At{
 			ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "no-image"},
 			Spec: cnatv1alpha1.AtSpec{
-				Schedule:   ptr.To(metav1.Now()),
-				Containers: []corev1.Container{{Name: "shell", Image: shellImage + "-is-not-there"}},
+				Schedule: ptr.To(metav1.Now()),
+				Run:      runv1.Run{Containers: []corev1.Container{{Name: "shell", Image: shellImage + "-is-not-there"}}},
 			},
 		}
 		Expect(k8s.Create(ctx, at)).To(Succeed())
@@ -126,12 +127,12 @@ var _ = Describe("At", func() {
 			ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "no-secret"},
 			Spec: cnatv1alpha1.AtSpec{
 				Schedule: ptr.To(metav1.Now()),
-				Containers: []corev1.Container{{
+				Run: runv1.Run{Containers: []corev1.Container{{
 					Name: "shell", Image: shellImage, Command: []string{"sh", "-c", "echo $WORD"},
 					Env: []corev1.EnvVar{{Name: "WORD", ValueFrom: &corev1.EnvVarSource{SecretKeyRef: &corev1.SecretKeySelector{
 						LocalObjectReference: corev1.LocalObjectReference{Name: "words"}, Key: "word",
 					}}}},
-				}},
+				}}},
 			},
 		}
 		Expect(k8s.Create(ctx, at)).To(Succeed())
@@ -158,9 +159,8 @@ var _ = Describe("At", func() {
 		at := &cnatv1alpha1.At{
 			ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "impatient"},
 			Spec: cnatv1alpha1.AtSpec{
-				After:                  &metav1.Duration{Duration: time.Second},
-				PendingDeadlineSeconds: 5,
-				Containers:             []corev1.Container{{Name: "shell", Image: shellImage + "-is-not-there"}},
+				After: &metav1.Duration{Duration: time.Second},
+				Run:   runv1.Run{PendingDeadlineSeconds: 5, Containers: []corev1.Container{{Name: "shell", Image: shellImage + "-is-not-there"}}},
 			},
 		}
 		Expect(k8s.Create(ctx, at)).To(Succeed())

@@ -15,6 +15,7 @@ import (
 
 	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
 	databasev1 "example.com/cnat-operator/api/database/v1"
+	runv1 "example.com/cnat-operator/api/run/v1"
 )
 
 // psqlWith is an At that runs SQL as the binding of a Database says, but with another password where one is given.
@@ -37,7 +38,7 @@ func psqlWith(db *databasev1.Database, name, password string, sql ...string) *cn
 	}
 	return &cnatv1alpha1.At{
 		ObjectMeta: metav1.ObjectMeta{Namespace: db.Namespace, Name: name},
-		Spec:       cnatv1alpha1.AtSpec{Schedule: ptr.To(metav1.Now()), Containers: []corev1.Container{container}},
+		Spec:       cnatv1alpha1.AtSpec{Schedule: ptr.To(metav1.Now()), Run: runv1.Run{Containers: []corev1.Container{container}}},
 	}
 }
 

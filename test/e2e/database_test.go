@@ -20,6 +20,7 @@ import (
 
 	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
 	databasev1 "example.com/cnat-operator/api/database/v1"
+	runv1 "example.com/cnat-operator/api/run/v1"
 )
 
 // databaseManifest is a Database with the lines as its spec.
@@ -63,7 +64,7 @@ func query(ctx SpecContext, db *databasev1.Database, name, sql string) string {
 		ObjectMeta: metav1.ObjectMeta{Namespace: db.Namespace, Name: name},
 		Spec: cnatv1alpha1.AtSpec{
 			Schedule: ptr.To(metav1.Now()),
-			Containers: []corev1.Container{{
+			Run: runv1.Run{Containers: []corev1.Container{{
 				Name: "psql", Image: postgresImage,
 				Command: []string{"sh", "-c", awaitServer + `exec psql -X -A -t -v ON_ERROR_STOP=1 -c "$0"`, sql},
 				Env: []corev1.EnvVar{
@@ -72,7 +73,7 @@ func query(ctx SpecContext, db *databasev1.Database, name, sql string) string {
 					{Name: "PGDATABASE", Value: db.Status.DatabaseName},
 					{Name: "PGPASSWORD", ValueFrom: password},
 				},
-			}},
+			}}},
 		},
 	}
 	Expect(k8s.Create(ctx, at)).To(Succeed())

@@ -14,6 +14,7 @@ import (
 
 	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
 	crontabv1 "example.com/cnat-operator/api/crontab/v1"
+	runv1 "example.com/cnat-operator/api/run/v1"
 )
 
 // yearly is the victim's CronTab.
@@ -33,7 +34,7 @@ func cronTabTries() []try {
 func newCronTab(namespace, name string) *crontabv1.CronTab {
 	return &crontabv1.CronTab{
 		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name},
-		Spec:       crontabv1.CronTabSpec{CronSpec: "@yearly", RunSpec: crontabv1.RunSpec{Command: "true"}},
+		Spec:       crontabv1.CronTabSpec{CronSpec: "@yearly", RunSpec: crontabv1.RunSpec{Run: runv1.Run{Command: "true"}}},
 	}
 }
 

@@ -15,6 +15,7 @@ import (
 
 	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
 	databasev1 "example.com/cnat-operator/api/database/v1"
+	runv1 "example.com/cnat-operator/api/run/v1"
 )
 
 const (
@@ -112,7 +113,7 @@ func (t *tenant) victimIsServed(ctx context.Context) ([]string, error) {
 func newAt(namespace, name string, after time.Duration) *cnatv1alpha1.At {
 	return &cnatv1alpha1.At{
 		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name},
-		Spec:       cnatv1alpha1.AtSpec{Schedule: &metav1.Time{Time: time.Now().Add(after).Truncate(time.Second)}, Command: "true"},
+		Spec:       cnatv1alpha1.AtSpec{Schedule: &metav1.Time{Time: time.Now().Add(after).Truncate(time.Second)}, Run: runv1.Run{Command: "true"}},
 	}
 }
 

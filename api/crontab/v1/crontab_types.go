@@ -1,8 +1,9 @@
 package v1
 
 import (
-	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	runv1 "example.com/cnat-operator/api/run/v1"
 )
 
 // AnnotationRunRequest on a CronTab asks for one run now: the operator starts one for each new value, whatever it is.
@@ -150,7 +151,7 @@ type CronTabSpec struct {
 	RunSpec `json:",inline"`
 }
 
-// RunSpec is what a run is: it is handed on to the run's At, where each field is documented in full.
+// RunSpec is what a run is: it is handed on to the run's At.
 type RunSpec struct {
 	// replicas is how many pods a run has, side by side. Each knows its number by the environment variable
 	// JOB_COMPLETION_INDEX. The next run has as many as are set when it starts. Default: 1.
@@ -160,28 +161,6 @@ type RunSpec struct {
 	// +kubebuilder:validation:Maximum=1000
 	// +operator-sdk:csv:customresourcedefinitions:type=spec,displayName="Replicas",xDescriptors={"urn:alm:descriptor:com.tectonic.ui:podCount"}
 	Replicas int32 `json:"replicas,omitempty"`
-
-	// pendingDeadlineSeconds is how long a run may wait for its first container to start. After that it is stopped and
-	// has failed. Default: no limit.
-	// +optional
-	// +kubebuilder:validation:Minimum=1
-	// +kubebuilder:validation:Maximum=3153600000
-	// +operator-sdk:csv:customresourcedefinitions:type=spec,displayName="Pending Deadline Seconds",xDescriptors={"urn:alm:descriptor:com.tectonic.ui:number","urn:alm:descriptor:com.tectonic.ui:advanced"}
-	PendingDeadlineSeconds int64 `json:"pendingDeadlineSeconds,omitempty"`
-
-	// activeDeadlineSeconds is how long a run may take. After that it is stopped and has failed. Default: no limit.
-	// +optional
-	// +kubebuilder:validation:Minimum=1
-	// +kubebuilder:validation:Maximum=2147483647
-	// +operator-sdk:csv:customresourcedefinitions:type=spec,displayName="Active Deadline Seconds",xDescriptors={"urn:alm:descriptor:com.tectonic.ui:number","urn:alm:descriptor:com.tectonic.ui:advanced"}
-	ActiveDeadlineSeconds int64 `json:"activeDeadlineSeconds,omitempty"`
-
-	// backoffLimit is how often a run that failed is tried again, in a new pod. Default: 0.
-	// +optional
-	// +kubebuilder:validation:Minimum=0
-	// +kubebuilder:validation:Maximum=100
-	// +operator-sdk:csv:customresourcedefinitions:type=spec,displayName="Backoff Limit",xDescriptors={"urn:alm:descriptor:com.tectonic.ui:number","urn:alm:descriptor:com.tectonic.ui:advanced"}
-	BackoffLimit *int32 `json:"backoffLimit,omitempty"`
 
 	// ttlSecondsAfterFinished is how long a run is kept once it is over, in seconds, if the history limits keep it.
 	// Default: no limit.
@@ -198,37 +177,7 @@ type RunSpec struct {
 	// +operator-sdk:csv:customresourcedefinitions:type=spec,displayName="Image",xDescriptors={"urn:alm:descriptor:com.tectonic.ui:text"}
 	Image string `json:"image,omitempty"`
 
-	// command is a line for the shell: it runs as `sh -c COMMAND` in a small image that the operator's administrator
-	// chooses. The shell gets it as it is written.
-	// +optional
-	// +kubebuilder:validation:MinLength=1
-	// +kubebuilder:validation:MaxLength=65536
-	// +operator-sdk:csv:customresourcedefinitions:type=spec,displayName="Command",xDescriptors={"urn:alm:descriptor:com.tectonic.ui:text"}
-	Command string `json:"command,omitempty"`
-
-	// containers to run, side by side in one pod. A run succeeds when all of them end with exit code 0. None may ask to
-	// be restarted: restartPolicy must be Never or unset, and restartPolicyRules unset.
-	// +optional
-	// +listType=map
-	// +listMapKey=name
-	// +kubebuilder:validation:MinItems=1
-	// +kubebuilder:validation:MaxItems=64
-	// +kubebuilder:validation:XValidation:rule="self.all(c, has(c.image) && c.image != '')",message="each container must have an image"
-	// +kubebuilder:validation:XValidation:rule="self.all(c, c.?restartPolicy.orValue('Never') == 'Never' && !has(c.restartPolicyRules))",message="a container's restartPolicy must be Never or unset, and restartPolicyRules unset: a run runs once"
-	// +operator-sdk:csv:customresourcedefinitions:type=spec,displayName="Containers",xDescriptors={"urn:alm:descriptor:com.tectonic.ui:containers"}
-	Containers []corev1.Container `json:"containers,omitempty"`
-
-	// template is the pod to run, for what containers can't say, with an At's rules: restartPolicy Never or unset, init
-	// containers may be sidecars, metadata has labels and annotations only.
-	// +optional
-	// +kubebuilder:validation:XValidation:rule="has(self.spec)",message="template must have a spec"
-	// +kubebuilder:validation:XValidation:rule="!has(self.spec) || !has(self.spec.restartPolicy) || self.spec.restartPolicy == 'Never'",message="template.spec.restartPolicy must be Never or unset: a run runs once"
-	// +kubebuilder:validation:XValidation:rule="!has(self.spec) || (has(self.spec.containers) && size(self.spec.containers) > 0)",message="template.spec.containers must have at least one container"
-	// +kubebuilder:validation:XValidation:rule="!has(self.spec) || !has(self.spec.containers) || self.spec.containers.all(c, c.?restartPolicy.orValue('Never') == 'Never' && !has(c.restartPolicyRules))",message="the restartPolicy of template.spec.containers must be Never or unset, and restartPolicyRules unset: a run runs once"
-	// +kubebuilder:validation:XValidation:rule="!has(self.spec) || !has(self.spec.initContainers) || self.spec.initContainers.all(c, c.?restartPolicy.orValue('Never') in ['Never', 'Always'] && !has(c.restartPolicyRules))",message="the restartPolicy of template.spec.initContainers must be Never, unset, or Always for a sidecar, and restartPolicyRules unset: a run runs once"
-	// +kubebuilder:validation:XValidation:rule="!has(self.metadata) || !(has(self.metadata.name) || has(self.metadata.generateName) || has(self.metadata.namespace) || has(self.metadata.finalizers) || has(self.metadata.ownerReferences))",message="template.metadata may have labels and annotations only: Kubernetes sets the name, the namespace, the finalizers and the owner of the pod"
-	// +operator-sdk:csv:customresourcedefinitions:type=spec,displayName="Template",xDescriptors={"urn:alm:descriptor:com.tectonic.ui:podTemplate","urn:alm:descriptor:com.tectonic.ui:advanced"}
-	Template *corev1.PodTemplateSpec `json:"template,omitempty"`
+	runv1.Run `json:",inline"`
 }
 
 // CronTab runs containers at the times of a cron expression. Each run is an At, created ahead of its time: cancelling

@@ -78,7 +78,9 @@ func subscribe(ctx SpecContext, namespace, catalog string, approval v1alpha1.App
 	})).To(Succeed())
 }
 
-// awaitPlan waits for the install plan that brings a version, and gives it.
+// awaitPlan waits for the install plan that brings a version, until OLM asks for its approval, and gives it. One that is
+// approved before OLM has written its first status makes that write fail: OLM then creates a second plan, and leaves the
+// first.
 func awaitPlan(ctx SpecContext, namespace, version string) *v1alpha1.InstallPlan {
 	GinkgoHelper()
 	var found v1alpha1.InstallPlan
@@ -86,9 +88,10 @@ func awaitPlan(ctx SpecContext, namespace, version string) *v1alpha1.InstallPlan
 		plans := &v1alpha1.InstallPlanList{}
 		g.Expect(k8s.List(ctx, plans, client.InNamespace(namespace))).To(Succeed())
 		i := slices.IndexFunc(plans.Items, func(plan v1alpha1.InstallPlan) bool {
-			return slices.Contains(plan.Spec.ClusterServiceVersionNames, version)
+			return slices.Contains(plan.Spec.ClusterServiceVersionNames, version) &&
+				plan.Status.Phase == v1alpha1.InstallPlanPhaseRequiresApproval
 		})
-		g.Expect(i).NotTo(Equal(-1), "there is no install plan for %s", version)
+		g.Expect(i).NotTo(Equal(-1), "no install plan for %s requires approval", version)
 		found = plans.Items[i]
 	}).Should(Succeed())
 	return &found

@@ -4,6 +4,8 @@ import (
 	"testing"
 
 	batchv1 "k8s.io/api/batch/v1"
+
+	"example.com/cnat-operator/test/apimodel"
 )
 
 // A Job that the cache still has may be gone, and another one have its name:
@@ -13,7 +15,7 @@ func TestStopSparesForeignJob(t *testing.T) {
 	o := newOperator(m, nil)
 	catchUp := func() {
 		for _, kind := range kinds {
-			o.catchUp(kind, len(m.history))
+			o.catchUp(kind, len(m.History))
 		}
 	}
 	m.makeAt(0) // overdue
@@ -22,13 +24,13 @@ func TestStopSparesForeignJob(t *testing.T) {
 		o.reconcile("cnrex", fault{})
 	}
 	catchUp()
-	jobs := list[*batchv1.Job](m.objects)
+	jobs := apimodel.List[*batchv1.Job](m.Objects)
 	if len(jobs) != 1 || !started(jobs[0]) {
 		t.Fatalf("want one Job that has started, got %+v", jobs)
 	}
 	m.editAt(2, 0) // cancelled
-	o.catchUp(kindAt, len(m.history))
-	m.remove(keyOf(jobs[0]))
+	o.catchUp(kindAt, len(m.History))
+	m.Remove(apimodel.KeyOf(jobs[0]))
 	m.squat()
 	o.reconcile("cnrex", fault{})
 	if m.wrong != nil {

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	batchv1 "k8s.io/api/batch/v1"
+
+	"example.com/cnat-operator/test/apimodel"
 )
 
 // drive is a life of an At, or of several one after the other, at the model:
@@ -93,7 +95,7 @@ func (d *drive) step() {
 	case 11, 12:
 		m.land()
 		m.collectGarbage()
-		for _, job := range list[*batchv1.Job](m.objects) {
+		for _, job := range apimodel.List[*batchv1.Job](m.Objects) {
 			m.play(job, how&1 == 1, how&6 == 6)
 		}
 	case 13:
@@ -107,7 +109,7 @@ func (d *drive) step() {
 
 // pass lets time pass. What the operators put off until then comes into their queues.
 func (d *drive) pass(span time.Duration) {
-	d.model.now = d.model.now.Add(span)
+	d.model.Now = d.model.Now.Add(span)
 	for _, o := range d.operators {
 		o.awake()
 	}
@@ -131,9 +133,9 @@ func (d *drive) deleteByHand(how byte) {
 		m.deleteAt(how&4 != 0)
 		return
 	}
-	for _, job := range list[*batchv1.Job](m.objects) {
+	for _, job := range apimodel.List[*batchv1.Job](m.Objects) {
 		if how&3 == 1 {
-			m.remove(key{kindPod, job.Name + "-pod"})
+			m.Remove(apimodel.Key{Kind: kindPod, Name: job.Name + "-pod"})
 		} else {
 			m.removeByHand(job)
 		}
@@ -164,9 +166,9 @@ func (d *drive) settle() bool {
 		d.round()
 	}
 	m.quota = false
-	for _, job := range list[*batchv1.Job](m.objects) {
+	for _, job := range apimodel.List[*batchv1.Job](m.Objects) {
 		if len(job.OwnerReferences) == 0 {
-			m.remove(keyOf(job)) // what stood in the way, as the quota did
+			m.Remove(apimodel.KeyOf(job)) // what stood in the way, as the quota did
 		}
 	}
 	for range 100 {
@@ -181,13 +183,13 @@ func (d *drive) settle() bool {
 // more. It reports whether there was anything, or will be.
 func (d *drive) round() bool {
 	m := d.model
-	before := len(m.history)
+	before := len(m.History)
 	for range 20 {
 		d.work()
 	}
 	wake, any := d.wakeTime()
-	d.pass(max(time.Second, wake.Sub(m.now)))
-	return any || len(m.history) > before
+	d.pass(max(time.Second, wake.Sub(m.Now)))
+	return any || len(m.History) > before
 }
 
 // work lets every part of the cluster do what it has to do now.
@@ -195,7 +197,7 @@ func (d *drive) work() {
 	m := d.model
 	for _, o := range d.operators {
 		for _, kind := range kinds {
-			o.catchUp(kind, len(m.history))
+			o.catchUp(kind, len(m.History))
 		}
 		if o.queue["cnrex"] {
 			o.reconcile("cnrex", fault{})
@@ -205,7 +207,7 @@ func (d *drive) work() {
 		}
 	}
 	m.collectGarbage()
-	for _, job := range list[*batchv1.Job](m.objects) {
+	for _, job := range apimodel.List[*batchv1.Job](m.Objects) {
 		m.play(job, false, false)
 	}
 }

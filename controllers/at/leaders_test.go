@@ -8,6 +8,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 
 	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
+	"example.com/cnat-operator/test/apimodel"
 )
 
 // The calls of the reconcile that prepares and starts an overdue At: its finalizer is the first. Then the At and the two
@@ -21,7 +22,7 @@ const (
 // catchUpAll lets the operator's cache see all that has happened.
 func (o *operator) catchUpAll() {
 	for _, kind := range kinds {
-		o.catchUp(kind, len(o.model.history))
+		o.catchUp(kind, len(o.model.History))
 	}
 }
 
@@ -32,7 +33,7 @@ func TestPausedLeaderStartsNoSecondJob(t *testing.T) {
 		m := newModel()
 		paused, other := newOperator(m, nil), newOperator(m, nil)
 		m.makeAt(0) // overdue
-		edit(m, key{kindAt, "cnrex"}, timeToLive(0))
+		apimodel.Edit(m.Server, apimodel.Key{Kind: kindAt, Name: "cnrex"}, timeToLive(0))
 		paused.catchUpAll()
 		var ended bool
 		paused.reconcile("cnrex", fault{kind: pause, call: call, meanwhile: func() {
@@ -40,13 +41,13 @@ func TestPausedLeaderStartsNoSecondJob(t *testing.T) {
 				other.catchUpAll()
 				other.awake()
 				other.reconcile("cnrex", fault{})
-				for _, job := range list[*batchv1.Job](m.objects) {
+				for _, job := range apimodel.List[*batchv1.Job](m.Objects) {
 					m.play(job, false, false)
 				}
 				m.collectGarbage()
-				m.now = m.now.Add(2 * time.Second)
+				m.Now = m.Now.Add(2 * time.Second)
 			}
-			ended = len(m.objects) == 0 && len(m.started) == 1
+			ended = len(m.Objects) == 0 && len(m.started) == 1
 		}})
 		if m.wrong != nil || !ended {
 			t.Errorf("standing still at call %d: the other has ended it: %t; %v", call, ended, m.wrong)
@@ -62,7 +63,7 @@ func lateCreateAndStart(t *testing.T, plant func(*operator)) []string {
 	m := newModel()
 	creator, starter, leader := newOperator(m, plant), newOperator(m, plant), newOperator(m, plant)
 	m.makeAt(0) // overdue
-	edit(m, key{kindAt, "cnrex"}, holding)
+	apimodel.Edit(m.Server, apimodel.Key{Kind: kindAt, Name: "cnrex"}, holding)
 	creator.catchUpAll()
 	// The At has its finalizer, so that there is one call less.
 	creator.reconcile("cnrex", fault{kind: pause, call: callCreate - 1, meanwhile: func() {
@@ -72,11 +73,11 @@ func lateCreateAndStart(t *testing.T, plant func(*operator)) []string {
 		starter.reconcile("cnrex", fault{kind: late, call: 0})
 		leader.catchUpAll()
 		leader.reconcile("cnrex", fault{})
-		for _, job := range list[*batchv1.Job](m.objects) {
+		for _, job := range apimodel.List[*batchv1.Job](m.Objects) {
 			m.removeByHand(job)
 		}
 	}})
-	jobs := list[*batchv1.Job](m.objects)
+	jobs := apimodel.List[*batchv1.Job](m.Objects)
 	if len(m.started) != 1 || len(jobs) != 1 || started(jobs[0]) || len(m.late) != 1 {
 		t.Errorf("the life is not as told: %v, %+v", m.started, jobs)
 	}
@@ -105,7 +106,7 @@ func lateRecord(t *testing.T, plant func(*operator)) []string {
 		leader.catchUpAll()
 		leader.reconcile("cnrex", fault{})
 	}})
-	if jobs := list[*batchv1.Job](m.objects); len(jobs) != 1 || !started(jobs[0]) || jobs[0].UID == "Job-2" {
+	if jobs := apimodel.List[*batchv1.Job](m.Objects); len(jobs) != 1 || !started(jobs[0]) || jobs[0].UID == "Job-2" {
 		t.Errorf("the life is not as told: %+v", jobs)
 	}
 	return m.wrong
@@ -156,10 +157,10 @@ func retractedWhileStarting(t *testing.T, plant func(*operator)) (wrong []string
 			m.makeAt(0) // overdue
 			leader.catchUpAll()
 			leader.reconcile("cnrex", fault{kind: pause, call: call, meanwhile: func() {
-				edit(m, key{kindAt, "cnrex"}, func(at *cnatv1alpha1.At) { suspended(at); edited(at) })
+				apimodel.Edit(m.Server, apimodel.Key{Kind: kindAt, Name: "cnrex"}, func(at *cnatv1alpha1.At) { suspended(at); edited(at) })
 				other.catchUpAll()
 				other.reconcile("cnrex", fault{kind: crashAfter, call: end})
-				for _, job := range list[*batchv1.Job](m.objects) {
+				for _, job := range apimodel.List[*batchv1.Job](m.Objects) {
 					if isRetracted(job) && !started(job) {
 						retracted++
 					}
@@ -194,7 +195,7 @@ func replacedWhileRetracting(t *testing.T, plant func(*operator)) (wrong []strin
 		m.editAt(1, 0)
 		leader.catchUpAll()
 		leader.reconcile("cnrex", fault{kind: pause, call: call, meanwhile: func() {
-			for _, job := range list[*batchv1.Job](m.objects) {
+			for _, job := range apimodel.List[*batchv1.Job](m.Objects) {
 				m.removeByHand(job)
 				m.squat()
 				replaced++
@@ -224,23 +225,23 @@ func TestRefusedStartIsTriedAgain(t *testing.T) {
 		o.catchUpAll()
 		o.awake()
 		refused := fault{kind: refuse, call: callStart}
-		if get[*batchv1.Job](m.objects, key{kindJob, jobName(list[*cnatv1alpha1.At](m.objects)[0])}) != nil {
+		if apimodel.Get[*batchv1.Job](m.Objects, apimodel.Key{Kind: kindJob, Name: jobName(apimodel.List[*cnatv1alpha1.At](m.Objects)[0])}) != nil {
 			refused.call = 0
 		}
 		o.reconcile("cnrex", refused)
-		at := list[*cnatv1alpha1.At](m.objects)[0]
+		at := apimodel.List[*cnatv1alpha1.At](m.Objects)[0]
 		stalled := meta.FindStatusCondition(at.Status.Conditions, cnatv1alpha1.ConditionStalled)
 		if stalled == nil || stalled.Reason != cnatv1alpha1.ReasonJobRefused || o.later["cnrex"].IsZero() {
 			t.Fatalf("it is not reported, or not tried again: %s, %v", describe(at), o.later)
 		}
-		m.now = o.later["cnrex"].Add(time.Minute)
+		m.Now = o.later["cnrex"].Add(time.Minute)
 	}
 	o.catchUpAll()
 	o.awake()
 	o.reconcile("cnrex", fault{})
 	o.catchUpAll()
 	o.reconcile("cnrex", fault{})
-	at := list[*cnatv1alpha1.At](m.objects)[0]
+	at := apimodel.List[*cnatv1alpha1.At](m.Objects)[0]
 	if len(m.started) != 1 || at.Status.StartLatency == nil || at.Status.StartLatency.Duration > time.Second {
 		t.Errorf("started: %v, %s, late by %v", m.started, describe(at), at.Status.StartLatency)
 	}

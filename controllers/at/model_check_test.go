@@ -12,6 +12,7 @@ import (
 	"k8s.io/utils/ptr"
 
 	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
+	"example.com/cnat-operator/test/apimodel"
 )
 
 // checkStart notes a Job that must not be let run: a second one, one of a
@@ -23,7 +24,7 @@ func (m *model) checkStart(job *batchv1.Job, at *cnatv1alpha1.At, since time.Tim
 		m.violated("a second Job %s of %s runs, after %s", job.UID, owner.UID, first)
 	}
 	m.started[owner.UID] = job.UID
-	if stored := get[*cnatv1alpha1.At](m.objects, key{kindAt, owner.Name}); stored == nil || stored.UID != owner.UID {
+	if stored := apimodel.Get[*cnatv1alpha1.At](m.Objects, apimodel.Key{Kind: kindAt, Name: owner.Name}); stored == nil || stored.UID != owner.UID {
 		m.violated("a Job of %s runs, which is deleted", owner.UID)
 	}
 	if at == nil || at.UID != owner.UID {
@@ -79,9 +80,9 @@ func (m *model) checkStop(old, next *batchv1.Job, seen look) {
 // was there whose container had started.
 func (m *model) showsContainer(job *batchv1.Job, changes int) bool {
 	var pod *corev1.Pod
-	for _, revision := range m.history[:changes] {
-		if revision.key == (key{kindPod, job.Name + "-pod"}) {
-			pod, _ = revision.object.(*corev1.Pod)
+	for _, revision := range m.History[:changes] {
+		if revision.Key == (apimodel.Key{Kind: kindPod, Name: job.Name + "-pod"}) {
+			pod, _ = revision.Object.(*corev1.Pod)
 		}
 	}
 	return pod != nil && pod.OwnerReferences[0].UID == job.UID && pod.Status.ContainerStatuses[0].State.Waiting == nil
@@ -92,7 +93,7 @@ func (o *operator) checkEnd(at *cnatv1alpha1.At) {
 	if !at.Status.Finished() {
 		return
 	}
-	job := get[*batchv1.Job](o.model.objects, key{kindJob, jobName(at)})
+	job := apimodel.Get[*batchv1.Job](o.model.Objects, apimodel.Key{Kind: kindJob, Name: jobName(at)})
 	if job == nil || !metav1.IsControlledBy(job, at) {
 		return
 	}
@@ -126,7 +127,7 @@ func backwards(old, next *cnatv1alpha1.AtStatus) string {
 
 // lasting reports what is wrong once nothing happens any more.
 func (m *model) lasting() {
-	for _, job := range list[*batchv1.Job](m.objects) {
+	for _, job := range apimodel.List[*batchv1.Job](m.Objects) {
 		if jobPinned(job) {
 			m.violated("Job %s is held for ever", job.UID)
 		}
@@ -134,7 +135,7 @@ func (m *model) lasting() {
 			m.violated("Job %s never ends", job.UID)
 		}
 	}
-	for _, at := range list[*cnatv1alpha1.At](m.objects) {
+	for _, at := range apimodel.List[*cnatv1alpha1.At](m.Objects) {
 		ran, lost := m.started[at.UID], at.Status.Reason == cnatv1alpha1.ReasonJobDeleted
 		switch {
 		case lost && !m.deleted[at.UID]:

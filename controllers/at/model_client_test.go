@@ -2,22 +2,18 @@ package at
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
-	"strings"
 
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
-	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
-	"example.com/cnat-operator/internal/write"
+	"example.com/cnat-operator/test/apimodel"
 )
 
 // faultKind is what goes wrong at a call to the API server.
@@ -45,7 +41,7 @@ type fault struct {
 
 var (
 	errCrash   = errors.New("the operator has ended")
-	errRefused = apierrors.NewForbidden(key{}.resource(), "", errors.New("exceeded quota"))
+	errRefused = apierrors.NewForbidden(apimodel.Key{}.Resource(), "", errors.New("exceeded quota"))
 	errFault   = apierrors.NewTimeoutError("the model's API server does not answer", 1)
 )
 
@@ -88,7 +84,7 @@ type liveReader struct{ operator *operator }
 // Get implements client.Reader.
 func (r *liveReader) Get(_ context.Context, name client.ObjectKey, into client.Object, _ ...client.GetOption) error {
 	return r.operator.call(func() error {
-		return r.operator.saw(into, read(r.operator.model.objects, name, into))
+		return r.operator.saw(into, r.operator.model.Objects.Read(name.Name, into))
 	})
 }
 
@@ -96,9 +92,9 @@ func (r *liveReader) Get(_ context.Context, name client.ObjectKey, into client.O
 func (r *liveReader) List(_ context.Context, into client.ObjectList, options ...client.ListOption) error {
 	return r.operator.call(func() error {
 		if _, ok := into.(*corev1.PodList); ok {
-			r.operator.sawPods = len(r.operator.model.history)
+			r.operator.sawPods = len(r.operator.model.History)
 		}
-		return selected(r.operator.model.objects, into, options)
+		return selected(r.operator.model.Objects, into, options)
 	})
 }
 
@@ -110,7 +106,7 @@ type cachedClient struct {
 
 // Get implements client.Reader.
 func (c *cachedClient) Get(_ context.Context, name client.ObjectKey, into client.Object, _ ...client.GetOption) error {
-	err := c.operator.saw(into, read(c.operator.cache, name, into))
+	err := c.operator.saw(into, c.operator.cache.Read(name.Name, into))
 	if job, ok := into.(*batchv1.Job); ok && c.operator.model.large {
 		job.Spec.Template = corev1.PodTemplateSpec{}
 	}
@@ -133,7 +129,8 @@ func (c *cachedClient) Create(_ context.Context, object client.Object, options .
 			return nil
 		}
 		job := object.DeepCopyObject().(*batchv1.Job)
-		if err := c.operator.model.create(job); err != nil {
+		job.Annotations = merged(job.Annotations, map[string]string{"example.com/admitted": "true"}) // as a webhook does
+		if err := c.operator.model.Create(job); err != nil {
 			return err
 		}
 		if !ptr.Deref(job.Spec.Suspend, false) {
@@ -146,51 +143,40 @@ func (c *cachedClient) Create(_ context.Context, object client.Object, options .
 
 // Patch implements client.Writer.
 func (c *cachedClient) Patch(_ context.Context, object client.Object, patch client.Patch, _ ...client.PatchOption) error {
+	asked, seen := dataOf(object, patch), c.operator.look
+	return c.operator.call(func() error {
+		m, k := c.operator.model, apimodel.KeyOf(object)
+		next, err := m.Patched(object, asked)
+		if err != nil {
+			return err
+		}
+		if job, ok := next.(*batchv1.Job); ok {
+			c.operator.storeJob(apimodel.Get[*batchv1.Job](m.Objects, k), job, seen)
+		} else {
+			m.Store(next)
+		}
+		return c.operator.saw(object, apimodel.Objects{k: next}.Read(k.Name, object))
+	})
+}
+
+// dataOf is what a patch asks for now: it may reach the API server when the object is another one.
+func dataOf(object client.Object, patch client.Patch) client.Patch {
 	data, err := patch.Data(object)
 	if err != nil {
-		return fmt.Errorf("making the patch: %w", err)
+		panic(err)
 	}
-	seen := c.operator.look
-	return c.operator.call(func() error {
-		m, k := c.operator.model, keyOf(object)
-		switch object := object.(type) {
-		case *cnatv1alpha1.At:
-			stored := m.objects[k]
-			if stored == nil {
-				return notFound(k)
-			}
-			at := merge(stored, data, &cnatv1alpha1.At{})
-			if err := m.checkVersion(k, at.ResourceVersion); err != nil {
-				return err
-			}
-			m.store(at)
-			at.DeepCopyInto(object)
-			return c.operator.saw(object, nil)
-		case *batchv1.Job:
-			stored := get[*batchv1.Job](m.objects, k)
-			job, err := m.patchJob(stored, k, patch.Type(), data)
-			if err != nil {
-				return err
-			}
-			c.operator.storeJob(stored, job, seen)
-			job.DeepCopyInto(object)
-		}
-		return nil
-	})
+	return client.RawPatch(patch.Type(), data)
 }
 
 // Update implements client.Writer.
 func (c *cachedClient) Update(_ context.Context, object client.Object, _ ...client.UpdateOption) error {
 	asked, seen := object.(*batchv1.Job), c.operator.look
 	return c.operator.call(func() error {
-		m, k := c.operator.model, keyOf(object)
-		stored := get[*batchv1.Job](m.objects, k)
-		if err := m.checkVersion(k, asked.ResourceVersion); err != nil {
+		m, k := c.operator.model, apimodel.KeyOf(object)
+		if err := m.Check(k, asked.ResourceVersion, asked.UID); err != nil {
 			return err
 		}
-		if asked.UID != "" && asked.UID != stored.UID {
-			return apierrors.NewConflict(k.resource(), k.name, errors.New("its UID is "+string(stored.UID)))
-		}
+		stored := apimodel.Get[*batchv1.Job](m.Objects, k)
 		job := asked.DeepCopy()
 		job.UID, job.Status = stored.UID, stored.Status
 		c.operator.storeJob(stored, job, seen)
@@ -211,57 +197,23 @@ func (o *operator) storeJob(before, after *batchv1.Job, seen look) {
 		}
 		o.model.checkStart(after, seen.at, seen.since)
 	}
-	o.model.store(after)
-}
-
-// patchJob is what a merge patch, or the JSON patch that starts a Job, makes of it.
-func (m *model) patchJob(stored *batchv1.Job, k key, kind types.PatchType, data []byte) (*batchv1.Job, error) {
-	if stored == nil {
-		return nil, notFound(k)
-	}
-	if kind == types.MergePatchType {
-		job := merge(stored, data, &batchv1.Job{})
-		return job, m.checkVersion(k, job.ResourceVersion)
-	}
-	var operations []write.Operation
-	if err := json.Unmarshal(data, &operations); err != nil {
-		return nil, fmt.Errorf("patching: %w", err)
-	}
-	job := stored.DeepCopy()
-	for _, op := range operations {
-		annotation := strings.ReplaceAll(strings.TrimPrefix(op.Path, "/metadata/annotations/"), "~1", "/")
-		fails := false
-		switch {
-		case op.Path == "/metadata/uid":
-			fails = op.Value != string(job.UID)
-		case op.Path == "/spec/suspend":
-			job.Spec.Suspend = ptr.To(op.Value.(bool))
-		case op.Op == "test":
-			fails = op.Value != job.Annotations[annotation]
-		default:
-			job.Annotations = merged(job.Annotations, map[string]string{annotation: op.Value.(string)})
-		}
-		if fails {
-			return nil, apierrors.NewGenericServerResponse(422, "", k.resource(), k.name, "testing value "+op.Path+" failed", 0, false)
-		}
-	}
-	return job, nil
+	o.model.Store(after)
 }
 
 // Delete implements client.Writer.
 func (c *cachedClient) Delete(_ context.Context, object client.Object, options ...client.DeleteOption) error {
 	return c.operator.call(func() error {
-		m, k := c.operator.model, keyOf(object)
+		m, k := c.operator.model, apimodel.KeyOf(object)
 		asked := (&client.DeleteOptions{}).ApplyOptions(options).Preconditions
-		if err := m.checkVersion(k, *asked.ResourceVersion); err != nil {
+		if err := m.Check(k, *asked.ResourceVersion, ""); err != nil {
 			return err
 		}
-		if job, ok := m.objects[k].(*batchv1.Job); ok && metav1.GetControllerOf(job) == nil {
+		if job, ok := m.Objects[k].(*batchv1.Job); ok && metav1.GetControllerOf(job) == nil {
 			m.violated("the foreign Job %s is deleted", job.UID)
 		} else if ok {
 			c.operator.checkCollect(job)
 		}
-		m.remove(k)
+		m.Remove(k)
 		return nil
 	})
 }
@@ -277,55 +229,33 @@ type statusWriter struct {
 
 // Patch implements client.SubResourceWriter.
 func (w *statusWriter) Patch(_ context.Context, object client.Object, patch client.Patch, _ ...client.SubResourcePatchOption) error {
-	data, err := patch.Data(object)
-	if err != nil {
-		return fmt.Errorf("making the patch: %w", err)
-	}
+	data := dataOf(object, patch)
 	return w.operator.call(func() error {
-		m, k, into := w.operator.model, keyOf(object), object.(*cnatv1alpha1.At)
-		stored := get[*cnatv1alpha1.At](m.objects, k)
-		if stored == nil {
-			return notFound(k)
-		}
-		asked := merge(stored, data, &cnatv1alpha1.At{})
-		if err := m.checkVersion(k, asked.ResourceVersion); err != nil {
+		m, k, into := w.operator.model, apimodel.KeyOf(object), object.(*cnatv1alpha1.At)
+		next, err := m.Patched(object, data)
+		if err != nil {
 			return err
 		}
+		asked := next.(*cnatv1alpha1.At)
 		w.operator.checkEnd(asked)
-		edit(m, k, func(at *cnatv1alpha1.At) { at.Status = asked.Status })
-		get[*cnatv1alpha1.At](m.objects, k).DeepCopyInto(into)
+		apimodel.Edit(m.Server, k, func(at *cnatv1alpha1.At) { at.Status = asked.Status })
+		apimodel.Get[*cnatv1alpha1.At](m.Objects, k).DeepCopyInto(into)
 		return w.operator.saw(into, nil)
 	})
 }
 
-func read(objects map[key]client.Object, name client.ObjectKey, into client.Object) error {
-	into.SetName(name.Name)
-	k := keyOf(into)
-	object := objects[k]
-	if object == nil {
-		return notFound(k)
-	}
-	switch into := into.(type) {
-	case *cnatv1alpha1.At:
-		object.(*cnatv1alpha1.At).DeepCopyInto(into)
-	case *batchv1.Job:
-		object.(*batchv1.Job).DeepCopyInto(into)
-	}
-	return nil
-}
-
 // selected lists all Jobs, or the pods with labels.
-func selected(objects map[key]client.Object, into client.ObjectList, options []client.ListOption) error {
+func selected(objects apimodel.Objects, into client.ObjectList, options []client.ListOption) error {
 	asked := (&client.ListOptions{}).ApplyOptions(options)
 	switch into := into.(type) {
 	case *batchv1.JobList:
 		into.Items = nil
-		for _, job := range list[*batchv1.Job](objects) {
+		for _, job := range apimodel.List[*batchv1.Job](objects) {
 			into.Items = append(into.Items, *job.DeepCopy())
 		}
 	case *corev1.PodList:
 		into.Items = nil
-		for _, pod := range list[*corev1.Pod](objects) {
+		for _, pod := range apimodel.List[*corev1.Pod](objects) {
 			if asked.LabelSelector.Matches(labels.Set(pod.Labels)) {
 				into.Items = append(into.Items, *pod.DeepCopy())
 			}

@@ -10,6 +10,7 @@ import (
 	"k8s.io/utils/ptr"
 
 	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
+	"example.com/cnat-operator/test/apimodel"
 )
 
 // The rest of the cluster: the garbage collector, the Job controller and the
@@ -17,28 +18,28 @@ import (
 
 // collectGarbage deletes what has lost its owner, and what its owner takes along.
 func (m *model) collectGarbage() {
-	for _, job := range list[*batchv1.Job](m.objects) {
+	for _, job := range apimodel.List[*batchv1.Job](m.Objects) {
 		owner := metav1.GetControllerOf(job)
 		if owner == nil {
 			continue
 		}
-		at := get[*cnatv1alpha1.At](m.objects, key{kindAt, owner.Name})
+		at := apimodel.Get[*cnatv1alpha1.At](m.Objects, apimodel.Key{Kind: kindAt, Name: owner.Name})
 		foreground := at != nil && slices.Contains(at.Finalizers, metav1.FinalizerDeleteDependents)
 		if at == nil || at.UID != owner.UID || at.DeletionTimestamp != nil && foreground {
-			m.remove(keyOf(job))
+			m.Remove(apimodel.KeyOf(job))
 		}
 	}
-	for _, pod := range list[*corev1.Pod](m.objects) {
-		job := get[*batchv1.Job](m.objects, key{kindJob, pod.OwnerReferences[0].Name})
+	for _, pod := range apimodel.List[*corev1.Pod](m.Objects) {
+		job := apimodel.Get[*batchv1.Job](m.Objects, apimodel.Key{Kind: kindJob, Name: pod.OwnerReferences[0].Name})
 		if job == nil || job.UID != pod.OwnerReferences[0].UID {
-			m.remove(keyOf(pod))
+			m.Remove(apimodel.KeyOf(pod))
 		}
 	}
-	for _, at := range list[*cnatv1alpha1.At](m.objects) {
-		if at.DeletionTimestamp != nil && !slices.ContainsFunc(list[*batchv1.Job](m.objects), func(job *batchv1.Job) bool {
+	for _, at := range apimodel.List[*cnatv1alpha1.At](m.Objects) {
+		if at.DeletionTimestamp != nil && !slices.ContainsFunc(apimodel.List[*batchv1.Job](m.Objects), func(job *batchv1.Job) bool {
 			return metav1.IsControlledBy(job, at)
 		}) {
-			edit(m, keyOf(at), func(at *cnatv1alpha1.At) {
+			apimodel.Edit(m.Server, apimodel.KeyOf(at), func(at *cnatv1alpha1.At) {
 				at.Finalizers = slices.DeleteFunc(at.Finalizers, func(f string) bool { return f == metav1.FinalizerDeleteDependents })
 			})
 		}
@@ -48,15 +49,15 @@ func (m *model) collectGarbage() {
 // play brings a Job one step further. Its container fails if it must, and does
 // not start while it is held.
 func (m *model) play(job *batchv1.Job, fails, held bool) {
-	pod := get[*corev1.Pod](m.objects, key{kindPod, job.Name + "-pod"})
+	pod := apimodel.Get[*corev1.Pod](m.Objects, apimodel.Key{Kind: kindPod, Name: job.Name + "-pod"})
 	if pod != nil && pod.OwnerReferences[0].UID != job.UID {
 		return // that of a former Job with that name, which is about to go
 	}
 	deadline := ptr.Deref(job.Spec.ActiveDeadlineSeconds, 1<<31)
 	switch {
 	case finished(job) || metav1.GetControllerOf(job) == nil || ptr.Deref(job.Spec.Suspend, false):
-	case job.DeletionTimestamp == nil && m.now.After(startedAt(job).Add(seconds(deadline))):
-		m.remove(key{kindPod, job.Name + "-pod"})
+	case job.DeletionTimestamp == nil && m.Now.After(startedAt(job).Add(seconds(deadline))):
+		m.Remove(apimodel.Key{Kind: kindPod, Name: job.Name + "-pod"})
 		m.finishJob(job, batchv1.JobFailed, batchv1.JobReasonDeadlineExceeded)
 	case pod != nil:
 		m.playPod(job, pod, fails, held)
@@ -78,14 +79,14 @@ func (m *model) startPod(job *batchv1.Job) {
 	pod.Labels[batchv1.ControllerUidLabel] = string(job.UID)
 	pod.OwnerReferences = []metav1.OwnerReference{*metav1.NewControllerRef(job, batchv1.SchemeGroupVersion.WithKind("Job"))}
 	pod.Status.ContainerStatuses = []corev1.ContainerStatus{{Name: "command", State: waiting("ContainerCreating", "")}}
-	if err := m.create(pod); err != nil {
+	if err := m.Create(pod); err != nil {
 		panic(err)
 	}
 }
 
 // playPod is the kubelet and, once the container has ended, the Job controller.
 func (m *model) playPod(job *batchv1.Job, pod *corev1.Pod, fails, held bool) {
-	now := metav1.NewTime(m.now.Truncate(time.Second))
+	now := metav1.NewTime(m.Now.Truncate(time.Second))
 	state := pod.Status.ContainerStatuses[0].State
 	var next corev1.ContainerState
 	switch {
@@ -105,11 +106,11 @@ func (m *model) playPod(job *batchv1.Job, pod *corev1.Pod, fails, held bool) {
 	default:
 		next.Running = &corev1.ContainerStateRunning{StartedAt: now}
 	}
-	edit(m, keyOf(pod), func(pod *corev1.Pod) { pod.Status.ContainerStatuses[0].State = next })
+	apimodel.Edit(m.Server, apimodel.KeyOf(pod), func(pod *corev1.Pod) { pod.Status.ContainerStatuses[0].State = next })
 }
 
 func (m *model) finishJob(job *batchv1.Job, condition batchv1.JobConditionType, reason string) {
-	edit(m, keyOf(job), func(job *batchv1.Job) {
+	apimodel.Edit(m.Server, apimodel.KeyOf(job), func(job *batchv1.Job) {
 		job.Status.Conditions = []batchv1.JobCondition{{Type: condition, Status: corev1.ConditionTrue, Reason: reason}}
 	})
 }
@@ -122,7 +123,7 @@ func (m *model) makeAt(kind byte) {
 	at := &cnatv1alpha1.At{}
 	at.Name, at.Spec.Command = "cnrex", "echo YAY"
 	if kind&1 == 0 {
-		schedule := metav1.NewTime(m.now.Truncate(time.Second).Add([]time.Duration{-time.Hour, 2 * time.Second}[kind>>1&1]))
+		schedule := metav1.NewTime(m.Now.Truncate(time.Second).Add([]time.Duration{-time.Hour, 2 * time.Second}[kind>>1&1]))
 		at.Spec.Schedule = &schedule
 	} else {
 		at.Spec.After = &metav1.Duration{Duration: []time.Duration{time.Second, time.Minute}[kind>>1&1]}
@@ -135,24 +136,24 @@ func (m *model) makeAt(kind byte) {
 			change(at)
 		}
 	}
-	_ = m.create(at) // there may be one
+	_ = m.Create(at) // there may be one
 }
 
 // startOld leaves the At as version 0.2.0 does that is stopped while it starts
 // it: with a Job of the old form, that the status knows or not.
 func (m *model) startOld(knows bool) {
-	at := get[*cnatv1alpha1.At](m.objects, key{kindAt, "cnrex"})
-	if at == nil || ptr.Deref(at.Spec.Suspend, false) || at.DueTime().After(m.now) {
+	at := apimodel.Get[*cnatv1alpha1.At](m.Objects, apimodel.Key{Kind: kindAt, Name: "cnrex"})
+	if at == nil || ptr.Deref(at.Spec.Suspend, false) || at.DueTime().After(m.Now) {
 		return
 	}
 	job := newJob(at, "busybox")
 	job.Name, job.Spec.Suspend, job.Finalizers = oldJobName(at), nil, []string{oldRunFinalizer}
-	job.Annotations = map[string]string{startedAtAnnotation: m.now.UTC().Format(time.RFC3339Nano)}
-	if err := m.create(job); err != nil {
+	job.Annotations = map[string]string{startedAtAnnotation: m.Now.UTC().Format(time.RFC3339Nano)}
+	if err := m.Create(job); err != nil {
 		panic(err)
 	}
 	m.started[at.UID] = job.UID
-	edit(m, keyOf(at), func(at *cnatv1alpha1.At) {
+	apimodel.Edit(m.Server, apimodel.KeyOf(at), func(at *cnatv1alpha1.At) {
 		at.Status.Phase = cnatv1alpha1.AtPending
 		if knows {
 			at.Status.JobName, at.Status.JobUID = job.Name, job.UID
@@ -167,7 +168,7 @@ func (m *model) editAt(what, amount byte) {
 			if at.Status.JobUID != "" {
 				return
 			}
-			schedule := metav1.NewTime(m.now.Truncate(time.Second).Add([]time.Duration{-time.Hour, 0, time.Second, 2 * time.Hour}[amount%4]))
+			schedule := metav1.NewTime(m.Now.Truncate(time.Second).Add([]time.Duration{-time.Hour, 0, time.Second, 2 * time.Hour}[amount%4]))
 			at.Spec.Schedule, at.Spec.After = &schedule, nil
 		},
 		func(at *cnatv1alpha1.At) { at.Spec.Suspend = ptr.To(!ptr.Deref(at.Spec.Suspend, false)) },
@@ -182,22 +183,21 @@ func (m *model) editAt(what, amount byte) {
 			}
 		},
 	}
-	edit(m, key{kindAt, "cnrex"}, func(at *cnatv1alpha1.At) {
+	apimodel.Edit(m.Server, apimodel.Key{Kind: kindAt, Name: "cnrex"}, func(at *cnatv1alpha1.At) {
 		edits[int(what)%len(edits)](at)
-		at.Generation++
 	})
 }
 
 // deleteAt deletes the At. In the foreground, it waits until its Job is gone.
 func (m *model) deleteAt(foreground bool) {
 	if foreground {
-		edit(m, key{kindAt, "cnrex"}, func(at *cnatv1alpha1.At) {
+		apimodel.Edit(m.Server, apimodel.Key{Kind: kindAt, Name: "cnrex"}, func(at *cnatv1alpha1.At) {
 			if at.DeletionTimestamp == nil {
 				at.Finalizers = append(slices.Clone(at.Finalizers), metav1.FinalizerDeleteDependents)
 			}
 		})
 	}
-	m.remove(key{kindAt, "cnrex"})
+	m.Remove(apimodel.Key{Kind: kindAt, Name: "cnrex"})
 }
 
 // removeByHand deletes a Job.
@@ -205,21 +205,21 @@ func (m *model) removeByHand(job *batchv1.Job) {
 	if owner := metav1.GetControllerOf(job); owner != nil {
 		m.deleted[owner.UID] = true
 	}
-	m.remove(keyOf(job))
+	m.Remove(apimodel.KeyOf(job))
 }
 
 // squat makes a Job with the name that the At's Job is to have, or removes it.
 func (m *model) squat() {
-	at := get[*cnatv1alpha1.At](m.objects, key{kindAt, "cnrex"})
+	at := apimodel.Get[*cnatv1alpha1.At](m.Objects, apimodel.Key{Kind: kindAt, Name: "cnrex"})
 	if at == nil {
 		return
 	}
-	job := get[*batchv1.Job](m.objects, key{kindJob, jobName(at)})
+	job := apimodel.Get[*batchv1.Job](m.Objects, apimodel.Key{Kind: kindJob, Name: jobName(at)})
 	if job != nil && metav1.GetControllerOf(job) == nil {
-		m.remove(keyOf(job))
+		m.Remove(apimodel.KeyOf(job))
 		return
 	}
 	foreign := &batchv1.Job{}
 	foreign.Name = jobName(at)
-	_ = m.create(foreign) // the At's own may be there
+	_ = m.Create(foreign) // the At's own may be there
 }

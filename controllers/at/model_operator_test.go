@@ -15,6 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
+	"example.com/cnat-operator/test/apimodel"
 )
 
 // operator is a process of the operator at the model: a Reconciler with a wall
@@ -26,7 +27,7 @@ type operator struct {
 
 	model *model
 	skew  time.Duration // of its clock from the true time
-	cache map[key]client.Object
+	cache apimodel.Objects
 	read  map[string]int       // by kind, how much of the history the cache has seen
 	queue map[string]bool      // the Ats to be looked at
 	later map[string]time.Time // Ats to be looked at again, by the monotonic clock: the true time
@@ -66,7 +67,7 @@ func newOperator(m *model, plant func(*operator)) *operator {
 // with a reading of the monotonic clock, this one does with the true time, as
 // the name of its zone.
 func (o *operator) Now() time.Time {
-	now := o.model.now.Add(o.skew).In(time.FixedZone(o.model.now.Format(time.RFC3339Nano), 0))
+	now := o.model.Now.Add(o.skew).In(time.FixedZone(o.model.Now.Format(time.RFC3339Nano), 0))
 	if o.since.IsZero() {
 		o.since = now
 	}
@@ -82,18 +83,18 @@ func (o *operator) Since(moment time.Time) time.Duration {
 	if err != nil {
 		panic(err)
 	}
-	return o.model.now.Sub(read)
+	return o.model.Now.Sub(read)
 }
 
 // restart begins a new process. Its cache begins with what an API server that
 // is behind by some changes lists.
 func (o *operator) restart(behind int) {
-	o.cache, o.read = map[key]client.Object{}, map[string]int{}
+	o.cache, o.read = apimodel.Objects{}, map[string]int{}
 	o.queue, o.later = map[string]bool{}, map[string]time.Time{}
 	o.refusals.byUID.Clear()
 	o.at, o.dead = nil, false
 	for _, kind := range kinds {
-		o.catchUp(kind, max(0, len(o.model.history)-behind))
+		o.catchUp(kind, max(0, len(o.model.History)-behind))
 	}
 }
 
@@ -107,22 +108,22 @@ func (o *operator) saw(object client.Object, err error) error {
 
 // catchUp lets the cache of a kind see so much more of the history.
 func (o *operator) catchUp(kind string, changes int) {
-	end := min(o.read[kind]+changes, len(o.model.history))
-	for _, revised := range o.model.history[o.read[kind]:end] {
-		if revised.key.kind != kind {
+	end := min(o.read[kind]+changes, len(o.model.History))
+	for _, revised := range o.model.History[o.read[kind]:end] {
+		if revised.Key.Kind != kind {
 			continue
 		}
-		before := o.cache[revised.key]
-		if revised.object == nil {
-			delete(o.cache, revised.key)
-		} else if kind == kindAt || revised.object.GetLabels()[labelPartOf] == partOf {
-			o.cache[revised.key] = revised.object
+		before := o.cache[revised.Key]
+		if revised.Object == nil {
+			delete(o.cache, revised.Key)
+		} else if kind == kindAt || revised.Object.GetLabels()[labelPartOf] == partOf {
+			o.cache[revised.Key] = revised.Object
 		}
 		old, was := before.(*cnatv1alpha1.At)
-		if at, is := revised.object.(*cnatv1alpha1.At); was && is && !calls(old, at) {
+		if at, is := revised.Object.(*cnatv1alpha1.At); was && is && !calls(old, at) {
 			continue
 		}
-		for _, object := range []client.Object{before, revised.object} {
+		for _, object := range []client.Object{before, revised.Object} {
 			o.enqueue(object)
 		}
 	}
@@ -150,7 +151,7 @@ func (o *operator) enqueue(object client.Object) {
 // stepClock steps the wall clock. The clock watch notices.
 func (o *operator) stepClock(by time.Duration) {
 	o.skew += by
-	for _, at := range list[*cnatv1alpha1.At](o.cache) {
+	for _, at := range apimodel.List[*cnatv1alpha1.At](o.cache) {
 		if !at.Status.Finished() {
 			o.queue[at.Name] = true
 		}
@@ -160,7 +161,7 @@ func (o *operator) stepClock(by time.Duration) {
 // awake moves the Ats whose time to be looked at again has come into the queue.
 func (o *operator) awake() {
 	for name, moment := range o.later {
-		if !moment.After(o.model.now) {
+		if !moment.After(o.model.Now) {
 			delete(o.later, name)
 			o.queue[name] = true
 		}
@@ -174,7 +175,7 @@ func (o *operator) reconcile(name string, with fault) {
 	}
 	delete(o.queue, name)
 	delete(o.later, name)
-	o.busy, o.calls, o.fault, o.since, o.sawPods = true, 0, with, time.Time{}, len(o.model.history)
+	o.busy, o.calls, o.fault, o.since, o.sawPods = true, 0, with, time.Time{}, len(o.model.History)
 	o.at = nil
 	if o.before != nil {
 		o.before()
@@ -187,9 +188,9 @@ func (o *operator) reconcile(name string, with fault) {
 	case o.dead:
 		o.restart(with.behind)
 	case err != nil:
-		o.later[name] = o.model.now.Add(firstRetry)
+		o.later[name] = o.model.Now.Add(firstRetry)
 	case result.RequeueAfter > 0:
-		o.later[name] = o.model.now.Add(result.RequeueAfter)
+		o.later[name] = o.model.Now.Add(result.RequeueAfter)
 	}
 }
 

@@ -159,8 +159,8 @@ func liveOrPanic(seed uint64, plant func(*operator)) (wrong []string) {
 }
 
 // Some bugs need more to happen than the first random lives have in them.
-func TestPlantedBugsOfToldLives(t *testing.T) {
-	notHeld := func(o *operator) { o.model.unheld = true }
+func TestPlantedBugsOfWrittenLives(t *testing.T) {
+	notHeld := func(o *operator) { o.model.Unheld = true }
 	large := func(bug buggy) func(*operator) { // a Job that is large is started by a patch
 		return func(o *operator) { o.model.large = true; plant(bug)(o) }
 	}

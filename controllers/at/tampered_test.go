@@ -7,6 +7,7 @@ import (
 	batchv1 "k8s.io/api/batch/v1"
 
 	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
+	"example.com/cnat-operator/test/apimodel"
 )
 
 // Who edits the annotations of a prepared Job brings about another Job, and no polling: the At still runs when it is due.
@@ -21,15 +22,15 @@ func TestEditedGenerationOfPreparedJob(t *testing.T) {
 			m.makeAt(2) // due in 2 s
 			o.catchUpAll()
 			o.reconcile("cnrex", fault{})
-			m.now = m.now.Add(time.Second + minLead)
+			m.Now = m.Now.Add(time.Second + minLead)
 			o.reconcile("cnrex", fault{})
-			prepared := list[*batchv1.Job](m.objects)
+			prepared := apimodel.List[*batchv1.Job](m.Objects)
 			if len(prepared) != 1 || len(m.started) != 0 {
 				t.Fatalf("it is not prepared: %+v", prepared)
 			}
-			edit(m, keyOf(prepared[0]), func(job *batchv1.Job) { job.Annotations[generationAnnotation] = generation })
+			apimodel.Edit(m.Server, apimodel.KeyOf(prepared[0]), func(job *batchv1.Job) { job.Annotations[generationAnnotation] = generation })
 			looks, calls := 0, 0
-			for end := m.now.Add(time.Minute); m.now.Before(end); m.now = m.now.Add(50 * time.Millisecond) {
+			for end := m.Now.Add(time.Minute); m.Now.Before(end); m.Now = m.Now.Add(50 * time.Millisecond) {
 				o.catchUpAll()
 				o.awake()
 				if o.queue["cnrex"] {
@@ -40,7 +41,7 @@ func TestEditedGenerationOfPreparedJob(t *testing.T) {
 			if looks > reconciles || calls > requests {
 				t.Errorf("it was looked at %d times, by %d requests", looks, calls)
 			}
-			at := list[*cnatv1alpha1.At](m.objects)[0]
+			at := apimodel.List[*cnatv1alpha1.At](m.Objects)[0]
 			if len(m.started) != 1 || m.started[at.UID] == prepared[0].UID || m.wrong != nil {
 				t.Errorf("started: %v, %s, %v", m.started, describe(at), m.wrong)
 			}

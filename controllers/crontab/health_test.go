@@ -72,7 +72,7 @@ func TestHealth(t *testing.T) {
 			happens: func(w *world) {
 				theirs := &cnatv1alpha1.At{}
 				theirs.Name, theirs.UID = atName(w.tab(), day("12:02:00")), "theirs"
-				w.store(theirs)
+				w.Store(theirs)
 				w.advance("12:01:10")
 			},
 			reason: v1.ReasonNameConflict, want: health.Failed,
@@ -83,7 +83,7 @@ func TestHealth(t *testing.T) {
 		"being deleted": {
 			happens: func(w *world) {
 				edit(w, func(tab *v1.CronTab) {
-					tab.DeletionTimestamp, tab.Finalizers = ptr.To(metav1.NewTime(w.now)), []string{"x/y"}
+					tab.DeletionTimestamp, tab.Finalizers = ptr.To(metav1.NewTime(w.Now)), []string{"x/y"}
 				})
 			},
 			reason: v1.ReasonDeleting, want: health.Terminating,

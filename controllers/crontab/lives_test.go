@@ -17,6 +17,7 @@ import (
 
 	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
 	v1 "example.com/cnat-operator/api/crontab/v1"
+	"example.com/cnat-operator/test/apimodel"
 )
 
 // live reads from the API server.
@@ -24,13 +25,13 @@ type live struct{ *leader }
 
 // Get implements client.Reader.
 func (r live) Get(_ context.Context, key client.ObjectKey, into client.Object, _ ...client.GetOption) error {
-	return r.call(func() error { return load(r.objects, key.Name, into) })
+	return r.call(func() error { return r.Objects.Read(key.Name, into) })
 }
 
 // List implements client.Reader.
 func (r live) List(_ context.Context, into client.ObjectList, _ ...client.ListOption) error {
 	return r.call(func() error {
-		r.list(r.objects, into.(*cnatv1alpha1.AtList))
+		list(r.Objects, into.(*cnatv1alpha1.AtList))
 		return nil
 	})
 }
@@ -38,23 +39,23 @@ func (r live) List(_ context.Context, into client.ObjectList, _ ...client.ListOp
 // reconcile lets a leader look at the CronTab once.
 func (w *world) reconcile(l *leader) reconcile.Result {
 	r := &Reconciler{
-		Client: l, APIReader: live{l}, Recorder: events.NewFakeRecorder(1000), Clock: clocktesting.NewFakeClock(w.now), CommandImage: "sh",
+		Client: l, APIReader: live{l}, Recorder: events.NewFakeRecorder(1000), Clock: clocktesting.NewFakeClock(w.Now), CommandImage: "sh",
 	}
-	result, _ := r.Reconcile(context.Background(), reconcile.Request{NamespacedName: types.NamespacedName{Namespace: "ns", Name: tabName}})
+	result, _ := r.Reconcile(context.Background(), reconcile.Request{NamespacedName: types.NamespacedName{Namespace: apimodel.Namespace, Name: tabName}})
 	return result
 }
 
 // healthy lets a leader whose cache is up to date look until nothing more changes.
 func (w *world) healthy() {
 	for range 50 {
-		before := w.version
+		before := len(w.History)
 		w.reconcile(&leader{world: w, pauseAt: -1})
 		for _, at := range w.ats() {
 			if !started(at) || at.Status.Finished() || w.random.IntN(3) == 0 {
 				w.playAt(at)
 			}
 		}
-		if w.version == before {
+		if len(w.History) == before {
 			return
 		}
 	}
@@ -68,7 +69,7 @@ const deepest = 2
 func (w *world) tick(depth int, user bool) {
 	switch w.random.IntN(12) {
 	case 0, 1:
-		w.now = w.now.Add(time.Duration(w.random.IntN(20_000)) * time.Millisecond)
+		w.Now = w.Now.Add(time.Duration(w.random.IntN(20_000)) * time.Millisecond)
 	case 2, 3, 4:
 		if ats := w.ats(); len(ats) > 0 {
 			w.playAt(ats[w.random.IntN(len(ats))])
@@ -96,7 +97,7 @@ func (w *world) user() {
 	tab := w.tab()
 	kind := w.random.IntN(6)
 	if kind == 0 && ptr.Deref(tab.Spec.Suspend, false) && !w.suspended.IsZero() {
-		w.dark = append(w.dark, [2]time.Time{w.suspended, w.now})
+		w.dark = append(w.dark, [2]time.Time{w.suspended, w.Now})
 	}
 	if kind < 3 {
 		w.edited, w.suspended = true, time.Time{}
@@ -112,10 +113,10 @@ func (w *world) user() {
 			o.(*v1.CronTab).Spec.CronSpec = []string{"* * * * *", "*/2 * * * *", "30 2 30 fri *"}[w.random.IntN(3)]
 		})
 	case 2:
-		w.edit(tab, func(o client.Object) { o.(*v1.CronTab).Spec.Image = fmt.Sprint("image-", w.version) })
+		w.edit(tab, func(o client.Object) { o.(*v1.CronTab).Spec.Image = fmt.Sprint("image-", len(w.History)) })
 	case 3:
 		w.edit(tab, func(o client.Object) {
-			o.SetAnnotations(map[string]string{v1.AnnotationRunRequest: fmt.Sprint("request-", w.version)})
+			o.SetAnnotations(map[string]string{v1.AnnotationRunRequest: fmt.Sprint("request-", len(w.History))})
 		})
 	case 4: // skip the next run
 		for _, at := range w.ats() {
@@ -125,7 +126,7 @@ func (w *world) user() {
 			}
 		}
 	case 5: // the operator is down
-		w.now = w.now.Add(time.Duration(w.random.IntN(400)) * time.Second)
+		w.Now = w.Now.Add(time.Duration(w.random.IntN(400)) * time.Second)
 	}
 }
 
@@ -206,14 +207,14 @@ func TestNothingIsLost(t *testing.T) {
 		random := rand.New(rand.NewPCG(uint64(seed), 8))
 		w := newWorld(random, v1.CronTabSpec{CronSpec: "* * * * *", CatchUp: v1.CatchUpAll, RunSpec: v1.RunSpec{Image: "image"}})
 		w.ttl = random.IntN(2) == 0
-		began := w.now
+		began := w.Now
 		for range 150 {
 			w.tick(0, false)
 		}
 		w.healthy()
-		for at := began.Truncate(time.Minute).Add(time.Minute); !at.After(w.now); at = at.Add(time.Minute) {
+		for at := began.Truncate(time.Minute).Add(time.Minute); !at.After(w.Now); at = at.Add(time.Minute) {
 			if n := w.runs[strconv.FormatInt(at.Unix(), 10)]; n != 1 {
-				t.Fatalf("seed %d: %s ran %d times by %s: %v", seed, at, n, w.now, w.violations)
+				t.Fatalf("seed %d: %s ran %d times by %s: %v", seed, at, n, w.Now, w.violations)
 			}
 		}
 		if len(w.violations) > 0 {
@@ -237,7 +238,7 @@ func TestReleaseReachesOnlyTheRecordedAt(t *testing.T) {
 			if w.tab().Status.Next == nil || released(at) {
 				t.Fatal("this is not the release")
 			}
-			w.remove(keyOf(at))
+			w.Remove(apimodel.KeyOf(at))
 			if change != nil {
 				w.edit(at, func(o client.Object) { change(o.(*cnatv1alpha1.At)) })
 			}

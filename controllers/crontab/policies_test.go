@@ -15,20 +15,21 @@ import (
 	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
 	v1 "example.com/cnat-operator/api/crontab/v1"
 	"example.com/cnat-operator/internal/schedule"
+	"example.com/cnat-operator/test/apimodel"
 )
 
 // advance lets time pass until a time of the day, a second after another, with a healthy operator. Runs do not end.
 func (w *world) advance(clock string) {
-	for until := day(clock); !w.now.After(until); w.now = w.now.Add(time.Second) {
+	for until := day(clock); !w.Now.After(until); w.Now = w.Now.Add(time.Second) {
 		w.settle()
 	}
-	w.now = day(clock)
+	w.Now = day(clock)
 }
 
 // settle lets the operator and the At controller do all that they do now.
 func (w *world) settle() {
-	for before := -1; before != w.version; {
-		before = w.version
+	for before := -1; before != len(w.History); {
+		before = len(w.History)
 		w.reconcile(&leader{world: w, pauseAt: -1})
 		for _, at := range w.ats() {
 			if !started(at) || ptr.Deref(at.Spec.Cancel, false) {
@@ -141,7 +142,7 @@ func TestSkip(t *testing.T) {
 		"cancelled": func(w *world, at *cnatv1alpha1.At) {
 			w.edit(at, func(o client.Object) { o.(*cnatv1alpha1.At).Spec.Cancel = ptr.To(true) })
 		},
-		"deleted": func(w *world, at *cnatv1alpha1.At) { w.remove(keyOf(at)) },
+		"deleted": func(w *world, at *cnatv1alpha1.At) { w.Remove(apimodel.KeyOf(at)) },
 	} {
 		w := newWorld(rand.New(rand.NewPCG(1, 1)), v1.CronTabSpec{CronSpec: "* * * * *", RunSpec: v1.RunSpec{Image: "i"}})
 		w.advance("12:00:40")
@@ -186,7 +187,7 @@ func TestSuspendWithRunsDue(t *testing.T) {
 	}
 	// The At of 12:01 can't start before 12:01:20.
 	notStarted := func(w *world) {
-		for w.now = day("12:00:50"); w.now.Before(day("12:01:20")); w.now = w.now.Add(time.Second) {
+		for w.Now = day("12:00:50"); w.Now.Before(day("12:01:20")); w.Now = w.Now.Add(time.Second) {
 			w.reconcile(&leader{world: w, pauseAt: -1})
 		}
 		suspend(w, true)
@@ -204,9 +205,9 @@ func TestSuspendWithRunsDue(t *testing.T) {
 			w.reconcile(&leader{world: w, pauseAt: -1})
 			suspend(w, true)
 		}, missed: 1},
-		"the operator was down": {happen: func(w *world) { w.now = day("12:03:20"); suspend(w, true) }, missed: 3},
+		"the operator was down": {happen: func(w *world) { w.Now = day("12:03:20"); suspend(w, true) }, missed: 3},
 		"the operator was down, and it is resumed while the first is taken back": {happen: func(w *world) {
-			w.now = day("12:03:20")
+			w.Now = day("12:03:20")
 			suspend(w, true)
 			w.reconcile(&leader{world: w, pauseAt: -1})
 			suspend(w, false)
@@ -246,8 +247,8 @@ func TestSuspendWithRunsDue(t *testing.T) {
 
 // A run that is spread is due after its scheduled time: neither a suspension that is over by then nor an edit loses it.
 func TestSpreadRunIsNotLost(t *testing.T) {
-	const window = 600
-	spread := schedule.SpreadOf("tab-uid", window*time.Second)
+	const window = 590
+	spread := schedule.SpreadOf("CronTab-1", window*time.Second)
 	due := day("12:10:00").Add(spread)
 	if spread < time.Minute {
 		t.Fatal("the spread is too short for this test")
@@ -326,7 +327,7 @@ func TestRequestAtTheLastMoment(t *testing.T) {
 		CronSpec: "* * * * *", ConcurrencyPolicy: v1.QueueConcurrent, RunSpec: v1.RunSpec{Image: "i"},
 	})
 	w.advance("12:00:59")
-	w.now = day("12:01:00")
+	w.Now = day("12:01:00")
 	w.edit(w.tab(), func(o client.Object) { o.SetAnnotations(map[string]string{v1.AnnotationRunRequest: "now"}) })
 	w.reconcile(&leader{world: w, pauseAt: -1})
 	if len(w.ats()) != 1 {
@@ -347,13 +348,13 @@ func TestNameConflict(t *testing.T) {
 	w := newWorld(rand.New(rand.NewPCG(1, 1)), v1.CronTabSpec{CronSpec: "* * * * *", RunSpec: v1.RunSpec{Image: "i"}})
 	theirs := &cnatv1alpha1.At{}
 	theirs.Name, theirs.UID = atName(w.tab(), day("12:01:00")), "theirs"
-	w.store(theirs)
+	w.Store(theirs)
 	w.reconcile(&leader{world: w, pauseAt: -1})
 	stalled := condition(&w.tab().Status, v1.ConditionStalled)
 	if stalled.Status != "True" || stalled.Reason != v1.ReasonNameConflict || w.tab().Status.Next != nil || w.ats()[0].ResourceVersion != theirs.ResourceVersion {
 		t.Errorf("%+v, %+v", stalled, w.ats()[0])
 	}
-	w.remove(keyOf(theirs))
+	w.Remove(apimodel.KeyOf(theirs))
 	w.reconcile(&leader{world: w, pauseAt: -1})
 	if stalled := condition(&w.tab().Status, v1.ConditionStalled); stalled.Status != "False" || w.tab().Status.Next == nil {
 		t.Errorf("%+v", stalled)

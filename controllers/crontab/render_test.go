@@ -1,6 +1,7 @@
 package crontab
 
 import (
+	"reflect"
 	"testing"
 	"time"
 
@@ -55,7 +56,7 @@ func TestRender(t *testing.T) {
 					t.Errorf("container %s: %v", container.Name, container.Env)
 				}
 			}
-			if specOf(tab) != specOf(before) {
+			if !reflect.DeepEqual(tab, before) {
 				t.Error("rendering has changed the CronTab")
 			}
 		})

@@ -52,9 +52,9 @@ func TestResumedUnseen(t *testing.T) {
 		w := newWorld(rand.New(rand.NewPCG(1, 1)), v1.CronTabSpec{CronSpec: "* * * * *", CatchUp: v1.CatchUpAll, RunSpec: v1.RunSpec{Image: "i"}})
 		w.advance("12:00:40")
 		w.edit(w.tab(), func(o client.Object) { o.(*v1.CronTab).Spec.Suspend = ptr.To(true) })
-		w.now = day("12:02:30")
+		w.Now = day("12:02:30")
 		w.settle()
-		w.now, w.suspended = day("12:05:30"), time.Time{}
+		w.Now, w.suspended = day("12:05:30"), time.Time{}
 		w.edit(w.tab(), func(o client.Object) {
 			o.(*v1.CronTab).Spec.Suspend, o.(*v1.CronTab).ManagedFields = test.suspend, test.fields
 			o.(*v1.CronTab).Annotations = map[string]string{annotationResumed: "2020-01-01T00:00:00Z"} // forged

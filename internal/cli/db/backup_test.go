@@ -126,7 +126,7 @@ func playOperator(
 	if err := pause(ctx); err != nil {
 		return err
 	}
-	at := metav1.NewTime(time.Now().Truncate(time.Second))
+	at := metav1.NewTime(now) // after the last success
 	endJob(job, end, at)
 	if err := api.Status().Update(ctx, job); err != nil {
 		return err

@@ -75,7 +75,7 @@ func TestRunsOf(t *testing.T) {
 		pod    *corev1.Pod
 		want   []run
 	}{
-		"what Jobs tell": {
+		"what Jobs report": {
 			pod: backupPod(good, `{"name":"a.dump","bytes":7,"restored":true}`),
 			want: []run{
 				{State: running, Time: *ago(time.Minute), Job: "runs"},

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	authorizationv1 "k8s.io/api/authorization/v1"
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -150,7 +151,25 @@ func user(t *testing.T, namespace string, rules ...rbacv1.PolicyRule) string {
 		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: role.Name},
 		Subjects:   []rbacv1.Subject{{Kind: rbacv1.UserKind, APIGroup: rbacv1.GroupName, Name: namespace}},
 	})
-	return "--as=" + namespace
+	if len(rules) == 0 {
+		return "--as=" + namespace
+	}
+	// RBAC takes a moment to see them.
+	verb, group, resource := rules[0].Verbs[0], rules[0].APIGroups[0], rules[0].Resources[0]
+	resource, subresource, _ := strings.Cut(resource, "/")
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(20 * time.Millisecond) {
+		review := &authorizationv1.SubjectAccessReview{Spec: authorizationv1.SubjectAccessReviewSpec{
+			User: namespace, ResourceAttributes: &authorizationv1.ResourceAttributes{
+				Namespace: namespace, Verb: verb, Group: group, Resource: resource, Subresource: subresource,
+			},
+		}}
+		if err := api.Create(t.Context(), review); err != nil || time.Now().After(deadline) {
+			t.Fatalf("waiting for the user's rights: %v", err)
+		}
+		if review.Status.Allowed {
+			return "--as=" + namespace
+		}
+	}
 }
 
 // databases is the right to do something with Databases.

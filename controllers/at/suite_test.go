@@ -76,7 +76,7 @@ func startOperator(t *testing.T, namespace string) {
 // runOperator runs the At controller, with some changes to it, for one
 // namespace until it is stopped.
 func runOperator(namespace string, change func(*Reconciler)) (stop func() error, err error) {
-	mgr, err := ctrl.NewManager(apiConfig, ctrl.Options{
+	mgr, err := ctrl.NewManager(testenv.Account(apiConfig), ctrl.Options{
 		Scheme:     scheme,
 		Metrics:    metricsserver.Options{BindAddress: "0"},
 		Cache:      cache.Options{ByObject: CachedObjects(), DefaultNamespaces: map[string]cache.Config{namespace: {}}},

@@ -65,7 +65,7 @@ func create(t *testing.T, object client.Object) {
 // startOperator runs the CronTab controller for one namespace until the test ends. Nothing runs its Ats.
 func startOperator(t *testing.T, namespace string) {
 	t.Helper()
-	mgr, err := ctrl.NewManager(apiConfig, ctrl.Options{
+	mgr, err := ctrl.NewManager(testenv.Account(apiConfig), ctrl.Options{
 		Scheme:     scheme,
 		Metrics:    metricsserver.Options{BindAddress: "0"},
 		Cache:      cache.Options{ByObject: CachedObjects(), DefaultNamespaces: map[string]cache.Config{namespace: {}}},

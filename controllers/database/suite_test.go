@@ -98,7 +98,7 @@ func newEngine(t *testing.T, cfg *rest.Config, dir string, possible func(client.
 // startOperator runs an operator until the test ends or stops it.
 func startOperator(t *testing.T, namespace string, options operatorOptions) *operator {
 	t.Helper()
-	cfg := rest.CopyConfig(apiConfig)
+	cfg := testenv.Account(apiConfig)
 	if options.transport != nil {
 		cfg.Wrap(options.transport)
 	}

@@ -1,9 +1,10 @@
-// Package testenv starts an API server with the project's CRDs for the tests
-// of a package. There is no kubelet and no controller: the tests play those.
+// Package testenv starts an API server with the project's CRDs, and the policy that confines the operator's account, for
+// the tests of a package. There is no kubelet and no controller: the tests play those.
 package testenv
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -55,7 +56,7 @@ func Run(m *testing.M, ready func(*rest.Config) error) (code int) {
 		return 1
 	}
 	config.QPS = -1
-	if err := ready(config); err != nil {
+	if err := errors.Join(confine(config), ready(config)); err != nil {
 		fmt.Fprintln(os.Stderr, "preparing the tests:", err)
 		return 1
 	}

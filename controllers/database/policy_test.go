@@ -1,11 +1,12 @@
 package database
 
 import (
+	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	admissionv1 "k8s.io/api/admissionregistration/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
@@ -42,52 +43,74 @@ func applyPolicy(t *testing.T, namespace string) {
 	}
 }
 
-// Who may not create Services gets none that reaches beyond the cluster by a Database.
-func TestPolicyLendsNoServices(t *testing.T) {
+// demanding is a Database that needs every right that the policy asks for.
+func demanding(namespace, name string) *v1.Database {
+	return newDatabase(namespace, name).spec(func(spec *v1.DatabaseSpec) {
+		spec.Service.Type = "LoadBalancer"
+		spec.Evictions = v1.EvictionsRefused
+		spec.Backup = &v1.DatabaseBackup{Schedule: "@daily"}
+		spec.Monitoring = &v1.DatabaseMonitoring{}
+	}).build()
+}
+
+// Who may not create one of the objects that a Database consists of gets none by a Database, be it created or changed.
+func TestPolicyLendsNoRights(t *testing.T) {
 	namespace := newNamespace(t)
 	applyPolicy(t, namespace)
-	meta := metav1.ObjectMeta{Namespace: namespace, Name: "no-services"}
-	create := []string{"create"}
-	for _, object := range []client.Object{
-		&rbacv1.Role{ObjectMeta: meta, Rules: []rbacv1.PolicyRule{
-			{APIGroups: []string{v1.GroupVersion.Group}, Resources: []string{"databases"}, Verbs: []string{"*"}},
-			{APIGroups: []string{"apps"}, Resources: []string{"statefulsets"}, Verbs: create},
-			{APIGroups: []string{"networking.k8s.io"}, Resources: []string{"networkpolicies"}, Verbs: create},
-		}},
-		&rbacv1.RoleBinding{
-			ObjectMeta: meta,
-			RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: meta.Name},
-			Subjects:   []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: rbacv1.UserKind, Name: meta.Name}},
-		},
-	} {
+	rights := map[string]string{ // resources, and their groups
+		"statefulsets": "apps", "networkpolicies": "networking.k8s.io", "services": "", "poddisruptionbudgets": "policy",
+		"cronjobs": "batch", "servicemonitors": "monitoring.coreos.com",
+	}
+	all := userWith(t, namespace, "all", rights)
+	for resource := range rights {
+		rest := maps.Clone(rights)
+		delete(rest, resource)
+		user, want := userWith(t, namespace, "without-"+resource, rest), "may not create "+resource
+		eventually(t, "a Database to be refused that needs "+resource, func() error { // the policy takes effect a moment later
+			if err := user.Create(t.Context(), demanding(namespace, "refused"), client.DryRunAll); err == nil || !strings.Contains(err.Error(), want) {
+				return fmt.Errorf("want %q, got %w", want, err)
+			}
+			return nil
+		})
+		plain := newDatabase(namespace, "plain-"+resource).build()
+		eventually(t, "a plain Database", func() error { return all.Create(t.Context(), plain) }) // RBAC takes a moment, too
+		plain.Spec = demanding(namespace, "").Spec
+		if err := user.Update(t.Context(), plain); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("changed later: want %q, got %v", want, err)
+		}
+	}
+	if err := all.Create(t.Context(), demanding(namespace, "accepted"), client.DryRunAll); err != nil {
+		t.Errorf("with all rights: %v", err)
+	}
+	few := userWith(t, namespace, "few", map[string]string{"statefulsets": "apps", "networkpolicies": "networking.k8s.io"})
+	eventually(t, "a Database without options", func() error { return few.Create(t.Context(), newDatabase(namespace, "plain").build()) })
+}
+
+// userWith is a user who may create Databases, and objects of some other resources.
+func userWith(t *testing.T, namespace, name string, rights map[string]string) client.Client {
+	t.Helper()
+	meta := metav1.ObjectMeta{Namespace: namespace, Name: name}
+	role := &rbacv1.Role{ObjectMeta: meta, Rules: []rbacv1.PolicyRule{
+		{APIGroups: []string{v1.GroupVersion.Group}, Resources: []string{"databases"}, Verbs: []string{"*"}},
+	}}
+	for resource, group := range rights {
+		role.Rules = append(role.Rules, rbacv1.PolicyRule{APIGroups: []string{group}, Resources: []string{resource}, Verbs: []string{"create"}})
+	}
+	binding := &rbacv1.RoleBinding{
+		ObjectMeta: meta,
+		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: name},
+		Subjects:   []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: rbacv1.UserKind, Name: namespace + "-" + name}},
+	}
+	for _, object := range []client.Object{role, binding} {
 		if err := api.Create(t.Context(), object); err != nil {
 			t.Fatal(err)
 		}
 	}
 	config := rest.CopyConfig(apiConfig)
-	config.Impersonate = rest.ImpersonationConfig{UserName: meta.Name}
-	user, err := client.New(config, client.Options{Scheme: api.Scheme()})
+	config.Impersonate = rest.ImpersonationConfig{UserName: namespace + "-" + name}
+	user, err := client.New(config, client.Options{Scheme: scheme})
 	if err != nil {
 		t.Fatal(err)
 	}
-	reaching := func() *v1.Database {
-		return newDatabase(namespace, "reaching").spec(func(spec *v1.DatabaseSpec) { spec.Service.Type = "LoadBalancer" }).build()
-	}
-	for deadline := time.Now().Add(time.Minute); ; time.Sleep(100 * time.Millisecond) {
-		err := user.Create(t.Context(), reaching(), client.DryRunAll)
-		if err != nil && strings.Contains(err.Error(), "may not create services in namespace "+namespace) {
-			break
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("a Service that reaches beyond the cluster: %v", err)
-		}
-	}
-	plain := newDatabase(namespace, "plain").build()
-	if err := user.Create(t.Context(), plain); err != nil {
-		t.Fatalf("a Database without one: %v", err)
-	}
-	plain.Spec.Service.Type = "NodePort"
-	if err := user.Update(t.Context(), plain); err == nil || !strings.Contains(err.Error(), "may not create services") {
-		t.Errorf("a Service that reaches beyond the cluster, later: %v", err)
-	}
+	return user
 }

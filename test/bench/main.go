@@ -120,8 +120,8 @@ func (b *bench) ats(ctx context.Context, n sizes, plot string) error {
 	if err := writePlot(plot, []series{{"raw", raw}, {"At", ats}, {"CronJob", cronJobs}}); err != nil {
 		return err
 	}
-	progress("among_new: Ats that are due while the operator tries %d new ones", n.pending)
-	if err := b.amongNew(ctx, n.singles, n.pending); err != nil {
+	progress("among_new: Jobs that are created, and Ats that are due, while new Ats are created as fast as possible")
+	if err := b.amongNew(ctx, n.singles); err != nil {
 		return err
 	}
 	progress("pending: the operator's cost with %d pending Ats", n.pending)

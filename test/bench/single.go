@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
+	"sync/atomic"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -91,61 +93,70 @@ func (b *bench) createSingles(ctx context.Context, namespace string, n int, firs
 	return due, nil
 }
 
-// amongNew measures Ats that are due one every 100 ms while the operator tries the Jobs of many new ones, which are due
-// in a year, by server-side dry runs. The new ones are deleted afterwards.
-func (b *bench) amongNew(ctx context.Context, n, others int) error {
-	jobs, err := b.prepare(ctx, "among-new")
+// amongNew measures the same while 32 clients create Ats that are due in a year as fast as the API server takes them, and
+// the operator tries the Job of each by a dry run. They are deleted afterwards.
+func (b *bench) amongNew(ctx context.Context, n int) error {
+	measure := func(name string, begin time.Time, singles func(context.Context, string, int) (distribution, error)) (distribution, error) {
+		namespace := name + "-others"
+		stop, err := b.createNew(ctx, namespace, begin)
+		if err != nil {
+			return nil, err
+		}
+		lateness, err := singles(ctx, name, n)
+		others, stopErr := stop()
+		if err := errors.Join(err, stopErr); err != nil {
+			return nil, err
+		}
+		if others < 10*n {
+			return nil, fmt.Errorf("only %d Ats were created meanwhile", others)
+		}
+		name = strings.ReplaceAll(name, "-", "_")
+		lateness.print(name)
+		fmt.Printf("%s_others=%d\n", name, others)
+		return lateness, b.deleteAts(ctx, namespace)
+	}
+	raw, err := measure("among-new-raw", time.Now(), b.rawSingles)
 	if err != nil {
 		return err
 	}
-	defer jobs.stop()
-	first := time.Now().Add(settle)
-	due, err := b.createSingles(ctx, "among-new", n, first)
+	at, err := measure("among-new", time.Now().Add(settle-time.Second), b.singleAts)
 	if err != nil {
 		return err
 	}
-	time.Sleep(time.Until(first.Add(-settle / 2)))
-	if err := b.newNamespace(ctx, "new"); err != nil {
-		return err
+	fmt.Printf("among_new_p99/among_new_raw_p99=%.2f\n", at.percentile(99).Seconds()/raw.percentile(99).Seconds())
+	return nil
+}
+
+// createNew creates Ats that are due in a year, from an instant on until it is stopped. That gives how many.
+func (b *bench) createNew(ctx context.Context, namespace string, begin time.Time) (stop func() (int, error), err error) {
+	if err := b.newNamespace(ctx, namespace); err != nil {
+		return nil, fmt.Errorf("creating namespace %s: %w", namespace, err)
 	}
-	far := time.Now().AddDate(1, 0, 0)
-	err = controlplane.InParallel(others, func(i int) error { return b.createAt(ctx, "new", fmt.Sprintf("new-%d", i), far) })
-	if err != nil {
-		return err
-	}
-	if time.Now().After(first) {
-		return fmt.Errorf("creating %d Ats took more than %s", others, settle/2)
-	}
-	if err := jobs.await(ctx, n, 2*time.Minute); err != nil {
-		return err
-	}
-	untried, err := b.untried(ctx, "new")
-	if err != nil {
-		return err
-	}
-	if untried == 0 {
-		return errors.New("the Jobs of all new Ats had been tried before the last At was due: create more")
-	}
-	jobs.latenessOf(due).print("among_new")
-	fmt.Printf("among_new_others=%d\namong_new_others_still_untried=%d\n", others, untried)
-	at := &unstructured.Unstructured{}
-	at.SetGroupVersionKind(atKind)
-	return b.client.DeleteAllOf(ctx, at, client.InNamespace("new"))
+	creating, cancel := context.WithCancel(ctx)
+	var created atomic.Int64
+	done := make(chan error, 1)
+	far := begin.AddDate(1, 0, 0)
+	go func() {
+		time.Sleep(time.Until(begin))
+		done <- controlplane.InParallel(1_000_000, func(i int) error {
+			if creating.Err() != nil {
+				return nil
+			}
+			created.Add(1)
+			return b.createAt(ctx, namespace, fmt.Sprintf("new-%d", i), far)
+		})
+	}()
+	return func() (int, error) {
+		cancel()
+		err := <-done
+		return int(created.Load()), err
+	}, nil
 }
 
 var atKind = schema.GroupVersionKind{Group: "cnat.programming-kubernetes.info", Version: "v1alpha1", Kind: "At"}
 
-// untried is how many Ats of a namespace the operator has reported nothing of.
-func (b *bench) untried(ctx context.Context, namespace string) (untried int, err error) {
-	ats := &unstructured.UnstructuredList{}
-	ats.SetGroupVersionKind(atKind.GroupVersion().WithKind("AtList"))
-	if err := b.client.List(ctx, ats, client.InNamespace(namespace)); err != nil {
-		return 0, fmt.Errorf("listing Ats: %w", err)
-	}
-	for _, at := range ats.Items {
-		if _, reported := at.Object["status"]; !reported {
-			untried++
-		}
-	}
-	return untried, nil
+func (b *bench) deleteAts(ctx context.Context, namespace string) error {
+	at := &unstructured.Unstructured{}
+	at.SetGroupVersionKind(atKind)
+	return b.client.DeleteAllOf(ctx, at, client.InNamespace(namespace))
 }

@@ -58,7 +58,7 @@ type situation struct {
 	uid, owner, namespace string
 	// digest is that of what the chart renders now.
 	digest string
-	drift  []string
+	drift  bool
 	// Times that this process has seen pass: since the newest revision was first seen, since the last attempt to install
 	// or upgrade, and since one succeeded.
 	seen, attempted, acted time.Duration
@@ -82,9 +82,9 @@ type action struct {
 	wait time.Duration
 }
 
-// settled tells, without asking Helm, that there is nothing to do.
-func settled(known v1.ReleaseStatus, digest string, drift []string) bool {
-	return known.Status == statusDeployed && known.Digest == digest && len(drift) == 0
+// settled reports, without asking Helm, that there is nothing to do.
+func settled(known v1.ReleaseStatus, digest string, drift bool) bool {
+	return known.Status == statusDeployed && known.Digest == digest && !drift
 }
 
 // state names the state of a release. Labels and what is stored are the tenant's to write: they only decide what is
@@ -106,7 +106,7 @@ func (in situation) state() state {
 		return stateModified
 	case stored.Digest != in.digest:
 		return stateOutdated
-	case len(in.drift) > 0:
+	case in.drift:
 		return stateDrifted
 	default:
 		return stateCurrent
@@ -120,7 +120,7 @@ func (in situation) owned() bool {
 	return stored.Namespace == in.namespace && (stored.Owner == in.uid || stored.Owner == "" || legacy)
 }
 
-// isManifestDigest tells a digest of a manifest from that of version 0.2.0, which was half as long and of something else.
+// isManifestDigest distinguishes a digest of a manifest from that of version 0.2.0, which was half as long and of something else.
 func isManifestDigest(digest string) bool { return len(digest) == 64 }
 
 // decide chooses the action for a situation.
@@ -176,7 +176,7 @@ func backoff(failures int32) time.Duration {
 	return wait
 }
 
-// event tells of an install or upgrade that succeeded, and what it was for.
+// event reports an install or upgrade that succeeded, and what it was for.
 func (in situation) event(status v1.ReleaseStatus) event {
 	release := fmt.Sprintf("release %s, revision %d, chart %s", status.Name, status.Revision, status.ChartVersion)
 	switch state := in.state(); state {

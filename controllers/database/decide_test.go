@@ -2,6 +2,7 @@ package database
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -130,10 +131,7 @@ func TestStateAndDecision(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			in := situation{
 				stored: test.stored, known: test.known, uid: "uid", owner: "db", namespace: "ns", digest: newDigest,
-				seen: test.seen, attempted: test.attempted, acted: test.acted,
-			}
-			if test.drift {
-				in.drift = []string{"Service x (missing)"}
+				seen: test.seen, attempted: test.attempted, acted: test.acted, drift: test.drift,
 			}
 			if got := in.state(); got != test.state {
 				t.Errorf("state is %s, want %s", got, test.state)
@@ -151,14 +149,14 @@ func TestSettled(t *testing.T) {
 		name   string
 		known  v1.ReleaseStatus
 		digest string
-		drift  []string
+		drift  bool
 		want   bool
 	}{
-		{"all well", known, "new", nil, true},
-		{"other values", known, "newer", nil, false},
-		{"drift", known, "new", []string{"x"}, false},
-		{"failed", v1.ReleaseStatus{Status: "failed", Digest: "new"}, "new", nil, false},
-		{"never seen", v1.ReleaseStatus{}, "", nil, false},
+		{"all well", known, "new", false, true},
+		{"other values", known, "newer", false, false},
+		{"drift", known, "new", true, false},
+		{"failed", v1.ReleaseStatus{Status: "failed", Digest: "new"}, "new", false, false},
+		{"never seen", v1.ReleaseStatus{}, "", false, false},
 	} {
 		if got := settled(test.known, test.digest, test.drift); got != test.want {
 			t.Errorf("%s: %t", test.name, got)
@@ -198,5 +196,23 @@ func TestAfterAction(t *testing.T) {
 	in.known.AttemptedDigest = oldDigest
 	if first := afterAction(in, nil, errors.New("no"), noon); first.status.Failures != 1 || first.status.AttemptedDigest != newDigest {
 		t.Errorf("failed with other content: %+v", first)
+	}
+}
+
+// The reason of a failure is that of the error, whatever its words are, and stays until the next attempt.
+func TestReasonOfFailure(t *testing.T) {
+	for want, err := range map[string]error{
+		v1.ReasonNameConflict:  fmt.Errorf("Service x: %w", helm.ErrNotOurs),
+		v1.ReasonReleaseFailed: fmt.Errorf("a webhook denied the request: %v", helm.ErrNotOurs),
+	} {
+		failed := afterAction(situation{digest: newDigest}, nil, err, noon)
+		waits := waitResult(action{actionWait, time.Second}, situation{digest: newDigest, known: failed.status}, owned{})
+		if failed.problem.reason != want || waits.problem == nil || waits.problem.reason != want {
+			t.Errorf("%v: %+v, then %+v", err, failed.problem, waits.problem)
+		}
+	}
+	of020 := waitResult(action{actionWait, time.Second}, situation{known: v1.ReleaseStatus{LastFailureMessage: "no"}}, owned{})
+	if of020.problem.reason != v1.ReasonReleaseFailed {
+		t.Errorf("of version 0.2.0, which noted no reason: %+v", of020.problem)
 	}
 }

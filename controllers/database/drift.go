@@ -5,7 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
-	"strings"
+	"slices"
 	"time"
 
 	batchv1 "k8s.io/api/batch/v1"
@@ -23,39 +23,39 @@ import (
 
 // owned is what the chart's objects are found to be.
 type owned struct {
-	// drifted are the objects that are missing or not as they were rendered, as rendered.
-	drifted helm.Objects
-	// drift names each of them, with its version where it has one.
-	drift []string
+	// drift are the objects that are missing or not as they were rendered.
+	drift []difference
 	// server: the StatefulSet is among them.
 	server bool
 	// cronJob creates backups, as it was rendered; nil: it is not there.
 	cronJob *batchv1.CronJob
 }
 
-// withoutData leaves out what a repair of would restart the server, or give it an empty volume.
-func (o owned) withoutData() owned {
-	kept := owned{cronJob: o.cronJob}
-	for i, object := range o.drifted {
-		if kind := object.GetKind(); kind != "StatefulSet" && kind != "PersistentVolumeClaim" {
-			kept.drifted, kept.drift = append(kept.drifted, object), append(kept.drift, o.drift[i])
-		}
-	}
-	return kept
+// difference is an object that is not as it was rendered.
+type difference struct {
+	rendered *unstructured.Unstructured
+	version  string // of the object that is there; empty: it is missing
 }
 
-// missingMark ends the name of an object that is not there.
-const missingMark = " (missing)"
+func (d difference) String() string {
+	what := "missing"
+	if d.version != "" {
+		what = "changed, version " + d.version
+	}
+	return fmt.Sprintf("%s %s (%s)", d.rendered.GetKind(), d.rendered.GetName(), what)
+}
+
+// withoutData leaves out what a repair of would restart the server, or give it an empty volume.
+func (o owned) withoutData() owned {
+	drift := slices.DeleteFunc(slices.Clone(o.drift), func(d difference) bool {
+		return d.rendered.GetKind() == "StatefulSet" || d.rendered.GetKind() == "PersistentVolumeClaim"
+	})
+	return owned{drift: drift, cronJob: o.cronJob}
+}
 
 // missing are the objects that are not there.
-func (o owned) missing() owned {
-	kept := owned{cronJob: o.cronJob}
-	for i, object := range o.drifted {
-		if strings.HasSuffix(o.drift[i], missingMark) {
-			kept.drifted, kept.drift = append(kept.drifted, object), append(kept.drift, o.drift[i])
-		}
-	}
-	return kept
+func (o owned) missing() []difference {
+	return slices.DeleteFunc(slices.Clone(o.drift), func(d difference) bool { return d.version != "" })
 }
 
 // inspect compares rendered objects with those in the cache.
@@ -88,12 +88,11 @@ func (r *Reconciler) inspect(ctx context.Context, objects helm.Objects) (owned, 
 				continue
 			}
 		}
-		what := name + missingMark
+		different := difference{rendered: rendered}
 		if !missing {
-			what = fmt.Sprintf("%s (changed, version %s)", name, live.GetResourceVersion())
+			different.version = live.GetResourceVersion()
 		}
-		found.drift = append(found.drift, what)
-		found.drifted = append(found.drifted, rendered)
+		found.drift = append(found.drift, different)
 		if rendered.GetKind() == "StatefulSet" {
 			found.server = true
 		}
@@ -182,13 +181,14 @@ func (r repairs) wait(object, drift string, now time.Time) (wait time.Duration, 
 	return 0, false
 }
 
-// due are the drifted objects that may be repaired now. Of the others it says when to look again, and names one that
-// somebody else keeps changing.
-func (r repairs) due(found owned, now time.Time) (due owned, wait time.Duration, contested *unstructured.Unstructured) {
-	for i, object := range found.drifted {
-		left, fight := r.wait(object.GetKind()+" "+object.GetName(), found.drift[i], now)
+// due are the objects that may be repaired now. Of the others it says when to check again, and names one that somebody
+// else keeps changing.
+func (r repairs) due(drift []difference, now time.Time) (due []difference, wait time.Duration, contested *unstructured.Unstructured) {
+	for _, different := range drift {
+		object := different.rendered
+		left, fight := r.wait(object.GetKind()+" "+object.GetName(), different.String(), now)
 		if left == 0 {
-			due.drifted, due.drift = append(due.drifted, object), append(due.drift, found.drift[i])
+			due = append(due, different)
 		}
 		if wait = sooner(wait, left); fight {
 			contested = object

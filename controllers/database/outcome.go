@@ -1,6 +1,8 @@
 package database
 
 import (
+	"cmp"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -21,7 +23,7 @@ func attempted(known v1.ReleaseStatus) time.Time {
 }
 
 // situation puts together what the decision is made from.
-func (p *pass) situation(known v1.ReleaseStatus, stored *helm.Release, digest string, drift []string) situation {
+func (p *pass) situation(known v1.ReleaseStatus, stored *helm.Release, digest string, drift bool) situation {
 	in := situation{
 		stored: stored, known: known, uid: string(p.db.UID), owner: p.db.Name, namespace: p.db.Namespace,
 		digest: digest, drift: drift, acted: cacheLag,
@@ -57,22 +59,27 @@ func afterAction(in situation, stored *helm.Release, err error, now time.Time) r
 	}
 	status.LastAttemptTime = &metav1.Time{Time: now}
 	if err == nil {
-		status.Failures, status.AttemptedDigest, status.LastFailureMessage = 0, "", ""
+		status = succeeded(status)
 		return releaseResult{status: status, current: true, events: []event{in.event(status)}, recheck: cacheLag}
 	}
 	status.Failures = in.failures() + 1
 	status.AttemptedDigest = in.digest
-	status.LastFailureMessage = shortened(err.Error(), maxMessage)
-	return releaseResult{status: status, recheck: backoff(status.Failures), problem: releaseProblem(err.Error())}
+	status.LastFailureReason, status.LastFailureMessage = v1.ReasonReleaseFailed, shortened(err.Error(), maxMessage)
+	if errors.Is(err, helm.ErrNotOurs) {
+		status.LastFailureReason = v1.ReasonNameConflict
+	}
+	return releaseResult{status: status, recheck: backoff(status.Failures), problem: lastFailure(status)}
 }
 
-// releaseProblem is the same when an action fails and while the next one is put off.
-func releaseProblem(message string) *problem {
-	reason := v1.ReasonReleaseFailed
-	if strings.Contains(message, helm.ErrNotOurs.Error()) {
-		reason = v1.ReasonNameConflict
-	}
-	return newProblem(reason, "%s", message)
+// succeeded is a release's status without failed attempts.
+func succeeded(status v1.ReleaseStatus) v1.ReleaseStatus {
+	status.Failures, status.AttemptedDigest, status.LastFailureReason, status.LastFailureMessage = 0, "", "", ""
+	return status
+}
+
+// lastFailure is the same when an action fails and while the next one is put off.
+func lastFailure(status v1.ReleaseStatus) *problem {
+	return newProblem(cmp.Or(status.LastFailureReason, v1.ReasonReleaseFailed), "%s", status.LastFailureMessage)
 }
 
 // waitResult is the report while an action is put off.
@@ -85,7 +92,7 @@ func waitResult(do action, in situation, found owned) releaseResult {
 		result.waiting = fmt.Sprintf("the %s of release %s, which another process may still be working on",
 			strings.TrimPrefix(in.stored.Status, statusPending), in.known.Name)
 	case in.known.LastFailureMessage != "":
-		result.problem = releaseProblem(in.known.LastFailureMessage)
+		result.problem = lastFailure(in.known)
 	default:
 		result.problem = newProblem(v1.ReasonReleaseFailed, "release %s failed, and is tried again in %s", in.known.Name, do.wait.Round(time.Second))
 	}

@@ -74,8 +74,9 @@ func (r *Reconciler) ensureRelease(ctx context.Context, p *pass, want *helm.Desi
 		found = found.withoutData()
 	}
 	p.cronJob = found.cronJob
-	if settled(known, want.Digest, found.drift) {
-		known.Failures, known.AttemptedDigest, known.LastFailureMessage, known.Generation = 0, "", "", p.db.Generation
+	if settled(known, want.Digest, len(found.drift) > 0) {
+		known = succeeded(known)
+		known.Generation = p.db.Generation
 		return releaseResult{status: known, current: true}, nil
 	}
 	if blocked {
@@ -90,7 +91,7 @@ func (r *Reconciler) act(ctx context.Context, p *pass, known v1.ReleaseStatus, w
 	if err != nil {
 		return releaseResult{status: known}, err
 	}
-	in := p.situation(known, stored, want.Digest, found.drift)
+	in := p.situation(known, stored, want.Digest, len(found.drift) > 0)
 	do := decide(in)
 	started := r.Clock.Now()
 	result, err := r.run(ctx, p, do, in, want, found)
@@ -156,17 +157,19 @@ func (r *Reconciler) run(
 // repair restores the objects that drifted, each by itself: one that is refused does not keep the others from it.
 func (r *Reconciler) repair(ctx context.Context, p *pass, status v1.ReleaseStatus, found owned) (releaseResult, error) {
 	result := releaseResult{status: status, current: true}
-	due, wait, fight := p.track.repairs.due(found, p.now)
+	due, wait, fight := p.track.repairs.due(found.drift, p.now)
 	result.recheck = wait
 	if fight != nil {
 		result.problem = r.contested(ctx, fight)
 	}
-	if len(due.drifted) == 0 {
+	if len(due) == 0 {
 		return result, nil
 	}
 	var failed []error
-	for _, object := range due.drifted {
-		if err := r.Releases.Apply(ctx, p.db, status.Name, object); err != nil {
+	var names []string
+	for _, different := range due {
+		names = append(names, different.String())
+		if err := r.Releases.Apply(ctx, p.db, status.Name, different.rendered); err != nil {
 			failed = append(failed, err)
 		}
 	}
@@ -179,7 +182,7 @@ func (r *Reconciler) repair(ctx context.Context, p *pass, status v1.ReleaseStatu
 		return result, nil
 	}
 	result.recheck = sooner(wait, cacheLag)
-	result.events = []event{normal("Repaired", "Repair", "Restored "+strings.Join(due.drift, ", "))}
+	result.events = []event{normal("Repaired", "Repair", "Restored "+strings.Join(names, ", "))}
 	return result, nil
 }
 
@@ -189,9 +192,9 @@ func (r *Reconciler) repair(ctx context.Context, p *pass, status v1.ReleaseStatu
 func (r *Reconciler) restoreMissing(ctx context.Context, p *pass, found owned, result *releaseResult) {
 	due, wait, _ := p.track.repairs.due(found.missing(), p.now)
 	result.recheck = sooner(result.recheck, wait)
-	for i, object := range due.drifted {
-		if err := r.Releases.Apply(ctx, p.db, result.status.Name, object); err == nil {
-			result.events = append(result.events, normal("Repaired", "Repair", "Restored "+due.drift[i]))
+	for _, different := range due {
+		if err := r.Releases.Apply(ctx, p.db, result.status.Name, different.rendered); err == nil {
+			result.events = append(result.events, normal("Repaired", "Repair", "Restored "+different.String()))
 		}
 	}
 }

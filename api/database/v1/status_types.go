@@ -213,6 +213,13 @@ type ReleaseStatus struct {
 	// +operator-sdk:csv:customresourcedefinitions:type=status,displayName="Failures",xDescriptors={"urn:alm:descriptor:com.tectonic.ui:number"}
 	Failures int32 `json:"failures,omitempty"`
 
+	// lastFailureReason is the reason of the last failed attempt, as the conditions have it: ReleaseFailed or NameConflict.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=64
+	// +optional
+	// +operator-sdk:csv:customresourcedefinitions:type=status,displayName="Last Failure Reason",xDescriptors={"urn:alm:descriptor:com.tectonic.ui:text"}
+	LastFailureReason string `json:"lastFailureReason,omitempty"`
+
 	// lastFailureMessage is why the last attempt to install or upgrade failed, until one succeeds.
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=1024

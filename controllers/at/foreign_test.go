@@ -8,7 +8,7 @@ import (
 	"example.com/cnat-operator/test/apimodel"
 )
 
-// A Job that the cache still has may be gone, and another one have its name:
+// A Job that the cache still has may be deleted, and another one have its name:
 // that one is not stopped.
 func TestStopSparesForeignJob(t *testing.T) {
 	m := newModel()

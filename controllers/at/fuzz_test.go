@@ -242,7 +242,7 @@ func randomInput(seed uint64) []byte {
 func FuzzAt(f *testing.F) {
 	first := uint64(seeds)
 	if fuzzing() {
-		first = 20 // to tell what each of them covers takes 30 ms
+		first = 20 // to find what each of them covers takes 30 ms
 	}
 	for seed := range first {
 		f.Add(randomInput(seed))

@@ -79,7 +79,7 @@ func lateCreateAndStart(t *testing.T, plant func(*operator)) []string {
 	}})
 	jobs := apimodel.List[*batchv1.Job](m.Objects)
 	if len(m.started) != 1 || len(jobs) != 1 || started(jobs[0]) || len(m.late) != 1 {
-		t.Errorf("the life is not as told: %v, %+v", m.started, jobs)
+		t.Errorf("the life is not as written: %v, %+v", m.started, jobs)
 	}
 	m.land()
 	return m.wrong
@@ -107,7 +107,7 @@ func lateRecord(t *testing.T, plant func(*operator)) []string {
 		leader.reconcile("cnrex", fault{})
 	}})
 	if jobs := apimodel.List[*batchv1.Job](m.Objects); len(jobs) != 1 || !started(jobs[0]) || jobs[0].UID == "Job-2" {
-		t.Errorf("the life is not as told: %+v", jobs)
+		t.Errorf("the life is not as written: %+v", jobs)
 	}
 	return m.wrong
 }

@@ -188,7 +188,7 @@ func (m *model) editAt(what, amount byte) {
 	})
 }
 
-// deleteAt deletes the At. In the foreground, it waits until its Job is gone.
+// deleteAt deletes the At. In the foreground, it waits until its Job is deleted.
 func (m *model) deleteAt(foreground bool) {
 	if foreground {
 		apimodel.Edit(m.Server, apimodel.Key{Kind: kindAt, Name: "cnrex"}, func(at *cnatv1alpha1.At) {

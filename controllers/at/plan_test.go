@@ -355,13 +355,13 @@ func TestDecide(t *testing.T) {
 		"the Job exists and the At was moved later": {
 			now: due.Add(-time.Hour), at: newAt(startedAs("job-uid")), job: jobOf(newAt()), want: plan{step: stepObserve},
 		},
-		"the Job is gone": {
+		"the Job is deleted": {
 			now: due, at: newAt(startedAs("job-uid")), want: plan{step: stepLost},
 		},
-		"the Job is gone and the At was moved later: not a second run": {
+		"the Job is deleted and the At was moved later: not a second run": {
 			now: due.Add(-time.Hour), at: newAt(startedAs("job-uid")), want: plan{step: stepLost},
 		},
-		"the Job is gone and another has its name": {
+		"the Job is deleted and another has its name": {
 			now: due, at: newAt(startedAs("job-uid")), job: jobOf(newAt(), func(job *batchv1.Job) { job.UID = "other" }),
 			want: plan{step: stepLost},
 		},

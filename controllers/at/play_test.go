@@ -181,7 +181,7 @@ func awaitEvents(t *testing.T, at *cnatv1alpha1.At, want ...string) {
 
 func awaitGone(t *testing.T, object client.Object) {
 	t.Helper()
-	eventually(t, object.GetName()+" to be gone", func() (bool, error) {
+	eventually(t, object.GetName()+" to be deleted", func() (bool, error) {
 		err := api.Get(t.Context(), client.ObjectKeyFromObject(object), object)
 		return apierrors.IsNotFound(err), client.IgnoreNotFound(err)
 	})

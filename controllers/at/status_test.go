@@ -501,7 +501,7 @@ func TestStatusNeverGoesBack(t *testing.T) {
 		now: due, step: stepObserve, job: jobOf(at),
 		run: observeRun([]corev1.Pod{*newPod(running())}),
 	})
-	got := nextStatus(at, observation{now: due, step: stepObserve, job: jobOf(at)}) // the pod is gone
+	got := nextStatus(at, observation{now: due, step: stepObserve, job: jobOf(at)}) // the pod is deleted
 	if got.Phase != cnatv1alpha1.AtRunning || got.StartTime == nil {
 		t.Errorf("was Running since %v, is %s since %v", at.Status.StartTime, got.Phase, got.StartTime)
 	}

@@ -27,7 +27,7 @@ const (
 	maxRequest = 256
 )
 
-// ensureBackups takes up a request for a backup, and reports what the Jobs that make backups tell. No backup is asked
+// ensureBackups takes up a request for a backup, and reports what the Jobs that create backups report. No backup is asked
 // for before the server is ready: what failed then would be no news.
 func (r *Reconciler) ensureBackups(
 	ctx context.Context, db *v1.Database, cronJob *batchv1.CronJob, claim *corev1.PersistentVolumeClaim, ready bool,

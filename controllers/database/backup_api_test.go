@@ -139,7 +139,7 @@ func TestBackupOnRequest(t *testing.T) {
 		t.Errorf("status is %s", encoded(t, db.Status))
 	}
 
-	t.Run("what a person does to the CronJob is set back", func(t *testing.T) {
+	t.Run("what a user does to the CronJob is restored", func(t *testing.T) {
 		update(t, cronJob, func() { cronJob.Spec.Suspend = ptr.To(true) })
 		eventually(t, "the CronJob to go on", func() error {
 			if err := get(t, cronJob); err != nil || *cronJob.Spec.Suspend {
@@ -151,7 +151,7 @@ func TestBackupOnRequest(t *testing.T) {
 
 	t.Run("without backups the dumps stay, and a request is refused", func(t *testing.T) {
 		update(t, db, func() { db.Spec.Backup = nil })
-		eventually(t, "the CronJob to go", func() error { return gone(t, cronJob) })
+		eventually(t, "the CronJob to be deleted", func() error { return isDeleted(t, cronJob) })
 		if err := get(t, named(&corev1.PersistentVolumeClaim{}, namespace, "blog-backup")); err != nil {
 			t.Error(err)
 		}

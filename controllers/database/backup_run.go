@@ -53,7 +53,7 @@ func runOf(job *batchv1.Job, pods []corev1.Pod, explanation string, now time.Tim
 		switch {
 		case condition.Status != corev1.ConditionTrue:
 		case condition.Type == batchv1.JobComplete:
-			// The pod's end may be on its way to the cache: what it told would be missed.
+			// The pod's end may be on its way to the cache: what it reported would be missed.
 			if newest == nil || last != nil {
 				run.ended, run.dump = condition.LastTransitionTime, dumpOf(last)
 			}
@@ -106,12 +106,12 @@ func newestPod(job *batchv1.Job, pods []corev1.Pod) *corev1.Pod {
 
 // dumpOf reads the termination message of a backup that succeeded. A user's own image may say something else.
 func dumpOf(last *corev1.ContainerStateTerminated) dump {
-	var told dump
-	if last == nil || json.Unmarshal([]byte(last.Message), &told) != nil || told.Name == "" || told.Bytes < 1 ||
-		len(told.Name) > maxDumpName || text.Printable(told.Name) != told.Name {
+	var written dump
+	if last == nil || json.Unmarshal([]byte(last.Message), &written) != nil || written.Name == "" || written.Bytes < 1 ||
+		len(written.Name) > maxDumpName || text.Printable(written.Name) != written.Name {
 		return dump{}
 	}
-	return told
+	return written
 }
 
 // maxDumpName is the longest name that the status takes.

@@ -23,8 +23,8 @@ type backups struct {
 	recheck   time.Duration
 }
 
-// backupsFor computes what to tell of the backups from the Jobs and pods that are there. The status remembers what those
-// that are gone told.
+// backupsFor computes what to report of the backups from the Jobs and pods that are there. The status remembers what those
+// that were deleted reported.
 func backupsFor(
 	db *v1.Database, jobs []batchv1.Job, pods []corev1.Pod, claim *corev1.PersistentVolumeClaim, explanation string, now time.Time,
 ) *backups {
@@ -59,7 +59,7 @@ func backupsFor(
 }
 
 // succeeded notes a good backup that is not older than the newest. It may be that one again, whose pod is gone by now:
-// what the pod told stays.
+// what the pod reported stays.
 func (b *backups) succeeded(run backupRun, claim *corev1.PersistentVolumeClaim) {
 	if dumpsLost(b.status.Storage.ClaimUID, claim) && (claim == nil || run.ended.Before(&claim.CreationTimestamp)) {
 		return // Its dump was on the claim that was deleted.
@@ -100,7 +100,7 @@ func withoutLostDumps(before v1.BackupStatus, claim *corev1.PersistentVolumeClai
 	return status
 }
 
-// backupCondition tells how the newest backup is. Since is when one began that runs; nil: none does.
+// backupCondition says how the newest backup is. Since is when one began that runs; nil: none does.
 func backupCondition(status v1.BackupStatus, problem *problem, began *metav1.Time) *metav1.Condition {
 	const kind = v1.ConditionBackupHealthy
 	good, failed := status.LastSuccessTime, status.LastFailureTime
@@ -108,23 +108,23 @@ func backupCondition(status v1.BackupStatus, problem *problem, began *metav1.Tim
 	if good != nil {
 		since = "The last good one is of " + good.UTC().Format(time.RFC3339)
 	}
-	var told metav1.Condition
+	var reported metav1.Condition
 	switch {
 	case problem != nil:
-		told = condition(kind, metav1.ConditionFalse, backupReason(problem), fmt.Sprintf("a backup does not go on: %s. %s", problem.message, since))
+		reported = condition(kind, metav1.ConditionFalse, backupReason(problem), fmt.Sprintf("a backup does not go on: %s. %s", problem.message, since))
 	case failed != nil && (good == nil || !failed.Before(good)):
-		told = condition(kind, metav1.ConditionFalse, v1.ReasonBackupFailed, fmt.Sprintf("the last backup failed: %s. %s", status.LastFailureMessage, since))
+		reported = condition(kind, metav1.ConditionFalse, v1.ReasonBackupFailed, fmt.Sprintf("the last backup failed: %s. %s", status.LastFailureMessage, since))
 	case good != nil:
-		told = condition(kind, metav1.ConditionTrue, v1.ReasonBackupSucceeded, "the last backup succeeded: "+dumpWords(status))
+		reported = condition(kind, metav1.ConditionTrue, v1.ReasonBackupSucceeded, "the last backup succeeded: "+dumpWords(status))
 	case began != nil:
-		told = condition(kind, metav1.ConditionUnknown, v1.ReasonBackupRunning, "the first backup is under way")
+		reported = condition(kind, metav1.ConditionUnknown, v1.ReasonBackupRunning, "the first backup is under way")
 	default:
-		told = condition(kind, metav1.ConditionUnknown, v1.ReasonNoBackup, "there has been no backup yet")
+		reported = condition(kind, metav1.ConditionUnknown, v1.ReasonNoBackup, "there has been no backup yet")
 	}
 	if began != nil {
-		told.Message = shortened(fmt.Sprintf("%s (one is under way since %s)", told.Message, began.UTC().Format(time.RFC3339)), maxMessage)
+		reported.Message = shortened(fmt.Sprintf("%s (one is under way since %s)", reported.Message, began.UTC().Format(time.RFC3339)), maxMessage)
 	}
-	return &told
+	return &reported
 }
 
 // backupReason is the reason of a problem with a backup's pod.
@@ -161,7 +161,7 @@ func lostDumps(db *v1.Database, known string, claim *corev1.PersistentVolumeClai
 	return ""
 }
 
-// backupEvents tell of the newest success and the newest failure, once each.
+// backupEvents report the newest success and the newest failure, once each.
 func backupEvents(before, after v1.BackupStatus) []event {
 	var events []event
 	if before.LastSuccessTime != nil && after.LastSuccessTime == nil {

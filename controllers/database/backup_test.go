@@ -84,7 +84,7 @@ func tryOf(job string, made time.Duration, state corev1.ContainerState) corev1.P
 	return tried
 }
 
-func told(name string, bytes int64) corev1.ContainerState {
+func reported(name string, bytes int64) corev1.ContainerState {
 	return terminated(0, fmt.Sprintf(`{"name":%q,"bytes":%d,"seconds":3}`, name, bytes)+"\n")
 }
 
@@ -121,7 +121,7 @@ func TestBackupsFromJobs(t *testing.T) {
 		{
 			name: "a success", before: known, after: success, condition: "True BackupSucceeded", words: "b.dump, 20 bytes", events: "BackupSucceeded",
 			jobs: []batchv1.Job{backupJob("j", batchv1.JobComplete, time.Minute, "")},
-			pods: []corev1.Pod{tryOf("other", 0, told("c.dump", 1)), tryOf("j", 2, terminated(1, "no")), tryOf("j", 1, told("b.dump", 20))},
+			pods: []corev1.Pod{tryOf("other", 0, reported("c.dump", 1)), tryOf("j", 2, terminated(1, "no")), tryOf("j", 1, reported("b.dump", 20))},
 		},
 		{
 			name: "a success that was restored", condition: "True BackupSucceeded", events: "BackupSucceeded",
@@ -134,21 +134,21 @@ func TestBackupsFromJobs(t *testing.T) {
 				`{"name":"b.dump","bytes":20,"seconds":3,"restored":true,"time":"2026-11-22T11:00:00Z","tables":1,"rows":2}`))},
 		},
 		{
-			name: "a success that is known, whose pod is gone", before: success, after: success, condition: "True BackupSucceeded",
+			name: "a success that is known, whose pod is deleted", before: success, after: success, condition: "True BackupSucceeded",
 			jobs: []batchv1.Job{backupJob("j", batchv1.JobComplete, time.Minute, "")},
 		},
 		{
-			name: "a success whose pod is gone", after: v1.BackupStatus{LastSuccessTime: ago(time.Minute)},
+			name: "a success whose pod is deleted", after: v1.BackupStatus{LastSuccessTime: ago(time.Minute)},
 			condition: "True BackupSucceeded", words: "its pod was deleted", events: "BackupSucceeded",
 			jobs: []batchv1.Job{backupJob("j", batchv1.JobComplete, time.Minute, "")},
 		},
 		{
-			name: "a success whose pod has not told yet", before: known, after: known, condition: "True BackupSucceeded",
+			name: "a success whose pod has not reported yet", before: known, after: known, condition: "True BackupSucceeded",
 			jobs: []batchv1.Job{backupJob("j", batchv1.JobComplete, time.Minute, "")}, pods: []corev1.Pod{tryOf("j", 1, running)},
 		},
 		{
 			name: "an older success, after a clock was set back", before: known, after: known, condition: "True BackupSucceeded",
-			jobs: []batchv1.Job{backupJob("j", batchv1.JobComplete, 2*hour, "")}, pods: []corev1.Pod{tryOf("j", 1, told("b.dump", 20))},
+			jobs: []batchv1.Job{backupJob("j", batchv1.JobComplete, 2*hour, "")}, pods: []corev1.Pod{tryOf("j", 1, reported("b.dump", 20))},
 		},
 		{
 			name: "words of another program", after: v1.BackupStatus{LastSuccessTime: ago(0)}, condition: "True BackupSucceeded", events: "BackupSucceeded",
@@ -176,7 +176,7 @@ func TestBackupsFromJobs(t *testing.T) {
 				LastFailureTime: ago(hour / 2), LastFailureMessage: "full",
 			},
 			jobs: []batchv1.Job{backupJob("k", batchv1.JobComplete, time.Minute, ""), backupJob("j", batchv1.JobFailed, hour/2, "")},
-			pods: []corev1.Pod{tryOf("j", 1, terminated(1, "full")), tryOf("k", 1, told("b.dump", 20))},
+			pods: []corev1.Pod{tryOf("j", 1, terminated(1, "full")), tryOf("k", 1, reported("b.dump", 20))},
 		},
 		{
 			name: "one does not find its image", before: known, after: known, condition: "False ImagePullFailed", words: "no such image",
@@ -220,7 +220,7 @@ func TestBackupsFromJobs(t *testing.T) {
 	}
 }
 
-// The dumps are lost with their claim. What is known of them is not true any more, whatever Jobs still tell.
+// The dumps are lost with their claim. What is known of them is not true any more, whatever Jobs still report.
 func TestLostDumps(t *testing.T) {
 	const day = 24 * time.Hour
 	claim := func(uid types.UID, created time.Duration) *corev1.PersistentVolumeClaim {
@@ -308,6 +308,6 @@ func TestWithoutBackups(t *testing.T) {
 		t.Errorf("status is %+v", db.Status)
 	}
 	if again := withoutBackups(db); len(again.events) != 0 {
-		t.Errorf("told again: %+v", again.events)
+		t.Errorf("reported again: %+v", again.events)
 	}
 }

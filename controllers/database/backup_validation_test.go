@@ -51,7 +51,7 @@ func createCronJob(t *testing.T, namespace, schedule string) error {
 	}}, namespace, "c"), client.DryRunAll)
 }
 
-// What the API lets in is a schedule to a CronJob, and what it refuses is none: a mistake is told at once, by the field.
+// What the API lets in is a schedule to a CronJob, and what it refuses is none: a mistake is reported at once, by the field.
 // Only a comma too many and *-5 are things that a CronJob overlooks.
 func TestSchedulesAreThoseOfACronJob(t *testing.T) {
 	namespace := newNamespace(t)
@@ -74,7 +74,7 @@ func TestSchedulesAreThoseOfACronJob(t *testing.T) {
 	for range 400 {
 		fields := make([]string, 5)
 		for i := range fields {
-			// Mostly good ones: of five fields, a wrong one among good ones is what tells.
+			// Mostly good ones: of five fields, a wrong one among good ones is what counts.
 			if fields[i] = pick("*", "1", "2-4", "*/2"); random.IntN(3) == 0 {
 				fields[i] = item() + pick("", "", ","+item())
 			}

@@ -87,7 +87,7 @@ func percentEncoded(text string) string {
 }
 
 // ensureBinding sees to it that the binding's Secret is there and up to date. It remembers the password that the server
-// was last given: where that changes, the kubelet is told first, so that it is told again after an operator was killed.
+// was last given: where that changes, the kubelet is notified first, so that it is notified again after an operator was killed.
 func (r *Reconciler) ensureBinding(ctx context.Context, db *v1.Database, password, ca []byte) (*problem, error) {
 	want := newBinding(db, password, ca)
 	have := &corev1.Secret{}
@@ -147,7 +147,7 @@ func (r *Reconciler) refreshPod(ctx context.Context, db *v1.Database) error {
 	before := pod.DeepCopy()
 	metav1.SetMetaDataAnnotation(&pod.ObjectMeta, annotationPassword, r.Clock.Now().UTC().Format(time.RFC3339Nano))
 	if err := r.Client.Patch(ctx, pod, client.MergeFrom(before)); client.IgnoreNotFound(err) != nil {
-		return fmt.Errorf("tell the kubelet of the new password: %w", err)
+		return fmt.Errorf("notify the kubelet of the new password: %w", err)
 	}
 	return nil
 }

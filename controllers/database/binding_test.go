@@ -80,7 +80,7 @@ func bindingOf(db *v1.Database) *corev1.Secret {
 	return named(&corev1.Secret{}, db.Namespace, bindingName(db))
 }
 
-// The binding follows the password, and the kubelet is told to bring it into the pod.
+// The binding follows the password, and the kubelet is notified to bring it into the pod.
 func TestBindingFollowsThePassword(t *testing.T) {
 	t.Parallel()
 	namespace := newNamespace(t)
@@ -108,7 +108,7 @@ func TestBindingFollowsThePassword(t *testing.T) {
 		return nil
 	})
 	if err := get(t, pod); err != nil || pod.Annotations[annotationPassword] == "" {
-		t.Errorf("the kubelet was not told: %v, %v", pod.Annotations, err)
+		t.Errorf("the kubelet was not notified: %v, %v", pod.Annotations, err)
 	}
 
 	t.Run("deleted, and made again", func(t *testing.T) {
@@ -124,7 +124,7 @@ func podOf(db *v1.Database) *corev1.Pod {
 	}
 }
 
-// A user's Secret is looked at from time to time. Without it the server goes on, and a person is told.
+// A user's Secret is read from time to time. Without it the server goes on, and that is reported.
 func TestReferencedSecretThatGoes(t *testing.T) {
 	t.Parallel()
 	namespace := newNamespace(t)

@@ -13,7 +13,7 @@ import (
 	"example.com/cnat-operator/internal/testenv"
 )
 
-// What `kubectl get databases` prints tells a Database that is well from one that serves and requires user action, and
+// What `kubectl get databases` prints distinguishes a Database that is well from one that serves and requires user action, and
 // from one that does not serve; and what changes is an event, both ways.
 func TestColumns(t *testing.T) {
 	t.Parallel()

@@ -70,7 +70,7 @@ func (r *Reconciler) ensureCredentials(ctx context.Context, db *v1.Database) (cr
 	}
 	if result.problem = checkPassword(result.ref, secret); result.problem != nil {
 		result.problem.serving = isServed(db, result.ref)
-		return result, nil // Its events tell of a change.
+		return result, nil // Its events report a change.
 	}
 	result.password = secret.Data[passwordKey]
 	result.recheck = untilRotation(db, secret, r.Clock.Now())
@@ -154,7 +154,7 @@ func untilRotation(db *v1.Database, secret *corev1.Secret, now time.Time) time.D
 	return max(generated(secret).Add(every).Sub(now), time.Second)
 }
 
-// generated is when the password in the Secret was made, by the Secret's own age where it does not tell.
+// generated is when the password in the Secret was made, by the Secret's own age where it does not say.
 func generated(secret *corev1.Secret) time.Time {
 	if at, err := time.Parse(time.RFC3339, secret.Annotations[annotationGenerated]); err == nil {
 		return at

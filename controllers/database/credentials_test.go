@@ -26,7 +26,7 @@ func TestMissingSecretIsMended(t *testing.T) {
 	if note := waitEvent(t, db, v1.ReasonSecretMissing); !strings.Contains(note, "mine") || !strings.Contains(note, "pw") {
 		t.Errorf("the event does not name Secret and key: %s", note)
 	}
-	if err := gone(t, statefulSetOf(db)); err != nil {
+	if err := isDeleted(t, statefulSetOf(db)); err != nil {
 		t.Error(err)
 	}
 	secret := named(&corev1.Secret{Data: map[string][]byte{"pw": []byte("a\x00b")}}, namespace, "mine")

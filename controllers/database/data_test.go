@@ -25,7 +25,7 @@ func TestDataProblem(t *testing.T) {
 	for _, test := range []struct {
 		name  string
 		known string // the UID of the claim that the server was last ready with
-		ready bool   // the server was ready before, as far as the status of 0.2.0 tells
+		ready bool   // the server was ready before, as far as the status of 0.2.0 says
 		word  string // of the annotation
 		claim *corev1.PersistentVolumeClaim
 		// reason is the problem's; empty: none. words are in its message.
@@ -159,7 +159,7 @@ func TestDeletedClaim(t *testing.T) {
 	}
 	eventually(t, "the loss to be reported", func() error { return stalledBy(t, db, v1.ReasonDataLost, "empty:"+string(first)) })
 	waitCondition(t, db, v1.ConditionReady, metav1.ConditionFalse, v1.ReasonDataLost)
-	if err := gone(t, claim); err != nil {
+	if err := isDeleted(t, claim); err != nil {
 		t.Fatalf("an empty volume was created in silence: %v", err)
 	}
 

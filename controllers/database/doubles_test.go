@@ -20,7 +20,7 @@ import (
 	"example.com/cnat-operator/internal/helm"
 )
 
-// countingReleases counts what is asked of Helm, and fails upgrades, repairs and uninstalls when told to.
+// countingReleases counts what is asked of Helm, and fails upgrades, repairs and uninstalls when asked to.
 type countingReleases struct {
 	Releases
 	calls, installs, repairs atomic.Int64

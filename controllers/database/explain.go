@@ -17,7 +17,7 @@ import (
 // while something is wrong for longer than it usually takes.
 
 const (
-	// explainRecheck is how often events are read while they may tell something.
+	// explainRecheck is how often events are read while they may report something.
 	explainRecheck = 10 * time.Second
 	// createGrace is how long a StatefulSet may take to create its pod.
 	createGrace = 3 * time.Second

@@ -151,7 +151,7 @@ func TestFailedUninstall(t *testing.T) {
 		t.Errorf("the event has not Helm's words: %s", note)
 	}
 	counted.failUninstall(nil)
-	eventually(t, "the Database to go", func() error { return gone(t, db) })
+	eventually(t, "the Database to be deleted", func() error { return isDeleted(t, db) })
 }
 
 // chartWith copies the chart, with a file that has this text.
@@ -195,5 +195,5 @@ func TestNamespaceThatIsDeleted(t *testing.T) {
 	if err := api.Delete(t.Context(), db); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "the Database to go", func() error { return gone(t, db) })
+	eventually(t, "the Database to be deleted", func() error { return isDeleted(t, db) })
 }

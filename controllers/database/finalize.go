@@ -29,7 +29,7 @@ func (r *Reconciler) finalize(ctx context.Context, db *v1.Database) (ctrl.Result
 		return retry(errors.Join(err, r.reportUninstallFailed(ctx, db, err)))
 	}
 	if uninstalled {
-		r.tell(db, normal("Uninstalled", "Uninstall", "Uninstalled release "+releaseName(db)))
+		r.send(db, normal("Uninstalled", "Uninstall", "Uninstalled release "+releaseName(db)))
 	}
 	left, err := r.dataOf(ctx, db)
 	if err != nil {
@@ -121,7 +121,7 @@ func (r *Reconciler) deleteAll(ctx context.Context, db *v1.Database, objects []c
 		if err := r.Client.Delete(ctx, object, client.Preconditions{UID: ptr.To(object.GetUID())}); client.IgnoreNotFound(err) != nil {
 			return fmt.Errorf("delete %s: %w", object.GetName(), err)
 		}
-		r.tell(db, normal("DataDeleted", "Delete", fmt.Sprintf(
+		r.send(db, normal("DataDeleted", "Delete", fmt.Sprintf(
 			"Deleted %s, since spec.deletionPolicy is Delete", object.GetName())))
 	}
 	return nil
@@ -149,7 +149,7 @@ func (r *Reconciler) retainAll(ctx context.Context, db *v1.Database, objects []c
 		}
 	}
 	if len(kept) > 0 {
-		r.tell(db, normal("DataRetained", "Retain", fmt.Sprintf(
+		r.send(db, normal("DataRetained", "Retain", fmt.Sprintf(
 			"Kept %s, for a Database of the same name", strings.Join(kept, " and "))))
 	}
 	return nil

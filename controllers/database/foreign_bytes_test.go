@@ -25,7 +25,7 @@ func TestForeignBytes(t *testing.T) {
 	server.version = serverVersion(pods)
 	job := backupJob("j", batchv1.JobFailed, 0, foreign)
 	done := backupJob("k", batchv1.JobComplete, 0, "")
-	tries := []corev1.Pod{tryOf("j", 0, terminated(1, foreign)), tryOf("k", 0, told("b\u009b.dump", 20))}
+	tries := []corev1.Pod{tryOf("j", 0, terminated(1, foreign)), tryOf("k", 0, reported("b\u009b.dump", 20))}
 	db := newDatabase("ns", "wordpress").build()
 	stored := &helm.Release{Status: foreign, ChartVersion: "1"}
 	seen := observation{

@@ -56,7 +56,7 @@ func get(t *testing.T, object client.Object) error {
 	return api.Get(context.WithoutCancel(t.Context()), client.ObjectKeyFromObject(object), object)
 }
 
-// update edits an object as a person would.
+// update edits an object as a user would.
 func update(t *testing.T, object client.Object, edit func()) {
 	t.Helper()
 	eventually(t, "the update to be taken", func() error {

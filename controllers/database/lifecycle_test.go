@@ -22,8 +22,8 @@ func named[T client.Object](object T, namespace, name string) T {
 	return object
 }
 
-// gone returns an error as long as an object is there.
-func gone(t *testing.T, object client.Object) error {
+// isDeleted returns an error as long as an object is there.
+func isDeleted(t *testing.T, object client.Object) error {
 	t.Helper()
 	err := get(t, object)
 	if apierrors.IsNotFound(err) {
@@ -74,14 +74,14 @@ func TestLifecycle(t *testing.T) {
 		if err := api.Delete(t.Context(), db); err != nil {
 			t.Fatal(err)
 		}
-		eventually(t, "the Database to go", func() error { return gone(t, db) })
+		eventually(t, "the Database to be deleted", func() error { return isDeleted(t, db) })
 		for _, object := range []client.Object{
 			statefulSetOf(db), named(&corev1.Service{}, namespace, "wordpress-database"),
 			named(&corev1.ConfigMap{}, namespace, "wordpress-database-config"),
 			named(&networkingv1.NetworkPolicy{}, namespace, "wordpress-database"),
 			named(&corev1.ServiceAccount{}, namespace, "wordpress-database"),
 		} {
-			if err := gone(t, object); err != nil {
+			if err := isDeleted(t, object); err != nil {
 				t.Error(err)
 			}
 		}
@@ -174,7 +174,7 @@ func TestNeverAdopts(t *testing.T) {
 		if err := api.Delete(t.Context(), db); err != nil {
 			t.Fatal(err)
 		}
-		eventually(t, "the Database to go", func() error { return gone(t, db) })
+		eventually(t, "the Database to be deleted", func() error { return isDeleted(t, db) })
 		if err := get(t, named(&appsv1.StatefulSet{}, namespace, "mine-database")); err != nil {
 			t.Errorf("the other's StatefulSet: %v", err)
 		}

@@ -34,7 +34,7 @@ type serviceMonitor struct {
 	recheck time.Duration
 }
 
-// newServiceMonitor tells Prometheus where the exporter is: at the port of the governing Service.
+// newServiceMonitor shows Prometheus where the exporter is: at the port of the governing Service.
 func newServiceMonitor(db *v1.Database) *unstructured.Unstructured {
 	monitor := &unstructured.Unstructured{Object: map[string]any{"spec": map[string]any{
 		"selector": map[string]any{"matchLabels": map[string]any{

@@ -113,7 +113,7 @@ func TestMonitoring(t *testing.T) {
 	})
 	t.Run("without monitoring there is neither", func(t *testing.T) {
 		update(t, db, func() { db.Spec.Monitoring = nil })
-		eventually(t, "the ServiceMonitor to go", func() error { return gone(t, monitorOf(db)) })
+		eventually(t, "the ServiceMonitor to be deleted", func() error { return isDeleted(t, monitorOf(db)) })
 		eventually(t, "the exporter to go", func() error {
 			if err := get(t, statefulSet); err != nil || containersOf(statefulSet) != "postgres example.com/postgres:18" {
 				return fmt.Errorf("containers: %s (%w)", containersOf(statefulSet), err)
@@ -144,7 +144,7 @@ func testForeignMonitoring(t *testing.T, namespace string) {
 	if err := api.Delete(t.Context(), secret); err != nil {
 		t.Fatal(err)
 	}
-	// Nobody tells the operator of an object that is not its own: it looks again by itself.
+	// The operator is not notified of an object that is not its own: it checks again by itself.
 	eventually(t, "the exporter", func() error {
 		if !exports(t, db) {
 			return fmt.Errorf("there is none")
@@ -152,7 +152,7 @@ func testForeignMonitoring(t *testing.T, namespace string) {
 		return nil
 	})
 	becomeReady(t, db)
-	eventually(t, "the conflict to be told", func() error {
+	eventually(t, "the conflict to be reported", func() error {
 		if err := get(t, db); err != nil {
 			return err
 		}

@@ -41,7 +41,7 @@ func isRefusal(err error) bool {
 // isStaleRead reports whether the cache was behind.
 func isStaleRead(err error) bool { return apierrors.IsConflict(err) || apierrors.IsAlreadyExists(err) }
 
-// event is an event to be sent once the status that it tells of is written.
+// event is an event to be sent once the status that it is about is written.
 type event struct {
 	kind   string
 	reason string

@@ -48,7 +48,7 @@ type Reconciler struct {
 	APIReader client.Reader
 	// Recorder sends events.
 	Recorder events.EventRecorder
-	// Clock tells the time. Nil is the real one.
+	// Clock gives the time. Nil is the real one.
 	Clock clock.PassiveClock
 	// Releases is Helm.
 	Releases Releases

@@ -25,7 +25,7 @@ func remove(t *testing.T, object client.Object) {
 	if err := api.Delete(t.Context(), object); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, object.GetName()+" to go", func() error { return gone(t, object) })
+	eventually(t, object.GetName()+" to go", func() error { return isDeleted(t, object) })
 }
 
 // letGo plays the controller that holds a volume claim as long as a pod uses it.
@@ -84,7 +84,7 @@ func TestOrphan(t *testing.T) {
 	}
 	waitEvent(t, db, "DataRetained")
 	claim, _ := dataObjects(db)
-	if err := errors.Join(gone(t, statefulSetOf(db)), get(t, claim)); err != nil || claim.Labels[labelRetained] != "true" {
+	if err := errors.Join(isDeleted(t, statefulSetOf(db)), get(t, claim)); err != nil || claim.Labels[labelRetained] != "true" {
 		t.Errorf("%v, %v", claim.Labels, err)
 	}
 }
@@ -109,9 +109,9 @@ func TestDelete(t *testing.T) {
 			t.Fatal(err)
 		}
 		letGo(t, claim)
-		eventually(t, "the Database to go", func() error { return gone(t, db) })
+		eventually(t, "the Database to be deleted", func() error { return isDeleted(t, db) })
 		for _, object := range []client.Object{claim, secret} {
-			if err := gone(t, object); err != nil {
+			if err := isDeleted(t, object); err != nil {
 				t.Error(err)
 			}
 		}
@@ -146,7 +146,7 @@ func TestPolicyChangedWhileDeleting(t *testing.T) {
 			if test.to == v1.DeletionDelete {
 				letGo(t, claim)
 			}
-			eventually(t, "the Database to go", func() error { return gone(t, db) })
+			eventually(t, "the Database to be deleted", func() error { return isDeleted(t, db) })
 			for _, object := range []client.Object{claim, secret} {
 				if there := get(t, object) == nil; there != (test.to == v1.DeletionRetain) {
 					t.Errorf("%s is there: %t", object.GetName(), there)
@@ -200,8 +200,8 @@ func TestDeleteWaitsForTheClaim(t *testing.T) {
 		t.Error(words)
 	}
 	letGo(t, claim)
-	eventually(t, "the Database to go", func() error { return gone(t, db) })
-	if err := gone(t, claim); err != nil {
+	eventually(t, "the Database to be deleted", func() error { return isDeleted(t, db) })
+	if err := isDeleted(t, claim); err != nil {
 		t.Error(err)
 	}
 }

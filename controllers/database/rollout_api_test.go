@@ -101,7 +101,7 @@ func TestDriftIsRepairedWhileWaiting(t *testing.T) {
 	}
 }
 
-// A repair that the API server refuses is told of, and no reason to take the newer chart.
+// A repair that the API server refuses is reported, and no reason to take the newer chart.
 func TestRepairThatFailsWhileWaiting(t *testing.T) {
 	t.Parallel()
 	namespace := newNamespace(t)

@@ -61,7 +61,7 @@ func (r *Reconciler) createSecret(ctx context.Context, db *v1.Database) (*corev1
 	if err := r.Client.Create(ctx, secret); err != nil {
 		return nil, fmt.Errorf("create Secret %s: %w", secret.Name, err)
 	}
-	r.tell(db, created)
+	r.send(db, created)
 	return secret, nil
 }
 
@@ -119,7 +119,7 @@ func (r *Reconciler) updateSecret(ctx context.Context, db *v1.Database, secret *
 		return fmt.Errorf("patch Secret %s: %w", secret.Name, err)
 	}
 	if changed {
-		r.tell(db, normal("PasswordChanged", "Update",
+		r.send(db, normal("PasswordChanged", "Update",
 			fmt.Sprintf("Secret %s has a new password of user %s", secret.Name, db.Spec.User)))
 	}
 	return nil

@@ -210,7 +210,7 @@ func condition(kind string, status metav1.ConditionStatus, reason, message strin
 	return metav1.Condition{Type: kind, Status: status, Reason: reason, Message: shortened(message, maxMessage)}
 }
 
-// transitions are the events that tell of a change of the conditions.
+// transitions are the events that report a change of the conditions.
 func transitions(before, after []metav1.Condition) []event {
 	var events []event
 	stalled := meta.FindStatusCondition(after, v1.ConditionStalled)
@@ -246,19 +246,19 @@ func (r *Reconciler) report(ctx context.Context, db *v1.Database, status v1.Data
 		r.tracker.of(db).written = db.ResourceVersion
 	}
 	for _, e := range events {
-		r.tell(db, e)
+		r.send(db, e)
 	}
 	return nil
 }
 
-// tell sends an event, unless it is the same as the last one, and logs it.
-func (r *Reconciler) tell(db *v1.Database, e event) {
+// send sends an event, unless it is the same as the last one, and logs it.
+func (r *Reconciler) send(db *v1.Database, e event) {
 	e.note = shortened(e.note, maxMessage)
 	known := r.tracker.of(db)
-	if known.told == e {
+	if known.sent == e {
 		return
 	}
-	known.told = e
+	known.sent = e
 	known.log.Info(e.note, "action", e.action, "reason", e.reason)
 	r.Recorder.Eventf(db, nil, e.kind, e.reason, e.action, "%s", e.note)
 }

@@ -87,8 +87,8 @@ func hostile(t *testing.T, victims []client.Object, namespace, other string) str
 func pwned(t *testing.T, namespace, other string) error {
 	t.Helper()
 	return errors.Join(
-		gone(t, named(&appsv1.StatefulSet{}, other, "pwned")), gone(t, named(&corev1.ConfigMap{}, other, "pwned")),
-		gone(t, named(&corev1.Secret{}, namespace, "pwned")), gone(t, named(&corev1.ConfigMap{}, namespace, "pwned")),
+		isDeleted(t, named(&appsv1.StatefulSet{}, other, "pwned")), isDeleted(t, named(&corev1.ConfigMap{}, other, "pwned")),
+		isDeleted(t, named(&corev1.Secret{}, namespace, "pwned")), isDeleted(t, named(&corev1.ConfigMap{}, namespace, "pwned")),
 	)
 }
 
@@ -129,7 +129,7 @@ func TestTamperedReleaseIsNotObeyed(t *testing.T) {
 				if err := get(t, db); err != nil || db.Status.Release.Revision != 2 || db.Status.Release.Status != statusDeployed {
 					return fmt.Errorf("release %+v (%w)", db.Status.Release, err)
 				}
-				return gone(t, named(&corev1.Secret{}, namespace, storedOf(db, 1)))
+				return isDeleted(t, named(&corev1.Secret{}, namespace, storedOf(db, 1)))
 			})
 			// An upgrade.
 			tamper(t, namespace, storedOf(db, 2), edit)
@@ -145,8 +145,8 @@ func TestTamperedReleaseIsNotObeyed(t *testing.T) {
 			if err := api.Delete(t.Context(), db); err != nil {
 				t.Fatal(err)
 			}
-			eventually(t, "the Database to be deleted", func() error { return gone(t, db) })
-			if err := errors.Join(gone(t, statefulSetOf(db)), untouched(t, theirs), pwned(t, namespace, other)); err != nil {
+			eventually(t, "the Database to be deleted", func() error { return isDeleted(t, db) })
+			if err := errors.Join(isDeleted(t, statefulSetOf(db)), untouched(t, theirs), pwned(t, namespace, other)); err != nil {
 				t.Error(err)
 			}
 		})
@@ -202,8 +202,8 @@ func TestPlantedRelease(t *testing.T) {
 			if err := api.Delete(t.Context(), db); err != nil {
 				t.Fatal(err)
 			}
-			eventually(t, "the Database to be deleted", func() error { return gone(t, db) })
-			err := errors.Join(gone(t, statefulSetOf(db)), untouched(t, theirs), pwned(t, namespace, other), get(t, statefulSetOf(prod)))
+			eventually(t, "the Database to be deleted", func() error { return isDeleted(t, db) })
+			err := errors.Join(isDeleted(t, statefulSetOf(db)), untouched(t, theirs), pwned(t, namespace, other), get(t, statefulSetOf(prod)))
 			if err != nil {
 				t.Error(err)
 			}
@@ -270,7 +270,7 @@ func TestObjectOfSomebodyElse(t *testing.T) {
 	if err := api.Delete(t.Context(), db); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "the Database to be deleted", func() error { return gone(t, db) })
+	eventually(t, "the Database to be deleted", func() error { return isDeleted(t, db) })
 	if err := untouched(t, theirs); err != nil {
 		t.Error(err)
 	}
@@ -288,7 +288,7 @@ func TestUninstallAfterAPause(t *testing.T) {
 	if err := api.Delete(t.Context(), old.DeepCopy()); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "the Database to be deleted", func() error { return gone(t, old.DeepCopy()) })
+	eventually(t, "the Database to be deleted", func() error { return isDeleted(t, old.DeepCopy()) })
 	again := newDatabase(namespace, "shop").create(t)
 	becomeReady(t, again)
 	old.SetGroupVersionKind(v1.GroupVersion.WithKind("Database"))

@@ -39,8 +39,8 @@ type track struct {
 	monitored int64
 	// trial is what the API server last said of the pod with the exporter.
 	trial trial
-	// told is the last event.
-	told event
+	// sent is the last event.
+	sent event
 }
 
 type sighting struct {

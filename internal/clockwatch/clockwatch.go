@@ -19,7 +19,7 @@ const (
 	// period is how often the clocks are compared. A step is noticed
 	// within this time.
 	period = 10 * time.Second
-	// tolerance is less than what a person notices, and more than what a
+	// tolerance is less than what a user notices, and more than what a
 	// clock is slewed in a period (500 ppm: 5 ms).
 	tolerance = 100 * time.Millisecond
 )

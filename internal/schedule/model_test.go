@@ -69,7 +69,7 @@ func newCronJob(expression string) cronJob {
 	}
 }
 
-// allowed tells for each value of a field of numbers whether it is meant.
+// allowed says for each value of a field of numbers whether it is meant.
 func allowed(field string, low, high int) []bool {
 	values := make([]bool, high+1)
 	for item := range strings.SplitSeq(field, ",") {

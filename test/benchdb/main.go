@@ -78,7 +78,7 @@ func run(ctx context.Context, n, secrets, configMaps, many, workers int, plot st
 	return writePlot(plot, []*result{our, their})
 }
 
-// quantiles are the shares of Databases, in percent, of which it is told when they were ready.
+// quantiles are the shares of Databases, in percent, of which it is printed when they were ready.
 var quantiles = []int{10, 50, 99}
 
 // writeWatches writes the peer's configuration.

@@ -93,7 +93,7 @@ func (b *bench) again(ctx context.Context) (requests, int64, error) {
 	return made, peak, err
 }
 
-// requests reads what the operator asked for since the last time, and tells it in short.
+// requests reads what the operator asked for since the last time, and reports it in short.
 func (b *bench) requests(step string) (requests, error) {
 	made, err := b.audit.since()
 	progress("%s: %s: requests: %v", b.name, step, map[string]int(made))

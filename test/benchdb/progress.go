@@ -19,7 +19,7 @@ import (
 type watcher struct {
 	subject subject
 	mu      sync.Mutex
-	told    map[string]time.Time // by the object's name
+	done    map[string]time.Time // by the object's name
 	serving map[string]time.Time // by the StatefulSet's
 }
 
@@ -30,9 +30,9 @@ func watch(ctx context.Context, config *rest.Config, s subject) (*watcher, error
 	if err != nil {
 		return nil, err
 	}
-	w := &watcher{subject: s, told: map[string]time.Time{}, serving: map[string]time.Time{}}
+	w := &watcher{subject: s, done: map[string]time.Time{}, serving: map[string]time.Time{}}
 	for resource, handler := range map[schema.GroupVersionResource]cache.ResourceEventHandlerFuncs{
-		s.resource:   {UpdateFunc: func(_, object any) { w.note(w.told, object, w.isTold, time.Now()) }},
+		s.resource:   {UpdateFunc: func(_, object any) { w.note(w.done, object, w.isDone, time.Now()) }},
 		statefulSets: {UpdateFunc: func(_, object any) { w.note(w.serving, object, isServing, time.Now()) }},
 	} {
 		informer := dynamicinformer.NewFilteredDynamicInformer(client, resource, databases, 0, cache.Indexers{}, nil).Informer()
@@ -59,7 +59,7 @@ func (w *watcher) note(seen map[string]time.Time, object any, is func(*unstructu
 	}
 }
 
-func (w *watcher) isTold(object *unstructured.Unstructured) bool {
+func (w *watcher) isDone(object *unstructured.Unstructured) bool {
 	return hasCondition(object, w.subject.condition)
 }
 
@@ -82,9 +82,9 @@ func (w *watcher) since(moment time.Time) []time.Duration {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	var all []time.Duration
-	for name, told := range w.told {
+	for name, done := range w.done {
 		if serving, ok := w.serving[w.subject.server(name)]; ok {
-			all = append(all, max(told.Sub(moment), serving.Sub(moment)))
+			all = append(all, max(done.Sub(moment), serving.Sub(moment)))
 		}
 	}
 	slices.Sort(all)

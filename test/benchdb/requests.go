@@ -26,7 +26,7 @@ rules:
 `
 
 // requests are numbers of requests, by verb and resource. A watch is none: it is the operator's, not a Database's, and
-// told of only when it ends.
+// logged only when it ends.
 type requests map[string]int
 
 // add counts one line of the audit log.

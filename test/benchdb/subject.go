@@ -94,7 +94,7 @@ func peer(releases []storedRelease, watches string, workers int) subject {
 	return s
 }
 
-// peerWatches tells the peer which chart belongs to which kind.
+// peerWatches lists for the peer which chart belongs to which kind.
 const peerWatches = `- group: bench.example.com
   version: v1
   kind: PeerDatabase

@@ -72,7 +72,7 @@ func TestCRDsAreSafeToUpgradeTo(t *testing.T) {
 		}
 	}
 	for name := range old {
-		t.Errorf("%s is gone: its objects would be, too", name)
+		t.Errorf("%s is removed: its objects would be deleted", name)
 	}
 }
 

@@ -115,7 +115,7 @@ func (c *chaos) stopInDeletion(ctx context.Context, names ...string) ([]*databas
 			}
 			return nil
 		},
-		func() (bool, error) { // one server at least is gone, and its claim may be next
+		func() (bool, error) { // one server at least is deleted, and its claim may be next
 			for _, db := range databases {
 				key := client.ObjectKey{Namespace: db.Namespace, Name: db.Name + "-database"}
 				if err := c.client.Get(ctx, key, &corev1.Service{}); apierrors.IsNotFound(err) {

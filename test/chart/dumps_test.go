@@ -175,7 +175,7 @@ func (s *server) fake(t *testing.T, name, lines string) string {
 	return "PATH=" + dir + ":" + s.programs + ":" + os.Getenv("PATH")
 }
 
-// superuser runs SQL as a person in the pod does.
+// superuser runs SQL as a user in the pod does.
 func (s *server) superuser(t *testing.T, sql string) {
 	t.Helper()
 	command := s.command(t.Context(), filepath.Join(s.programs, "psql"), "-Xqw", "-h", filepath.Join(s.dir, "run"), "-p", s.port,

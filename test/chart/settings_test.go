@@ -73,7 +73,7 @@ func TestSettingsRefusedAtFirst(t *testing.T) {
 	}
 	s.want(t, "secret", "SHOW work_mem", "4MB")
 
-	// Settings that are taken away are gone with the next start.
+	// Settings that are taken away are unset with the next start.
 	if refused := s.restartWith(t, "work_mem = '9MB'"); refused != "" {
 		t.Errorf("refused: %s", refused)
 	}

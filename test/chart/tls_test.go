@@ -128,7 +128,7 @@ func TestTLS(t *testing.T) {
 	s.want(t, "secret", encrypted, "f")
 }
 
-// waitSerial waits for the server to have reloaded, which it does after it was told to.
+// waitSerial waits for the server to have reloaded, which it does after it was asked to.
 func (s *server) waitSerial(t *testing.T, want int64) {
 	t.Helper()
 	var got int64

@@ -39,7 +39,7 @@ var _ = Describe("Backup of a Database", func() {
 	var namespace string
 	BeforeEach(func(ctx SpecContext) { namespace = newNamespace(ctx) })
 
-	It("is restored into a new Database, equal to its source, which may be gone", func(ctx SpecContext) {
+	It("is restored into a new Database, equal to its source, which may be deleted", func(ctx SpecContext) {
 		Expect(create(ctx, namespace, databaseManifest("shop", "user: shop, backup: {retain: 2}"))).To(Succeed())
 		db := awaitDatabase(ctx, namespace, "shop", databasev1.ConditionReady, "")
 		query(ctx, db, "fill", `CREATE TABLE notes (id serial PRIMARY KEY, text text, blob bytea);
@@ -118,7 +118,7 @@ var _ = Describe("Backup of a Database", func() {
 	})
 })
 
-// superuser runs SQL in the server's pod, as a person there does.
+// superuser runs SQL in the server's pod, as a user there does.
 func superuser(ctx SpecContext, db *databasev1.Database, sql string) {
 	GinkgoHelper()
 	output, err := exec.CommandContext(ctx, "kubectl", "--namespace="+db.Namespace, "exec", db.Name+"-database-0", "--",

@@ -69,7 +69,7 @@ var _ = Describe("Database, day 2", func() {
 		Expect(err).NotTo(HaveOccurred(), size)
 		Expect(strconv.Atoi(size)).To(BeNumerically(">", 64<<10))
 
-		By("holding up a drain until it is told otherwise")
+		By("holding up a drain until the spec says otherwise")
 		evict := &policyv1.Eviction{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "tuned-database-0"}}
 		Eventually(ctx, func() error {
 			return clientset.PolicyV1().Evictions(namespace).Evict(ctx, &policyv1.Eviction{

@@ -95,7 +95,7 @@ func newNamespace(ctx SpecContext) string {
 	return namespace.Name
 }
 
-// describe prints what a person would look at after a failure.
+// describe prints what a user would look at after a failure.
 func describe(namespace string) {
 	for _, what := range []string{"crontabs,ats,databases,jobs,pods,statefulsets,persistentvolumeclaims", "events"} {
 		output, err := exec.Command("kubectl", "--namespace="+namespace, "get", what, "-o", "wide").CombinedOutput()

@@ -1,5 +1,5 @@
 // Package monitoring tests that alerts and dashboards ask for metrics that the
-// operator has, and that each alert tells what to do.
+// operator has, and that each alert says what to do.
 package monitoring
 
 import (
@@ -32,7 +32,7 @@ func registered(t *testing.T) map[string]bool {
 	go func() { collector.Describe(descs); close(descs) }()
 	names := map[string]bool{"up": true} // Prometheus' own
 	for desc := range descs {
-		// A Desc tells its name only so.
+		// A Desc gives its name only so.
 		_, name, _ := strings.Cut(desc.String(), `fqName: "`)
 		name, _, _ = strings.Cut(name, `"`)
 		for _, suffix := range []string{"", "_bucket", "_sum", "_count"} {

@@ -78,7 +78,7 @@ func crdsUpgradeSafe(_ context.Context, s *scorecard, _ string) error {
 	}
 	for _, before := range s.released.V1CRDs {
 		if now[before.Name] == nil {
-			return fmt.Errorf("CRD %s is gone", before.Name)
+			return fmt.Errorf("CRD %s is deleted", before.Name)
 		}
 		if results := checks.Run(withDefaultOfStatus(before, now[before.Name]), now[before.Name]); results.HasFailures() {
 			said, err := results.RenderYAML()

@@ -54,7 +54,7 @@ func (s *scorecard) work(ctx context.Context, object *unstructured.Unstructured)
 	return nil
 }
 
-// remove deletes an object, and waits until it and what was made for it is gone.
+// remove deletes an object, and waits until it and what was created for it is deleted.
 func (s *scorecard) remove(ctx context.Context, object *unstructured.Unstructured) error {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
@@ -87,7 +87,7 @@ func (s *scorecard) remove(ctx context.Context, object *unstructured.Unstructure
 		return len(left) == 0, nil
 	})
 	if err != nil {
-		return fmt.Errorf("waiting for all of it to be gone: %w; left are %s", err, strings.Join(left, ", "))
+		return fmt.Errorf("waiting for all of it to be deleted: %w; left are %s", err, strings.Join(left, ", "))
 	}
 	return nil
 }

@@ -52,7 +52,7 @@ func isRefused(ctx context.Context, s *scorecard, name string) error {
 		return errors.New("the API server takes it")
 	}
 	if !strings.Contains(err.Error(), bad.message) {
-		return fmt.Errorf("the message does not tell %q: %w", bad.message, err)
+		return fmt.Errorf("the message does not say %q: %w", bad.message, err)
 	}
 	return nil
 }

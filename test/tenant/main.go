@@ -83,7 +83,7 @@ func run(ctx context.Context, auditLog, only string) (err error) {
 	}
 	progress("all tries are made")
 	sleep(ctx, 10*time.Second) // what acts late
-	// Also of a run that was cut short it is told what was reached.
+	// Of a run that was cut short it says what was reached, too.
 	judgeCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Minute)
 	defer cancel()
 	escapes, err := t.judge(judgeCtx, before, auditLog)

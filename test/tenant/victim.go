@@ -84,7 +84,7 @@ func (t *tenant) prepared(ctx context.Context, bystanders []client.Object) (bool
 	return true, nil
 }
 
-// victimIsServed tells in what the operator does not serve the victim any more.
+// victimIsServed reports in what the operator does not serve the victim any more.
 func (t *tenant) victimIsServed(ctx context.Context) ([]string, error) {
 	var escapes []string
 	at := newAt(t.victim, "served", 0)

@@ -22,8 +22,8 @@ var settings = map[string]string{
 	"net/bridge/bridge-nf-call-iptables": "1",
 	"net/ipv6/conf/all/disable_ipv6":     "1",
 	"net/ipv6/conf/default/disable_ipv6": "1",
-	// A pod that tries address after address is told of each that it can't be
-	// reached, rather than of one a second.
+	// A pod that tries address after address gets an answer for each that can't be
+	// reached, rather than for one a second.
 	"net/ipv4/icmp_ratelimit": "0",
 }
 

@@ -203,7 +203,7 @@ func TestAfterAction(t *testing.T) {
 func TestReasonOfFailure(t *testing.T) {
 	for want, err := range map[string]error{
 		v1.ReasonNameConflict:  fmt.Errorf("Service x: %w", helm.ErrNotOurs),
-		v1.ReasonReleaseFailed: fmt.Errorf("a webhook denied the request: %v", helm.ErrNotOurs),
+		v1.ReasonReleaseFailed: errors.New("a webhook denied the request: " + helm.ErrNotOurs.Error()),
 	} {
 		failed := afterAction(situation{digest: newDigest}, nil, err, noon)
 		waits := waitResult(action{actionWait, time.Second}, situation{digest: newDigest, known: failed.status}, owned{})

@@ -107,8 +107,11 @@ func newCertificate() (*corev1.Secret, error) {
 	}
 	_, authority := pem.Decode(chain)
 	return &corev1.Secret{
-		ObjectMeta: metav1.ObjectMeta{Name: certificateSecret},
-		Type:       corev1.SecretTypeTLS,
+		// By the label, config/policy/account.yaml lets the operator create it.
+		ObjectMeta: metav1.ObjectMeta{
+			Name: certificateSecret, Labels: map[string]string{"app.kubernetes.io/part-of": "cnat-operator"},
+		},
+		Type: corev1.SecretTypeTLS,
 		Data: map[string][]byte{
 			corev1.TLSCertKey: chain, corev1.TLSPrivateKeyKey: key, authorityKey: bytes.TrimSpace(authority),
 		},

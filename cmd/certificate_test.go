@@ -31,6 +31,9 @@ func TestReplicasServeOneCertificateThatVerifies(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if secret.Labels["app.kubernetes.io/part-of"] != "cnat-operator" {
+		t.Errorf("its labels are %v: the policy of the operator's account refuses it", secret.Labels)
+	}
 	roots := x509.NewCertPool()
 	if !roots.AppendCertsFromPEM(secret.Data[authorityKey]) {
 		t.Fatalf("%s is no certificate: %s", authorityKey, secret.Data[authorityKey])

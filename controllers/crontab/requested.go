@@ -19,7 +19,8 @@ func requested(seen *snapshot, status *v1.CronTabStatus) plan {
 	}
 	if record := status.Requested; record != nil {
 		at := seen.recorded(record.Name, record.UID)
-		if released(at) || at.DeletionTimestamp != nil {
+		// It was recorded by what the cache had. A run that came first meanwhile has started, or is about to.
+		if released(at) || at.DeletionTimestamp != nil || !concurrent(&tab.Spec) && !alone(seen, status) {
 			return plan{step: stepNone}
 		}
 		return plan{step: stepRelease, at: at, run: schedule.Run{At: at.DueTime().Time}}

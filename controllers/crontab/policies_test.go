@@ -372,3 +372,30 @@ func TestInvalidIsStalled(t *testing.T) {
 		t.Errorf("%+v, %d Ats", stalled, len(w.ats()))
 	}
 }
+
+// A run that is asked for does not start beside the next one, which was released since the cache was filled.
+func TestRequestByAnOldCache(t *testing.T) {
+	for _, policy := range []v1.ConcurrencyPolicy{v1.ForbidConcurrent, v1.ReplaceConcurrent, v1.QueueConcurrent} {
+		w := newWorld(rand.New(rand.NewPCG(1, 1)), v1.CronTabSpec{
+			CronSpec: "* * * * *", ConcurrencyPolicy: policy, RunSpec: v1.RunSpec{Image: "i"},
+		})
+		w.advance("12:00:58")
+		unreleased := slices.IndexFunc(w.History, func(r apimodel.Revision) bool { return r.Key.Kind == "At" })
+		w.Now = day("12:01:05") // the At controller is late
+		w.edit(w.tab(), func(o client.Object) { o.SetAnnotations(map[string]string{v1.AnnotationRunRequest: "now"}) })
+		if next := w.ats()[0]; !released(next) || started(next) {
+			t.Fatalf("%s: the next run is not waiting for the At controller: %+v", policy, next)
+		}
+		w.reconcile(&leader{world: w, atsBehind: len(w.History) - 1 - unreleased, pauseAt: -1})
+		for range 3 {
+			for _, at := range w.ats() {
+				if !started(at) {
+					w.playAt(at)
+				}
+			}
+		}
+		if len(w.violations) > 0 || len(w.runs) != 1 {
+			t.Errorf("%s: %v, %v", policy, w.violations, w.runs)
+		}
+	}
+}

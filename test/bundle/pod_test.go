@@ -1,6 +1,7 @@
 package bundle
 
 import (
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -55,5 +56,17 @@ func TestPlatformLabelsAgreeWithTheAffinity(t *testing.T) {
 		if got := labels[expression.Key]; !slices.Equal(got, expression.Values) {
 			t.Errorf("%s: the labels have %v, the affinity %v", expression.Key, got, expression.Values)
 		}
+	}
+}
+
+// config/policy/account.yaml confines the account that the operator has: it knows it by its name.
+func TestThePolicyKnowsTheAccount(t *testing.T) {
+	policy, err := os.ReadFile("../../config/policy/account.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	account := load(t, folder).CSV.Spec.InstallStrategy.StrategySpec.DeploymentSpecs[0].Spec.Template.Spec.ServiceAccountName
+	if account == "" || !strings.Contains(string(policy), "endsWith(':"+account+"')") {
+		t.Errorf("the policy is not about %q", account)
 	}
 }

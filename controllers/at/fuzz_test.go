@@ -135,7 +135,7 @@ func (d *drive) deleteByHand(how byte) {
 	}
 	for _, job := range apimodel.List[*batchv1.Job](m.Objects) {
 		if how&3 == 1 {
-			m.Remove(apimodel.Key{Kind: kindPod, Name: job.Name + "-pod"})
+			m.Remove(key(kindPod, job.Name+"-pod"))
 		} else {
 			m.removeByHand(job)
 		}

@@ -33,7 +33,7 @@ func TestPausedLeaderStartsNoSecondJob(t *testing.T) {
 		m := newModel()
 		paused, other := newOperator(m, nil), newOperator(m, nil)
 		m.makeAt(0) // overdue
-		apimodel.Edit(m.Server, apimodel.Key{Kind: kindAt, Name: "cnrex"}, timeToLive(0))
+		apimodel.Edit(m.Server, key(kindAt, "cnrex"), timeToLive(0))
 		paused.catchUpAll()
 		var ended bool
 		paused.reconcile("cnrex", fault{kind: pause, call: call, meanwhile: func() {
@@ -63,7 +63,7 @@ func lateCreateAndStart(t *testing.T, plant func(*operator)) []string {
 	m := newModel()
 	creator, starter, leader := newOperator(m, plant), newOperator(m, plant), newOperator(m, plant)
 	m.makeAt(0) // overdue
-	apimodel.Edit(m.Server, apimodel.Key{Kind: kindAt, Name: "cnrex"}, holding)
+	apimodel.Edit(m.Server, key(kindAt, "cnrex"), holding)
 	creator.catchUpAll()
 	// The At has its finalizer, so that there is one call less.
 	creator.reconcile("cnrex", fault{kind: pause, call: callCreate - 1, meanwhile: func() {
@@ -157,7 +157,7 @@ func retractedWhileStarting(t *testing.T, plant func(*operator)) (wrong []string
 			m.makeAt(0) // overdue
 			leader.catchUpAll()
 			leader.reconcile("cnrex", fault{kind: pause, call: call, meanwhile: func() {
-				apimodel.Edit(m.Server, apimodel.Key{Kind: kindAt, Name: "cnrex"}, func(at *cnatv1alpha1.At) { suspended(at); edited(at) })
+				apimodel.Edit(m.Server, key(kindAt, "cnrex"), func(at *cnatv1alpha1.At) { suspended(at); edited(at) })
 				other.catchUpAll()
 				other.reconcile("cnrex", fault{kind: crashAfter, call: end})
 				for _, job := range apimodel.List[*batchv1.Job](m.Objects) {
@@ -225,7 +225,7 @@ func TestRefusedStartIsTriedAgain(t *testing.T) {
 		o.catchUpAll()
 		o.awake()
 		refused := fault{kind: refuse, call: callStart}
-		if apimodel.Get[*batchv1.Job](m.Objects, apimodel.Key{Kind: kindJob, Name: jobName(apimodel.List[*cnatv1alpha1.At](m.Objects)[0])}) != nil {
+		if apimodel.Get[*batchv1.Job](m.Objects, key(kindJob, jobName(apimodel.List[*cnatv1alpha1.At](m.Objects)[0]))) != nil {
 			refused.call = 0
 		}
 		o.reconcile("cnrex", refused)

@@ -24,7 +24,7 @@ func (m *model) checkStart(job *batchv1.Job, at *cnatv1alpha1.At, since time.Tim
 		m.violated("a second Job %s of %s runs, after %s", job.UID, owner.UID, first)
 	}
 	m.started[owner.UID] = job.UID
-	if stored := apimodel.Get[*cnatv1alpha1.At](m.Objects, apimodel.Key{Kind: kindAt, Name: owner.Name}); stored == nil || stored.UID != owner.UID {
+	if stored := apimodel.Get[*cnatv1alpha1.At](m.Objects, key(kindAt, owner.Name)); stored == nil || stored.UID != owner.UID {
 		m.violated("a Job of %s runs, which is deleted", owner.UID)
 	}
 	if at == nil || at.UID != owner.UID {
@@ -81,7 +81,7 @@ func (m *model) checkStop(old, next *batchv1.Job, seen look) {
 func (m *model) showsContainer(job *batchv1.Job, changes int) bool {
 	var pod *corev1.Pod
 	for _, revision := range m.History[:changes] {
-		if revision.Key == (apimodel.Key{Kind: kindPod, Name: job.Name + "-pod"}) {
+		if revision.Key == (key(kindPod, job.Name+"-pod")) {
 			pod, _ = revision.Object.(*corev1.Pod)
 		}
 	}
@@ -93,7 +93,7 @@ func (o *operator) checkEnd(at *cnatv1alpha1.At) {
 	if !at.Status.Finished() {
 		return
 	}
-	job := apimodel.Get[*batchv1.Job](o.model.Objects, apimodel.Key{Kind: kindJob, Name: jobName(at)})
+	job := apimodel.Get[*batchv1.Job](o.model.Objects, key(kindJob, jobName(at)))
 	if job == nil || !metav1.IsControlledBy(job, at) {
 		return
 	}

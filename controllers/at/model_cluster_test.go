@@ -23,14 +23,14 @@ func (m *model) collectGarbage() {
 		if owner == nil {
 			continue
 		}
-		at := apimodel.Get[*cnatv1alpha1.At](m.Objects, apimodel.Key{Kind: kindAt, Name: owner.Name})
+		at := apimodel.Get[*cnatv1alpha1.At](m.Objects, key(kindAt, owner.Name))
 		foreground := at != nil && slices.Contains(at.Finalizers, metav1.FinalizerDeleteDependents)
 		if at == nil || at.UID != owner.UID || at.DeletionTimestamp != nil && foreground {
 			m.Remove(apimodel.KeyOf(job))
 		}
 	}
 	for _, pod := range apimodel.List[*corev1.Pod](m.Objects) {
-		job := apimodel.Get[*batchv1.Job](m.Objects, apimodel.Key{Kind: kindJob, Name: pod.OwnerReferences[0].Name})
+		job := apimodel.Get[*batchv1.Job](m.Objects, key(kindJob, pod.OwnerReferences[0].Name))
 		if job == nil || job.UID != pod.OwnerReferences[0].UID {
 			m.Remove(apimodel.KeyOf(pod))
 		}
@@ -49,7 +49,7 @@ func (m *model) collectGarbage() {
 // play brings a Job one step further. Its container fails if it must, and does
 // not start while it is held.
 func (m *model) play(job *batchv1.Job, fails, held bool) {
-	pod := apimodel.Get[*corev1.Pod](m.Objects, apimodel.Key{Kind: kindPod, Name: job.Name + "-pod"})
+	pod := apimodel.Get[*corev1.Pod](m.Objects, key(kindPod, job.Name+"-pod"))
 	if pod != nil && pod.OwnerReferences[0].UID != job.UID {
 		return // that of a former Job with that name, which is about to go
 	}
@@ -57,7 +57,7 @@ func (m *model) play(job *batchv1.Job, fails, held bool) {
 	switch {
 	case finished(job) || metav1.GetControllerOf(job) == nil || ptr.Deref(job.Spec.Suspend, false):
 	case job.DeletionTimestamp == nil && m.Now.After(startedAt(job).Add(seconds(deadline))):
-		m.Remove(apimodel.Key{Kind: kindPod, Name: job.Name + "-pod"})
+		m.Remove(key(kindPod, job.Name+"-pod"))
 		m.finishJob(job, batchv1.JobFailed, batchv1.JobReasonDeadlineExceeded)
 	case pod != nil:
 		m.playPod(job, pod, fails, held)
@@ -142,7 +142,7 @@ func (m *model) makeAt(kind byte) {
 // startOld leaves the At as version 0.2.0 does that is stopped while it starts
 // it: with a Job of the old form, that the status knows or not.
 func (m *model) startOld(knows bool) {
-	at := apimodel.Get[*cnatv1alpha1.At](m.Objects, apimodel.Key{Kind: kindAt, Name: "cnrex"})
+	at := apimodel.Get[*cnatv1alpha1.At](m.Objects, key(kindAt, "cnrex"))
 	if at == nil || ptr.Deref(at.Spec.Suspend, false) || at.DueTime().After(m.Now) {
 		return
 	}
@@ -183,7 +183,7 @@ func (m *model) editAt(what, amount byte) {
 			}
 		},
 	}
-	apimodel.Edit(m.Server, apimodel.Key{Kind: kindAt, Name: "cnrex"}, func(at *cnatv1alpha1.At) {
+	apimodel.Edit(m.Server, key(kindAt, "cnrex"), func(at *cnatv1alpha1.At) {
 		edits[int(what)%len(edits)](at)
 	})
 }
@@ -191,13 +191,13 @@ func (m *model) editAt(what, amount byte) {
 // deleteAt deletes the At. In the foreground, it waits until its Job is deleted.
 func (m *model) deleteAt(foreground bool) {
 	if foreground {
-		apimodel.Edit(m.Server, apimodel.Key{Kind: kindAt, Name: "cnrex"}, func(at *cnatv1alpha1.At) {
+		apimodel.Edit(m.Server, key(kindAt, "cnrex"), func(at *cnatv1alpha1.At) {
 			if at.DeletionTimestamp == nil {
 				at.Finalizers = append(slices.Clone(at.Finalizers), metav1.FinalizerDeleteDependents)
 			}
 		})
 	}
-	m.Remove(apimodel.Key{Kind: kindAt, Name: "cnrex"})
+	m.Remove(key(kindAt, "cnrex"))
 }
 
 // removeByHand deletes a Job.
@@ -210,11 +210,11 @@ func (m *model) removeByHand(job *batchv1.Job) {
 
 // squat makes a Job with the name that the At's Job is to have, or removes it.
 func (m *model) squat() {
-	at := apimodel.Get[*cnatv1alpha1.At](m.Objects, apimodel.Key{Kind: kindAt, Name: "cnrex"})
+	at := apimodel.Get[*cnatv1alpha1.At](m.Objects, key(kindAt, "cnrex"))
 	if at == nil {
 		return
 	}
-	job := apimodel.Get[*batchv1.Job](m.Objects, apimodel.Key{Kind: kindJob, Name: jobName(at)})
+	job := apimodel.Get[*batchv1.Job](m.Objects, key(kindJob, jobName(at)))
 	if job != nil && metav1.GetControllerOf(job) == nil {
 		m.Remove(apimodel.KeyOf(job))
 		return

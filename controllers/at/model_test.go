@@ -31,6 +31,8 @@ const (
 
 var kinds = []string{kindAt, kindJob, kindPod}
 
+func key(kind, name string) apimodel.Key { return apimodel.Key{Kind: kind, Name: name} }
+
 func newModel() *model {
 	m := &model{
 		Server:  apimodel.New(due),

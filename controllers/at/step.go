@@ -98,7 +98,7 @@ func (p plan) goesOn(seen *snapshot) bool {
 	}
 }
 
-// reports reports whether a step has something to say in the status.
+// reports is whether a step has something to say in the status.
 func reports(s step) bool {
 	switch s {
 	case stepNone, stepExpire, stepTry, stepHold, stepPrepare, stepStart, stepRetract, stepCollect, stepRelease, stepConflict:

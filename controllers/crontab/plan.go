@@ -221,7 +221,7 @@ func concurrent(spec *v1.CronTabSpec) bool {
 // goesOn reports whether there may be another step to take at once.
 func (p plan) goesOn(seen *snapshot) bool { return p.step != stepNone && seen.refusal == nil }
 
-// reports reports whether a step changes the status, or ends the reconcile.
+// reports is whether a step changes the status, or ends the reconcile.
 func (p plan) reports(seen *snapshot) bool {
 	switch p.step {
 	case stepNone, stepRecord, stepClear, stepSkip, stepSettle, stepRecordRequest, stepTaken:

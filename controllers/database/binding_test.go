@@ -167,7 +167,7 @@ func passUntil(t *testing.T, op *operator, db *v1.Database, what string, check f
 	})
 }
 
-// isServingWith reports whether a person is called, and the server ready all the same.
+// isServingWith reports whether user action is required, with the server ready all the same.
 func isServingWith(db *v1.Database, reason string) error {
 	stalled := meta.FindStatusCondition(db.Status.Conditions, v1.ConditionStalled)
 	if stalled.Reason != reason || !meta.IsStatusConditionTrue(db.Status.Conditions, v1.ConditionReady) {

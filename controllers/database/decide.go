@@ -120,7 +120,8 @@ func (in situation) owned() bool {
 	return stored.Namespace == in.namespace && (stored.Owner == in.uid || stored.Owner == "" || legacy)
 }
 
-// isManifestDigest distinguishes a digest of a manifest from that of version 0.2.0, which was half as long and of something else.
+// isManifestDigest distinguishes a digest of a manifest from that of version 0.2.0, which was half as long and of
+// something else.
 func isManifestDigest(digest string) bool { return len(digest) == 64 }
 
 // decide chooses the action for a situation.

@@ -73,8 +73,8 @@ func hadOwnCredentials(db *v1.Database) bool {
 	return hadData(db) && db.Status.Credentials.Name == credentialsName(db)
 }
 
-// restoreCredentials puts the password of before into a Secret, and reports that; or that there is another, where it is
-// not known what it was.
+// restoreCredentials writes the former password to a Secret, and reports that; or that there is a new one, since nothing
+// has the former any more.
 func restoreCredentials(secret *corev1.Secret, db *v1.Database, password []byte, now time.Time) event {
 	if len(password) > 0 {
 		secret.Data = map[string][]byte{passwordKey: password}

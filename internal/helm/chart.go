@@ -104,7 +104,8 @@ type Desired struct {
 	Owner client.Object
 	// Objects are in the order in which they are written. One that is refused keeps those after it from being written.
 	Objects Objects
-	// Digest is the SHA-256 of the objects as Helm stores them, in hex: what distinguishes one content of a release from another.
+	// Digest is the SHA-256 of the objects as Helm stores them, in hex: what distinguishes one content of a release from
+	// another.
 	Digest string
 
 	manifest string

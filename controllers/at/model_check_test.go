@@ -81,7 +81,7 @@ func (m *model) checkStop(old, next *batchv1.Job, seen look) {
 func (m *model) showsContainer(job *batchv1.Job, changes int) bool {
 	var pod *corev1.Pod
 	for _, revision := range m.History[:changes] {
-		if revision.Key == (key(kindPod, job.Name+"-pod")) {
+		if revision.Key == key(kindPod, job.Name+"-pod") {
 			pod, _ = revision.Object.(*corev1.Pod)
 		}
 	}

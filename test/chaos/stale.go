@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"regexp"
 	"strings"
 	"syscall"
@@ -90,54 +91,27 @@ func (c *chaos) stopInUpgrade(ctx context.Context, databases []*databasev1.Datab
 // stopInDeletion has the leader stand still while Databases are deleted with their data. The next one finishes that, and
 // they are created again, with other data: the one that was stopped must delete nothing of those.
 func (c *chaos) stopInDeletion(ctx context.Context, names ...string) ([]*databasev1.Database, time.Duration, error) {
-	var databases []*databasev1.Database
-	create := func() error {
-		databases = nil
-		for _, name := range names {
-			db := newDatabase(c.namespace, name)
-			db.Spec.DeletionPolicy = databasev1.DeletionDelete
-			databases = append(databases, db)
-		}
-		return errors.Join(c.createDatabases(ctx, databases), c.awaitHealthy(ctx, databases, installLimit))
-	}
-	if err := create(); err != nil {
+	databases, err := c.createToDelete(ctx, names)
+	if err != nil {
 		return nil, 0, err
 	}
-	claims := map[string]types.UID{}
+	var claims map[string]types.UID
 	begun := time.Now()
 	var took time.Duration
-	err := c.standStill(ctx,
-		func() error {
-			for _, db := range databases {
-				if err := c.client.Delete(ctx, db); err != nil {
-					return err
-				}
-			}
-			return nil
-		},
-		func() (bool, error) { // one server at least is deleted, and its claim may be next
-			for _, db := range databases {
-				key := client.ObjectKey{Namespace: db.Namespace, Name: db.Name + "-database"}
-				if err := c.client.Get(ctx, key, &corev1.Service{}); apierrors.IsNotFound(err) {
-					return true, nil
-				}
-			}
-			return false, nil
-		},
+	err = c.standStill(ctx,
+		func() error { return c.deleteDatabases(ctx, databases) },
+		// One server at least is deleted, and its claim may be next.
+		func() (bool, error) { return c.isAServiceDeleted(ctx, databases), nil },
 		func() error {
 			if err := c.awaitDeleted(ctx, databases); err != nil {
 				return err
 			}
 			took = time.Since(begun)
-			if err := create(); err != nil {
+			if databases, err = c.createToDelete(ctx, names); err != nil {
 				return err
 			}
-			for _, db := range databases {
-				claim, err := c.claim(ctx, db)
-				if err != nil {
-					return err
-				}
-				claims[db.Name] = claim.UID
+			if claims, err = c.claims(ctx, databases); err != nil {
+				return err
 			}
 			return fill(ctx, databases)
 		})
@@ -145,12 +119,56 @@ func (c *chaos) stopInDeletion(ctx context.Context, names ...string) ([]*databas
 		return nil, took, err
 	}
 	sleep(ctx, 10*time.Second) // what the one that was stopped still does
+	now, err := c.claims(ctx, databases)
+	if err == nil && !maps.Equal(now, claims) {
+		err = fmt.Errorf("of Databases that were created again, claims were deleted: %v, and now %v", claims, now)
+	}
+	return databases, took, errors.Join(err, c.awaitHealthy(ctx, databases, recoveryLimit))
+}
+
+// createToDelete creates Databases whose data are deleted with them.
+func (c *chaos) createToDelete(ctx context.Context, names []string) ([]*databasev1.Database, error) {
+	var databases []*databasev1.Database
+	for _, name := range names {
+		db := newDatabase(c.namespace, name)
+		db.Spec.DeletionPolicy = databasev1.DeletionDelete
+		databases = append(databases, db)
+	}
+	return databases, errors.Join(c.createDatabases(ctx, databases), c.awaitHealthy(ctx, databases, installLimit))
+}
+
+func (c *chaos) deleteDatabases(ctx context.Context, databases []*databasev1.Database) error {
 	for _, db := range databases {
-		if claim, err := c.claim(ctx, db); err != nil || claim.UID != claims[db.Name] || !claim.DeletionTimestamp.IsZero() {
-			return nil, took, fmt.Errorf("the claim of Database %s, which was created again, was deleted: %w", db.Name, err)
+		if err := c.client.Delete(ctx, db); err != nil {
+			return err
 		}
 	}
-	return databases, took, c.awaitHealthy(ctx, databases, recoveryLimit)
+	return nil
+}
+
+func (c *chaos) isAServiceDeleted(ctx context.Context, databases []*databasev1.Database) bool {
+	for _, db := range databases {
+		key := client.ObjectKey{Namespace: db.Namespace, Name: db.Name + "-database"}
+		if err := c.client.Get(ctx, key, &corev1.Service{}); apierrors.IsNotFound(err) {
+			return true
+		}
+	}
+	return false
+}
+
+// claims are the UIDs of the volume claims that are there to stay.
+func (c *chaos) claims(ctx context.Context, databases []*databasev1.Database) (map[string]types.UID, error) {
+	claims := map[string]types.UID{}
+	for _, db := range databases {
+		claim, err := c.claim(ctx, db)
+		if err != nil {
+			return nil, err
+		}
+		if claim.DeletionTimestamp.IsZero() {
+			claims[db.Name] = claim.UID
+		}
+	}
+	return claims, nil
 }
 
 func (c *chaos) awaitDeleted(ctx context.Context, databases []*databasev1.Database) error {

@@ -83,8 +83,24 @@ var _ = Describe("Backup of a Database", func() {
 		db := awaitDatabase(ctx, namespace, "blog", databasev1.ConditionReady, "")
 		awaitDatabase(ctx, namespace, "blog", databasev1.ConditionBackupHealthy, databasev1.ReasonBackupSucceeded)
 
+		By("reporting one that waits for a table which is locked, since when")
+		psql(ctx, db, "CREATE TABLE locked (a int)")
+		lock := exec.CommandContext(ctx, "kubectl", "--namespace="+namespace, "exec", "blog-database-0", "--",
+			"psql", "-XqU", "postgres", "-d", "blog", "-c", "BEGIN; LOCK TABLE locked; SELECT pg_sleep(600)")
+		Expect(lock.Start()).To(Succeed())
+		const locked = "SELECT count(*) FROM pg_locks WHERE relation = 'locked'::regclass AND mode = 'AccessExclusiveLock' AND granted"
+		Eventually(ctx, func() string { return psql(ctx, db, locked) }).Should(Equal("1"))
+		Eventually(ctx, func(g Gomega) {
+			g.Expect(k8s.Get(ctx, client.ObjectKeyFromObject(db), db)).To(Succeed())
+			g.Expect(meta.FindStatusCondition(db.Status.Conditions, databasev1.ConditionBackupHealthy).Message).
+				To(ContainSubstring("one is under way since"))
+			g.Expect(psql(ctx, db, "SELECT count(*) FROM pg_locks WHERE NOT granted")).To(Equal("1"))
+		}).WithTimeout(2 * time.Minute).Should(Succeed())
+		psql(ctx, db, "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE relation = 'locked'::regclass AND mode = 'AccessExclusiveLock'")
+		Expect(lock.Wait()).NotTo(Succeed())
+
 		By("asking for one of what the user may not read")
-		superuser(ctx, db, "CREATE TABLE hidden (a int)")
+		psql(ctx, db, "CREATE TABLE hidden (a int)")
 		suspend := client.RawPatch("application/merge-patch+json", []byte(`{"spec":{"backup":{"suspend":true}}}`))
 		Expect(k8s.Patch(ctx, db, suspend)).To(Succeed())
 		Eventually(ctx, func(g Gomega) {
@@ -117,11 +133,3 @@ var _ = Describe("Backup of a Database", func() {
 		Expect(query(ctx, db, "ask", "SELECT answer FROM kept")).To(Equal("42"))
 	})
 })
-
-// superuser runs SQL in the server's pod, as a user there does.
-func superuser(ctx SpecContext, db *databasev1.Database, sql string) {
-	GinkgoHelper()
-	output, err := exec.CommandContext(ctx, "kubectl", "--namespace="+db.Namespace, "exec", db.Name+"-database-0", "--",
-		"psql", "-X", "-U", "postgres", "-d", db.Status.DatabaseName, "-c", sql).CombinedOutput()
-	Expect(err).NotTo(HaveOccurred(), string(output))
-}

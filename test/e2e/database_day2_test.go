@@ -2,7 +2,6 @@ package e2e
 
 import (
 	"fmt"
-	"strconv"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -21,7 +20,7 @@ import (
 func psql(ctx SpecContext, db *databasev1.Database, sql string) string {
 	GinkgoHelper()
 	output, err := kubectl(ctx, db.Namespace, "exec", db.Name+"-database-0", "--",
-		"psql", "-XAtU", "postgres", "-d", db.Status.DatabaseName, "-c", sql)
+		"psql", "-XAtqU", "postgres", "-d", db.Status.DatabaseName, "-c", sql)
 	Expect(err).NotTo(HaveOccurred(), output)
 	return output
 }
@@ -63,11 +62,13 @@ var _ = Describe("Database, day 2", func() {
 		}).Should(Succeed())
 		Expect(psql(ctx, db, "SHOW work_mem")).To(Equal("9MB"))
 
-		By("having more shared memory for parallel queries than the 64 MB of a container runtime")
-		size, err := kubectl(ctx, namespace, "exec", "tuned-database-0", "--", "sh", "-c",
-			"df -Pk /dev/shm | tail -n 1 | awk '{print $2}'")
-		Expect(err).NotTo(HaveOccurred(), size)
-		Expect(strconv.Atoi(size)).To(BeNumerically(">", 64<<10))
+		By("joining in parallel by more shared memory than the 64 MB of a container runtime")
+		psql(ctx, db, `CREATE TABLE a AS SELECT n AS id, md5(n::text) AS text FROM generate_series(1, 1500000) n;
+			CREATE TABLE b AS SELECT * FROM a; ANALYZE a; ANALYZE b`)
+		const settings = `SET work_mem = '128MB'; SET enable_mergejoin = off; SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0;`
+		const join = `SELECT count(a.text || b.text) FROM a JOIN b USING (id)`
+		Expect(psql(ctx, db, settings+"EXPLAIN (COSTS OFF) "+join)).To(ContainSubstring("Parallel Hash Join"))
+		Expect(psql(ctx, db, settings+join)).To(Equal("1500000"))
 
 		By("holding up a drain until the spec says otherwise")
 		evict := &policyv1.Eviction{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "tuned-database-0"}}

@@ -126,7 +126,7 @@ var _ = Describe("kubectl db", func() {
 		Expect(runDB(ctx, namespace, "", "restore", "shop", "--from=latest", "--as=copy").code).To(Equal(1))
 
 		By("saying why one fails")
-		superuser(ctx, db, "CREATE TABLE hidden (a int)")
+		psql(ctx, db, "CREATE TABLE hidden (a int)")
 		result := runDB(ctx, namespace, "", "backup", "shop", "-f", "--timeout=3m")
 		Expect(result.code).To(Equal(1))
 		Expect(result.stderr).To(ContainSubstring("permission denied for table hidden"))

@@ -69,7 +69,7 @@ PUSH ?= true
 export PUSH
 
 # Go modules of this repository.
-MODULES := . hack/cluster $(patsubst %/go.mod,%,$(wildcard tools/*/go.mod))
+MODULES := . hack/cluster cmd/agenda $(patsubst %/go.mod,%,$(wildcard tools/*/go.mod))
 
 include hack/tools.mk
 

@@ -1,0 +1,54 @@
+package runs
+
+import (
+	batchv1 "k8s.io/api/batch/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
+	crontabv1 "example.com/cnat-operator/api/crontab/v1"
+)
+
+// CacheOptions are those of the cache that runs are computed from: it keeps no more of an object than that needs.
+func CacheOptions() (cache.Options, error) {
+	scheme := runtime.NewScheme()
+	for _, add := range []func(*runtime.Scheme) error{cnatv1alpha1.AddToScheme, crontabv1.AddToScheme, batchv1.AddToScheme} {
+		if err := add(scheme); err != nil {
+			return cache.Options{}, err
+		}
+	}
+	return cache.Options{Scheme: scheme, DefaultTransform: slim, ReaderFailOnMissingInformer: true}, nil
+}
+
+// Kinds are the objects that runs are computed from.
+func Kinds() []client.Object {
+	return []client.Object{&cnatv1alpha1.At{}, &crontabv1.CronTab{}, &batchv1.CronJob{}}
+}
+
+func newLists() (*cnatv1alpha1.AtList, *crontabv1.CronTabList, *batchv1.CronJobList) {
+	return &cnatv1alpha1.AtList{}, &crontabv1.CronTabList{}, &batchv1.CronJobList{}
+}
+
+// slim drops what an object is to run, which may be 1 MB, and all metadata that tells nothing of when.
+func slim(object any) (any, error) {
+	if meta, ok := object.(metav1.Object); ok {
+		meta.SetManagedFields(nil)
+		meta.SetAnnotations(nil)
+		meta.SetLabels(nil)
+		meta.SetFinalizers(nil)
+	}
+	switch object := object.(type) {
+	case *cnatv1alpha1.At:
+		object.Spec.Containers, object.Spec.Command, object.Spec.Template = nil, "", nil
+		object.Status.Conditions = nil
+	case *crontabv1.CronTab:
+		object.Spec.Containers, object.Spec.Command, object.Spec.Template = nil, "", nil
+		object.Status.Conditions = nil
+	case *batchv1.CronJob:
+		object.Spec.JobTemplate = batchv1.JobTemplateSpec{}
+		object.Status.Active = nil
+	}
+	return object, nil
+}

@@ -3,6 +3,7 @@ package agenda
 
 import (
 	"cmp"
+	"iter"
 	"slices"
 	"time"
 
@@ -45,28 +46,63 @@ const mostOfOne = 10_000
 
 // Coming are the runs after an instant, and not after another, in order. What is suspended has none.
 func Coming(objects Objects, after, until time.Time) []Run {
-	var runs []Run
-	last := lastRuns(objects.Ats)
-	for i := range objects.Ats {
-		at := &objects.Ats[i]
-		due := at.DueTime()
-		waits := at.Status.JobUID == "" && !at.Status.Finished() && !ptr.Deref(at.Spec.Suspend, false) &&
-			!ptr.Deref(at.Spec.Cancel, false) && at.DeletionTimestamp == nil
-		if waits && Owner(at) == nil && due.After(after) && !due.After(until) {
-			runs = append(runs, Run{When: due.Time, Kind: "At", Namespace: at.Namespace, Name: at.Name})
+	return slices.Collect(Each(objects, after, until, func(_, _, _ string) bool { return true }))
+}
+
+// Each yields the same runs one after another, of those objects only that are wanted by their kind, namespace and name.
+// It computes no run before it is asked for it, and can be ranged over once.
+func Each(objects Objects, after, until time.Time, wanted func(kind, namespace, name string) bool) iter.Seq[Run] {
+	var sources queue
+	add := func(next func() (Run, bool)) {
+		if first, found := next(); found {
+			sources = append(sources, source{first, next})
 		}
 	}
+	for i := range objects.Ats {
+		at := &objects.Ats[i]
+		if Owner(at) == nil && wanted("At", at.Namespace, at.Name) {
+			add(bounded(ofAt(at, after), until, 1))
+		}
+	}
+	last, cancelled := lastRuns(objects.Ats), cancelledAts(objects.Ats)
 	for i := range objects.CronTabs {
 		tab := &objects.CronTabs[i]
-		runs = append(runs, ofCronTab(tab, last[tab.UID], skipped(tab, objects.Ats), after, until)...)
+		if wanted("CronTab", tab.Namespace, tab.Name) {
+			add(bounded(ofCronTab(tab, last[tab.UID], skipped(tab, cancelled), after), until, mostOfOne))
+		}
 	}
 	for i := range objects.CronJobs {
-		runs = append(runs, ofCronJob(&objects.CronJobs[i], after, until)...)
+		job := &objects.CronJobs[i]
+		if wanted("CronJob", job.Namespace, job.Name) {
+			add(bounded(ofCronJob(job, after), until, mostOfOne))
+		}
 	}
-	slices.SortStableFunc(runs, func(a, b Run) int {
-		return cmp.Or(a.When.Compare(b.When), cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Name, b.Name))
-	})
-	return runs
+	return sources.inOrder
+}
+
+// bounded are the runs of one object until an instant, and not more than a number of them.
+func bounded(next func() (Run, bool), until time.Time, most int) func() (Run, bool) {
+	yielded := 0
+	return func() (Run, bool) {
+		if yielded == most {
+			return Run{}, false
+		}
+		yielded++
+		run, found := next()
+		return run, found && !run.When.After(until)
+	}
+}
+
+func none() (Run, bool) { return Run{}, false }
+
+// ofAt is the run of an At that waits for its time.
+func ofAt(at *cnatv1alpha1.At, after time.Time) func() (Run, bool) {
+	waits := at.Status.JobUID == "" && !at.Status.Finished() && !ptr.Deref(at.Spec.Suspend, false) &&
+		!ptr.Deref(at.Spec.Cancel, false) && at.DeletionTimestamp == nil
+	due := at.DueTime()
+	return func() (Run, bool) {
+		return Run{When: due.Time, Kind: "At", Namespace: at.Namespace, Name: at.Name}, waits && due.After(after)
+	}
 }
 
 // Owner is the CronTab that an At is a run of; nil where it is none.
@@ -77,62 +113,55 @@ func Owner(at *cnatv1alpha1.At) *metav1.OwnerReference {
 	return nil
 }
 
-func ofCronTab(tab *crontabv1.CronTab, last *cnatv1alpha1.At, skipped, after, until time.Time) []Run {
+// ofCronTab are a CronTab's runs, but for the one that its user skips.
+func ofCronTab(tab *crontabv1.CronTab, last *cnatv1alpha1.At, skipped, after time.Time) func() (Run, bool) {
 	calendar, err := schedule.Of(tab)
 	if err != nil || ptr.Deref(tab.Spec.Suspend, false) || tab.DeletionTimestamp != nil {
-		return nil
+		return none
 	}
-	var runs []Run
-	zone := cmp.Or(tab.Spec.TimeZone, "UTC")
-	for from := after.Add(-calendar.Spread); len(runs) < mostOfOne; {
+	run := Run{Kind: "CronTab", Namespace: tab.Namespace, Name: tab.Name, Zone: cmp.Or(tab.Spec.TimeZone, "UTC")}
+	if last != nil {
+		run.Last = string(last.Status.Phase)
+		if last.Status.StartTime != nil && last.Status.CompletionTime != nil {
+			run.LastLength = last.Status.CompletionTime.Sub(last.Status.StartTime.Time)
+		}
+	}
+	from := after.Add(-calendar.Spread)
+	return func() (Run, bool) {
 		next, found := calendar.Next(from)
-		if !found || next.At.After(until) {
-			break
+		if found && next.Scheduled.Equal(skipped) {
+			next, found = calendar.Next(next.Scheduled)
 		}
-		from = next.Scheduled
-		if next.Scheduled.Equal(skipped) {
-			continue
+		from, run.When = next.Scheduled, next.At
+		if found {
+			run.Note = calendar.Note(next)
 		}
-		run := Run{When: next.At, Kind: "CronTab", Namespace: tab.Namespace, Name: tab.Name, Zone: zone, Note: calendar.Note(next)}
-		if last != nil {
-			run.Last = string(last.Status.Phase)
-			if last.Status.StartTime != nil && last.Status.CompletionTime != nil {
-				run.LastLength = last.Status.CompletionTime.Sub(last.Status.StartTime.Time)
-			}
-		}
-		runs = append(runs, run)
+		return run, found
 	}
-	return runs
 }
 
 // ofCronJob are a CronJob's runs by the library that its controller uses; its times are UTC where it names no zone.
-func ofCronJob(job *batchv1.CronJob, after, until time.Time) []Run {
+func ofCronJob(job *batchv1.CronJob, after time.Time) func() (Run, bool) {
 	zone := ptr.Deref(job.Spec.TimeZone, "UTC")
 	location, err := schedule.LoadLocation(zone)
 	if err != nil || ptr.Deref(job.Spec.Suspend, false) || job.DeletionTimestamp != nil {
-		return nil
+		return none
 	}
 	times, err := cron.ParseStandard(job.Spec.Schedule)
 	if err != nil {
-		return nil
+		return none
 	}
-	var runs []Run
-	for from := after.In(location); len(runs) < mostOfOne; {
-		next := times.Next(from)
-		if next.IsZero() || next.After(until) {
-			break
+	run := Run{When: after.In(location), Kind: "CronJob", Namespace: job.Namespace, Name: job.Name, Zone: zone}
+	if success := job.Status.LastSuccessfulTime; success != nil {
+		run.Last = "Succeeded"
+		if scheduled := job.Status.LastScheduleTime; scheduled != nil && scheduled.After(success.Time) {
+			run.Last = "" // that of the last one is not known
 		}
-		from = next
-		run := Run{When: next, Kind: "CronJob", Namespace: job.Namespace, Name: job.Name, Zone: zone}
-		if success := job.Status.LastSuccessfulTime; success != nil {
-			run.Last = "Succeeded"
-			if scheduled := job.Status.LastScheduleTime; scheduled != nil && scheduled.After(success.Time) {
-				run.Last = "" // that of the last one is not known
-			}
-		}
-		runs = append(runs, run)
 	}
-	return runs
+	return func() (Run, bool) {
+		run.When = times.Next(run.When)
+		return run, !run.When.IsZero()
+	}
 }
 
 // lastRuns are the runs of each CronTab that ended last, by its UID.
@@ -151,13 +180,21 @@ func lastRuns(ats []cnatv1alpha1.At) map[types.UID]*cnatv1alpha1.At {
 	return last
 }
 
-// skipped is the scheduled time of a CronTab whose run its user cancelled; zero where there is none.
-func skipped(tab *crontabv1.CronTab, ats []cnatv1alpha1.At) time.Time {
-	next := tab.Status.Next
+// cancelledAts are those that never start.
+func cancelledAts(ats []cnatv1alpha1.At) map[types.UID]bool {
+	cancelled := map[types.UID]bool{}
 	for i := range ats {
-		if next != nil && ats[i].UID == next.UID && ptr.Deref(ats[i].Spec.Cancel, false) {
-			return next.ScheduledTime.Time
+		if ptr.Deref(ats[i].Spec.Cancel, false) {
+			cancelled[ats[i].UID] = true
 		}
+	}
+	return cancelled
+}
+
+// skipped is the scheduled time of a CronTab whose run its user cancelled; zero where there is none.
+func skipped(tab *crontabv1.CronTab, cancelled map[types.UID]bool) time.Time {
+	if next := tab.Status.Next; next != nil && cancelled[next.UID] {
+		return next.ScheduledTime.Time
 	}
 	return time.Time{}
 }

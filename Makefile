@@ -12,7 +12,7 @@ VERSION ?= 0.3.0
 # Where neither is set, tests and the demo use the local one, and USER_GOALS the
 # current context of ~/.kube/config. Where there is none they use the local cluster
 # if it runs, but they start none.
-USER_GOALS := install uninstall deploy undeploy run push bundle-push catalog-build catalog-push kubeconfig-path
+USER_GOALS := install uninstall deploy undeploy deploy-agenda undeploy-agenda run push bundle-push catalog-build catalog-push kubeconfig-path
 ifdef CLUSTER
 START := yes
 else
@@ -55,7 +55,8 @@ endif
 IMG            ?= $(IMAGE_BASE):$(VERSION)
 BUNDLE_IMG     ?= $(IMAGE_BASE)-bundle:v$(VERSION)
 CATALOG_IMG    ?= $(IMAGE_BASE)-catalog:latest
-export VERSION IMG SHELL_IMAGE POSTGRES_IMAGE EXPORTER_IMAGE
+AGENDA_IMG     ?= $(IMAGE_BASE)-agenda:$(VERSION)
+export VERSION IMG AGENDA_IMG SHELL_IMAGE POSTGRES_IMAGE EXPORTER_IMAGE
 
 # What targets need of the cluster: that the local one is there, that one runs, kubectl for it (of one's own cluster any
 # will do), and the program that knows the local one's addresses.
@@ -96,8 +97,13 @@ ci: ## Run what CI runs: verify, test, and the tests on a cluster of its own.
 ##@ Development
 
 .PHONY: generate
-generate: bin/controller-gen ## Generate deep copies.
+generate: bin/controller-gen bin/openapi-gen ## Generate deep copies, and the agenda's OpenAPI definitions.
 	controller-gen object:headerFile=hack/boilerplate.go.txt paths=./api/...
+	cd cmd/agenda && openapi-gen --output-dir=openapi --output-pkg=example.com/cnat-operator/cmd/agenda/openapi \
+		--output-file=zz_generated.openapi.go --output-model-name-file=zz_generated.model_name.go \
+		--go-header-file=../../hack/boilerplate.go.txt --report-filename=/dev/null $(addprefix --readonly-pkg=,$(OPENAPI_PACKAGES)) \
+		example.com/cnat-operator/api/agenda/v1alpha1 $(OPENAPI_PACKAGES)
+OPENAPI_PACKAGES := $(addprefix k8s.io/apimachinery/pkg/,apis/meta/v1 runtime version)
 
 .PHONY: manifests
 manifests: bin/controller-gen ## Generate CRDs and RBAC.
@@ -113,22 +119,26 @@ docs: bin/crd-ref-docs ## Generate the API reference.
 fmt: bin/golangci-lint ## Format the Go code.
 	golangci-lint fmt ./...
 	cd hack/cluster && golangci-lint fmt ./...
+	cd cmd/agenda && golangci-lint fmt ./...
 
 .PHONY: vet
 vet: ## Run go vet.
 	go vet ./...
 	cd hack/cluster && go vet ./...
+	cd cmd/agenda && go vet ./...
 
 .PHONY: lint
 lint: bin/golangci-lint bin/helm ## Lint the Go code, the APIs and the chart.
 	golangci-lint run ./...
 	cd hack/cluster && golangci-lint run ./...
+	cd cmd/agenda && golangci-lint run ./...
 	helm lint --strict --quiet helm-charts/database
 
 .PHONY: lint-fix
 lint-fix: bin/golangci-lint ## Lint the Go code, and fix what can be fixed.
 	golangci-lint run --fix ./...
 	cd hack/cluster && golangci-lint run --fix ./...
+	cd cmd/agenda && golangci-lint run --fix ./...
 
 .PHONY: tidy
 tidy: ## Tidy all Go modules.
@@ -204,10 +214,17 @@ images: bin/image $(LOCAL_BIN) ## Build the image without Docker, for PLATFORMS,
 push: $(LOCAL_CLUSTER) images ## Build the image without Docker, and push it as IMG.
 	hack/push dist/images/cnat-operator.tar $(IMG) > dist/images/pushed
 
+.PHONY: push-agenda
+push-agenda: $(LOCAL_CLUSTER) bin/image $(LOCAL_BIN) ## Build the agenda's image without Docker, and push it as AGENDA_IMG.
+	hack/images "$(PLATFORMS)" agenda
+	hack/push dist/images/cnat-operator-agenda.tar $(AGENDA_IMG) > dist/images/pushed-agenda
+
 .PHONY: build-installer
-build-installer: bin/kustomize $(LOCAL_BIN) ## Write all manifests to dist/install.yaml.
+build-installer: bin/kustomize $(LOCAL_BIN) ## Write all manifests to dist/install.yaml, and the agenda's to dist/install-agenda.yaml.
 	hack/overlay dist/installer
 	kustomize build dist/installer > dist/install.yaml
+	hack/overlay dist/installer-agenda agenda
+	kustomize build dist/installer-agenda > dist/install-agenda.yaml
 
 ##@ OLM
 
@@ -312,6 +329,20 @@ undeploy: $(RUNNING) bin/kustomize ## Remove the operator, its CRDs, and with th
 	kustomize build config/crd | kubectl delete --ignore-not-found --timeout=300s -f -
 	kustomize build config/default | kubectl delete --ignore-not-found -f -
 
+.PHONY: deploy-agenda
+deploy-agenda: $(if $(filter false,$(PUSH)),cluster,push-agenda) bin/kustomize ## Deploy the agenda beside the operator; PUSH=false: with an AGENDA_IMG that is there already.
+	hack/overlay dist/deploy-agenda agenda
+	kustomize build dist/deploy-agenda | kubectl apply --server-side -f -
+	kubectl -n cnat-agenda rollout status deployment/cnat-agenda --timeout=300s
+	kubectl wait --for=condition=Available --timeout=60s apiservice/$(AGENDA_API)
+
+.PHONY: undeploy-agenda
+undeploy-agenda: $(RUNNING) bin/kustomize ## Remove the agenda.
+	# First the APIService: with nothing behind it no namespace would end, not even the agenda's own.
+	kubectl delete --ignore-not-found apiservice/$(AGENDA_API)
+	kustomize build config/agenda | kubectl delete --ignore-not-found -f -
+AGENDA_API := v1alpha1.agenda.cnat.programming-kubernetes.info
+
 ##@ Tests
 
 .PHONY: fuzz
@@ -373,6 +404,11 @@ bench-at: build envtest-bin ## Measure how late Ats start, beside CronJobs and t
 .PHONY: bench-crontab
 bench-crontab: build envtest-bin ## Measure how late the runs of CronTabs start, beside CronJobs and the API server's limit.
 	go run ./test/bench crontab
+
+.PHONY: bench-agenda
+bench-agenda: envtest-bin ## Measure what the agenda costs, beside the API server's own lists.
+	go -C cmd/agenda build -o $(CURDIR)/bin/agenda .
+	go run ./test/benchagenda
 
 .PHONY: bench-database
 bench-database: build envtest-bin bin/kwok bin/helm-operator ## Measure what Databases cost, beside helm-operator-plugins' own operator.

@@ -4,6 +4,8 @@ SMALL := -ldflags "-s -w"
 
 bin/controller-gen: tools/controller-gen/go.mod
 	@hack/tool tools/controller-gen sigs.k8s.io/controller-tools/cmd/controller-gen $@ $(SMALL)
+bin/openapi-gen: tools/openapi-gen/go.mod
+	@hack/tool tools/openapi-gen k8s.io/kube-openapi/cmd/openapi-gen $@ $(SMALL)
 bin/kustomize: tools/kustomize/go.mod
 	@hack/tool tools/kustomize sigs.k8s.io/kustomize/kustomize/v5 $@ $(SMALL)
 bin/crd-ref-docs: tools/crd-ref-docs/go.mod

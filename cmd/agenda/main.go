@@ -1,8 +1,10 @@
-// Command agenda is an aggregated API server: what runs when, of Ats, CronTabs and CronJobs, as far as the user may see it.
+// Command agenda is an aggregated API server: what runs when, of Ats, CronTabs and CronJobs, as far as the user may see
+// it, and what an on-call user may do about it.
 package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 
@@ -12,20 +14,28 @@ import (
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 	"k8s.io/component-base/cli"
+	"k8s.io/klog/v2"
+	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
+	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	"example.com/cnat-operator/cmd/agenda/runs"
 )
 
-// options are the flags: those of every API server without a storage.
+// options are the flags: those of every API server without a storage, and two of our own.
 type options struct {
 	serving        *serveroptions.SecureServingOptionsWithLoopback
 	authentication *serveroptions.DelegatingAuthenticationOptions
 	authorization  *serveroptions.DelegatingAuthorizationOptions
 	kubeconfig     string
+	service        string
 }
 
-func main() { os.Exit(cli.Run(newCommand())) }
+func main() {
+	command := newCommand()
+	command.SetContext(server.SetupSignalContext())
+	os.Exit(cli.Run(command))
+}
 
 func newCommand() *cobra.Command {
 	o := &options{
@@ -38,64 +48,73 @@ func newCommand() *cobra.Command {
 		Use: "agenda", Short: "Serve what runs when as an aggregated API", Args: cobra.NoArgs, SilenceUsage: true,
 		RunE: func(command *cobra.Command, _ []string) error { return o.run(command.Context()) },
 	}
-	o.serving.AddFlags(command.Flags())
-	o.authentication.AddFlags(command.Flags())
-	o.authorization.AddFlags(command.Flags())
-	command.Flags().StringVar(&o.kubeconfig, "kubeconfig", "", "of the API server to read from; in a cluster it is known")
+	flags := command.Flags()
+	o.serving.AddFlags(flags)
+	o.authentication.AddFlags(flags)
+	o.authorization.AddFlags(flags)
+	flags.StringVar(&o.kubeconfig, "kubeconfig", "", "of the API server to read from; in a cluster it is known")
+	flags.StringVar(&o.service, "service", "", "NAMESPACE/NAME of the Service that leads here. Its certificate is kept in the "+
+		"Secret of the same name, which is mounted as --cert-dir, and renewed, and the APIService is given its CA. Without "+
+		"this flag the certificate is that of --tls-cert-file")
 	return command
 }
 
-func (o *options) applyTo(config *server.RecommendedConfig) error {
-	if err := o.serving.MaybeDefaultWithSelfSignedCerts("localhost", nil, nil); err != nil {
-		return fmt.Errorf("creating a certificate: %w", err)
-	}
-	if err := o.serving.ApplyTo(&config.SecureServing, &config.LoopbackClientConfig); err != nil {
-		return err
-	}
-	if err := o.authentication.ApplyTo(&config.Authentication, config.SecureServing, nil); err != nil {
-		return err
-	}
-	return o.authorization.ApplyTo(&config.Authorization)
-}
-
 func (o *options) run(ctx context.Context) error {
-	client, err := o.client()
+	ctrl.SetLogger(klog.Background())
+	config, err := o.config()
 	if err != nil {
 		return err
 	}
-	cacheOptions, err := runs.CacheOptions()
-	if err != nil {
-		return err
-	}
-	informers, err := cache.New(client, cacheOptions)
+	mgr, err := newManager(config)
 	if err != nil {
 		return err
 	}
 	for _, kind := range runs.Kinds() {
 		// Fails where the kind's CRD is not installed.
-		if _, err := informers.GetInformer(ctx, kind, cache.BlockUntilSynced(false)); err != nil {
+		if _, err := mgr.GetCache().GetInformer(ctx, kind, cache.BlockUntilSynced(false)); err != nil {
 			return fmt.Errorf("watching %T: %w", kind, err)
 		}
 	}
-	generic, err := newServer(o, informers)
+	certified, err := o.certify(mgr)
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithCancel(server.SetupSignalContext())
+	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	stopped := make(chan error, 1)
 	go func() {
-		stopped <- informers.Start(ctx)
-		cancel()
+		defer cancel()
+		stopped <- mgr.Start(ctx)
 	}()
-	if err := generic.PrepareRun().RunWithContext(ctx); err != nil {
-		return err
+	select {
+	case <-certified:
+		err = o.serve(ctx, mgr)
+	case <-ctx.Done():
 	}
 	cancel()
-	return <-stopped
+	return errors.Join(err, <-stopped)
 }
 
-func (o *options) client() (*rest.Config, error) {
+// newManager returns what reads the cluster's objects. It serves nothing.
+func newManager(config *rest.Config) (ctrl.Manager, error) {
+	scheme, err := runs.Scheme()
+	if err != nil {
+		return nil, err
+	}
+	return ctrl.NewManager(config, ctrl.Options{
+		Scheme: scheme, Cache: runs.CacheOptions(), Metrics: metricsserver.Options{BindAddress: "0"},
+	})
+}
+
+func (o *options) serve(ctx context.Context, mgr ctrl.Manager) error {
+	generic, err := newServer(o, mgr)
+	if err != nil {
+		return err
+	}
+	return generic.PrepareRun().RunWithContext(ctx)
+}
+
+func (o *options) config() (*rest.Config, error) {
 	if o.kubeconfig == "" {
 		return rest.InClusterConfig()
 	}

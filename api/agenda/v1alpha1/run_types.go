@@ -1,52 +1,52 @@
-// Package v1alpha1 has the types of the agenda, an aggregated API of what runs when. It is computed, never stored.
-//
-// +kubebuilder:object:generate=true
-// +kubebuilder:skip
-// +groupName=agenda.cnat.programming-kubernetes.info
 package v1alpha1
 
 import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/runtime/schema"
 )
 
-// GroupVersion is the agenda's group and version.
-var GroupVersion = schema.GroupVersion{Group: "agenda.cnat.programming-kubernetes.info", Version: "v1alpha1"}
-
-// AddToScheme adds the agenda's types to a scheme.
-func AddToScheme(scheme *runtime.Scheme) error {
-	scheme.AddKnownTypes(GroupVersion, &Run{}, &RunList{})
-	metav1.AddToGroupVersion(scheme, GroupVersion)
-	return nil
-}
-
-// Run is one coming run of an At, a CronTab or a CronJob. It is read-only.
+// Run is one coming run of an At, a CronTab or a CronJob. It is read-only, and computed for each request.
 //
 // +kubebuilder:object:root=true
 type Run struct {
-	metav1.TypeMeta   `json:",inline"`
+	metav1.TypeMeta `json:",inline"`
+
+	// metadata has the run's name, which is unique in its namespace and stays the same: kind, name and the Unix time.
+	// +optional
 	metav1.ObjectMeta `json:"metadata,omitempty"`
 
-	// Spec is what runs, and when.
+	// spec is what runs, and when.
+	// +required
 	Spec RunSpec `json:"spec"`
 }
 
 // RunSpec is what runs, and when.
 type RunSpec struct {
-	// When is the time that the run starts at.
+	// when is the time that the run starts at.
+	// +required
 	When metav1.Time `json:"when"`
-	// Kind is that of the object that the run is of: At, CronTab or CronJob.
+
+	// kind is that of the object that the run is of: At, CronTab or CronJob.
+	// +required
 	Kind string `json:"kind"`
-	// Name is the name of that object, which is in the run's namespace.
+
+	// name is the name of that object, which is in the run's namespace.
+	// +required
 	Name string `json:"name"`
-	// Zone is the time zone of the schedule. Empty for an At, whose time is an instant.
+
+	// zone is the time zone of the schedule. It is empty for an At, whose time is an instant.
+	// +optional
 	Zone string `json:"zone,omitempty"`
-	// Note says what a change of clocks has to do with the run.
+
+	// note says what a change of clocks has to do with the run.
+	// +optional
 	Note string `json:"note,omitempty"`
-	// LastResult is how the last run ended. Empty where there was none or it is not known.
+
+	// lastResult is how the object's last run ended. It is empty where there was none, or where that is not known.
+	// +optional
 	LastResult string `json:"lastResult,omitempty"`
-	// LastSeconds is how long the last run took, in seconds. 0 where that is not known.
+
+	// lastSeconds is how long the object's last run took, in seconds. It is 0 where that is not known.
+	// +optional
 	LastSeconds int64 `json:"lastSeconds,omitempty"`
 }
 
@@ -55,8 +55,12 @@ type RunSpec struct {
 // +kubebuilder:object:root=true
 type RunList struct {
 	metav1.TypeMeta `json:",inline"`
+
+	// metadata has the token by which the list is continued.
+	// +optional
 	metav1.ListMeta `json:"metadata,omitempty"`
 
-	// Items are the runs.
+	// items are the runs.
+	// +required
 	Items []Run `json:"items"`
 }

@@ -1,7 +1,10 @@
 package runs
 
 import (
+	"errors"
+
 	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
@@ -9,17 +12,19 @@ import (
 
 	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
 	crontabv1 "example.com/cnat-operator/api/crontab/v1"
+	databasev1 "example.com/cnat-operator/api/database/v1"
 )
 
-// CacheOptions are those of the cache that runs are computed from: it keeps no more of an object than that needs.
-func CacheOptions() (cache.Options, error) {
+// Scheme has the kinds that runs are computed from, Databases, and Secrets, one of which has the server's certificate.
+func Scheme() (*runtime.Scheme, error) {
 	scheme := runtime.NewScheme()
-	for _, add := range []func(*runtime.Scheme) error{cnatv1alpha1.AddToScheme, crontabv1.AddToScheme, batchv1.AddToScheme} {
-		if err := add(scheme); err != nil {
-			return cache.Options{}, err
-		}
-	}
-	return cache.Options{Scheme: scheme, DefaultTransform: slim, ReaderFailOnMissingInformer: true}, nil
+	return scheme, errors.Join(cnatv1alpha1.AddToScheme(scheme), crontabv1.AddToScheme(scheme),
+		databasev1.AddToScheme(scheme), batchv1.AddToScheme(scheme), corev1.AddToScheme(scheme))
+}
+
+// CacheOptions are those of the cache that runs are computed from: it keeps no more of an object than that needs.
+func CacheOptions() cache.Options {
+	return cache.Options{DefaultTransform: slim, ReaderFailOnMissingInformer: true}
 }
 
 // Kinds are the objects that runs are computed from.

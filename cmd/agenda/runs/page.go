@@ -1,23 +1,16 @@
 package runs
 
 import (
-	"cmp"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
-	"slices"
 	"time"
 
 	"example.com/cnat-operator/internal/agenda"
 )
 
-const (
-	// mostRuns bounds a page: a list without a limit is continued after as many.
-	mostRuns = 1000
-	// shortestWindow and longestWindow bound how far schedules are expanded at once, since only a page is wanted.
-	shortestWindow = time.Hour
-	longestWindow  = 24 * time.Hour
-)
+// mostRuns bounds a page, and so what one request can cost: a list without a limit is continued after as many.
+const mostRuns = 1000
 
 // position is a place in the list, and its end, which is that of the first page. It is what a continue token holds.
 type position struct {
@@ -49,46 +42,37 @@ func parseToken(token string, now time.Time) (*position, error) {
 	return p, nil
 }
 
-// before says whether a run comes after the position.
-func (p *position) before(run *agenda.Run) bool {
-	return cmp.Or(p.When.Compare(run.When), cmp.Compare(p.Namespace, run.Namespace), cmp.Compare(p.Kind, run.Kind),
-		cmp.Compare(p.Name, run.Name)) < 0
+// narrow moves the position and its end to one second, where that is between them. An At's time may have a fraction.
+func (p *position) narrow(second time.Time) {
+	if second.After(p.When) {
+		p.When = second.Add(-1)
+	}
+	if end := second.Add(time.Second - 1); end.Before(p.Until) {
+		p.Until = end
+	}
 }
 
-// pageOf are at most limit runs after a position which are wanted, and the position of the next page; nil at the end.
-func pageOf(objects agenda.Objects, from *position, limit int64, wanted func(*agenda.Run) (bool, error),
-) ([]agenda.Run, *position, error) {
+// before says whether a run comes after the position.
+func (p *position) before(run *agenda.Run) bool {
+	return agenda.Compare(&agenda.Run{When: p.When, Namespace: p.Namespace, Kind: p.Kind, Name: p.Name}, run) < 0
+}
+
+// pageOf are at most limit runs after a position that are wanted, and the position of the next page; nil at the end.
+func pageOf(objects agenda.Objects, from *position, limit int64, wanted *wanted) ([]agenda.Run, *position) {
 	if limit <= 0 || limit > mostRuns {
 		limit = mostRuns
 	}
 	var page []agenda.Run
 	// Runs at the position's own time may follow it.
-	window := shortestWindow
-	for after := from.When.Add(-1); after.Before(from.Until); window = min(2*window, longestWindow) {
-		until := after.Add(window)
-		if until.After(from.Until) {
-			until = from.Until
+	for run := range agenda.Each(objects, from.When.Add(-1), from.Until, wanted.object) {
+		if !from.before(&run) || !wanted.run(&run) {
+			continue
 		}
-		coming := agenda.Coming(objects, after, until)
-		for i := range coming {
-			run := &coming[i]
-			if !from.before(run) {
-				continue
-			}
-			ok, err := wanted(run)
-			if err != nil {
-				return nil, nil, err
-			}
-			if !ok {
-				continue
-			}
-			if int64(len(page)) == limit {
-				last := page[limit-1]
-				return page, &position{from.Until, last.When, last.Namespace, last.Kind, last.Name}, nil
-			}
-			page = append(page, *run)
+		if int64(len(page)) == limit {
+			last := page[limit-1]
+			return page, &position{from.Until, last.When, last.Namespace, last.Kind, last.Name}
 		}
-		after = until
+		page = append(page, run)
 	}
-	return slices.Clip(page), nil, nil
+	return page, nil
 }

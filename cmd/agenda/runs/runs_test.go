@@ -3,6 +3,7 @@ package runs
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -83,28 +84,61 @@ func cronJob(name, schedule string) batchv1.CronJob {
 	}
 }
 
+func everything(selector string) *wanted {
+	return &wanted{
+		selector: fields.ParseSelectorOrDie(selector), sees: func(_, _ string) (bool, error) { return true, nil },
+	}
+}
+
 // Pages of any size are, one after another, the whole list, though runs have equal times.
 func TestPages(t *testing.T) {
 	objects := agenda.Objects{CronJobs: []batchv1.CronJob{cronJob("a", "*/10 * * * *"), cronJob("b", "*/20 * * * *")}}
 	until := now.Add(30 * time.Hour)
 	all := agenda.Coming(objects, now, until)
 	for _, limit := range []int64{1, 2, 7, 0} {
-		from := &position{Until: until, When: now}
+		from := &position{Until: until, When: now.Add(1)}
 		var got []agenda.Run
 		for from != nil {
-			page, next, err := pageOf(objects, from, limit, func(run *agenda.Run) (bool, error) { return run.When != now, nil })
-			if err != nil {
-				t.Fatal(err)
-			}
+			page, next := pageOf(objects, from, limit, everything(""))
 			got, from = append(got, page...), next
 		}
-		if len(got) != len(all) {
-			t.Fatalf("limit %d: %d runs, want %d", limit, len(got), len(all))
+		if !slices.Equal(got, all) {
+			t.Errorf("limit %d: %d runs, want %d", limit, len(got), len(all))
 		}
-		for i := range got {
-			if got[i] != all[i] {
-				t.Fatalf("limit %d: run %d is %v, want %v", limit, i, got[i], all[i])
-			}
+	}
+}
+
+func TestWanted(t *testing.T) {
+	objects := agenda.Objects{CronJobs: []batchv1.CronJob{cronJob("a", "0 * * * *"), cronJob("b", "0 * * * *")}}
+	from := position{Until: now.Add(3 * time.Hour), When: now.Add(1)}
+	for selector, want := range map[string]int{
+		"": 6, "spec.kind=CronJob": 6, "spec.kind=At": 0, "spec.kind!=At": 6, "spec.name=a": 3, "spec.name!=a": 3,
+		"metadata.namespace=ns": 6, "metadata.namespace=other": 0, "until=99h": 6, "spec.name=a,spec.kind!=CronJob": 0,
+		"metadata.name=cronjob-a-1772370000": 1, "metadata.name!=cronjob-a-1772370000": 5,
+	} {
+		if got, _ := pageOf(objects, &from, 0, everything(selector)); len(got) != want {
+			t.Errorf("%q: %d runs, want %d", selector, len(got), want)
+		}
+	}
+	asked := 0
+	unknown := &wanted{selector: fields.Everything(), sees: func(_, _ string) (bool, error) { asked++; return false, errors.New("away") }}
+	if got, _ := pageOf(objects, &from, 0, unknown); len(got) != 0 || unknown.err == nil || asked != 1 {
+		t.Errorf("%d runs, %v, asked %d times", len(got), unknown.err, asked)
+	}
+}
+
+func TestNarrow(t *testing.T) {
+	for name, test := range map[string]struct {
+		second, when, until time.Time
+	}{
+		"within":  {now.Add(time.Hour), now.Add(time.Hour - 1), now.Add(time.Hour + time.Second - 1)},
+		"past":    {now.Add(-time.Hour), now, now.Add(-time.Hour + time.Second - 1)},
+		"too far": {now.Add(9 * time.Hour), now.Add(9*time.Hour - 1), now.Add(3 * time.Hour)},
+	} {
+		got := position{Until: now.Add(3 * time.Hour), When: now}
+		got.narrow(test.second)
+		if !got.When.Equal(test.when) || !got.Until.Equal(test.until) {
+			t.Errorf("%s: from %s until %s", name, got.When, got.Until)
 		}
 	}
 }
@@ -130,7 +164,11 @@ func TestVisibility(t *testing.T) {
 		kind, namespace string
 		want            bool
 	}{
-		{"At", "a", true}, {"At", "b", true}, {"CronTab", "a", true}, {"CronTab", "b", false}, {"CronJob", "a", false},
+		{"At", "a", true},
+		{"At", "b", true},
+		{"CronTab", "a", true},
+		{"CronTab", "b", false},
+		{"CronJob", "a", false},
 		{"CronTab", "a", true},
 	} {
 		if got, err := v.sees(context.Background(), test.kind, test.namespace); err != nil || got != test.want {

@@ -15,11 +15,12 @@ const (
 	defaultSpan = 24 * time.Hour
 	longestSpan = 366 * 24 * time.Hour
 
+	fieldName  = "metadata.name"
 	fieldUntil = "until"
 )
 
 // known are the fields that runs can be selected by.
-var known = []string{"metadata.name", "metadata.namespace", "spec.kind", "spec.name", fieldUntil}
+var known = []string{fieldName, "metadata.namespace", "spec.kind", "spec.name", fieldUntil}
 
 // CheckField refuses fields that runs can't be selected by, and names those that they can.
 func CheckField(label, value string) (string, string, error) {
@@ -56,14 +57,37 @@ func endOf(selector fields.Selector, now time.Time) (time.Time, error) {
 	return end, nil
 }
 
-// selects says whether a selector selects a run.
-func selects(selector fields.Selector, run *agenda.Run) bool {
-	values := fields.Set{
-		"metadata.name": nameOf(run), "metadata.namespace": run.Namespace, "spec.kind": run.Kind, "spec.name": run.Name,
+// wanted is what a request wants to see, as far as its user may.
+type wanted struct {
+	selector fields.Selector
+	sees     func(kind, namespace string) (bool, error)
+	err      error
+}
+
+// object says whether an object's runs are wanted. Where it is not known what the user may see, they are not, and err is
+// set.
+func (w *wanted) object(kind, namespace, name string) bool {
+	selected := matches(w.selector, fields.Set{
+		"metadata.namespace": namespace, "spec.kind": kind, "spec.name": name,
+	})
+	if !selected || w.err != nil {
+		return false
 	}
+	sees, err := w.sees(kind, namespace)
+	w.err = err
+	return sees && err == nil
+}
+
+// run says whether a run of such an object is wanted.
+func (w *wanted) run(run *agenda.Run) bool {
+	return matches(w.selector, fields.Set{fieldName: nameOf(run)})
+}
+
+// matches says whether a selector selects what has some of the fields; it says nothing of the others.
+func matches(selector fields.Selector, values fields.Set) bool {
 	for _, requirement := range selector.Requirements() {
-		equal := values[requirement.Field] == requirement.Value
-		if requirement.Field != fieldUntil && equal == (requirement.Operator == selection.NotEquals) {
+		value, has := values[requirement.Field]
+		if has && (value == requirement.Value) == (requirement.Operator == selection.NotEquals) {
 			return false
 		}
 	}

@@ -70,15 +70,10 @@ func (s *Storage) List(ctx context.Context, options *metainternalversion.ListOpt
 	if err != nil {
 		return nil, err
 	}
-	visible := s.visibility(ctx)
-	page, next, err := pageOf(*objects, from, options.Limit, func(run *agenda.Run) (bool, error) {
-		if !selects(selector, run) {
-			return false, nil
-		}
-		return visible.sees(ctx, run.Kind, run.Namespace)
-	})
-	if err != nil {
-		return nil, apierrors.NewInternalError(err)
+	wanted := s.wanted(ctx, selector)
+	page, next := pageOf(*objects, from, options.Limit, wanted)
+	if wanted.err != nil {
+		return nil, apierrors.NewInternalError(wanted.err)
 	}
 	list := &v1alpha1.RunList{Items: make([]v1alpha1.Run, 0, len(page))}
 	for i := range page {
@@ -90,7 +85,7 @@ func (s *Storage) List(ctx context.Context, options *metainternalversion.ListOpt
 	return list, nil
 }
 
-// start is where a list starts: at its continue token, or now.
+// start is where a list starts: at its continue token, or now. For a run of one name it is just before that.
 func (s *Storage) start(token string, selector fields.Selector) (*position, error) {
 	if token != "" {
 		return parseToken(token, s.Now())
@@ -99,33 +94,34 @@ func (s *Storage) start(token string, selector fields.Selector) (*position, erro
 	if err != nil {
 		return nil, err
 	}
-	return &position{Until: until, When: s.Now()}, nil
+	from := &position{Until: until, When: s.Now()}
+	if name, one := selector.RequiresExactMatch(fieldName); one {
+		if second, ok := timeOf(name); ok {
+			from.narrow(second)
+		}
+	}
+	return from, nil
 }
 
 // Get returns the run of a name. What the user may not see is not found.
 func (s *Storage) Get(ctx context.Context, name string, _ *metav1.GetOptions) (runtime.Object, error) {
-	notFound := apierrors.NewNotFound(schema.GroupResource{Group: v1alpha1.GroupVersion.Group, Resource: "runs"}, name)
-	when, ok := timeOf(name)
-	if now := s.Now(); !ok || !when.After(now) || when.Sub(now) > longestSpan {
-		return nil, notFound
-	}
 	objects, err := s.objects(ctx)
 	if err != nil {
 		return nil, err
 	}
-	for _, run := range agenda.Coming(*objects, when.Add(-time.Second), when) {
-		if nameOf(&run) != name {
-			continue
+	if second, ok := timeOf(name); ok {
+		from := &position{Until: s.Now().Add(longestSpan), When: s.Now()}
+		from.narrow(second)
+		wanted := s.wanted(ctx, fields.OneTermEqualSelector(fieldName, name))
+		found, _ := pageOf(*objects, from, 1, wanted)
+		if wanted.err != nil {
+			return nil, apierrors.NewInternalError(wanted.err)
 		}
-		sees, err := s.visibility(ctx).sees(ctx, run.Kind, run.Namespace)
-		if err != nil {
-			return nil, apierrors.NewInternalError(err)
-		}
-		if sees {
-			return runOf(&run), nil
+		if len(found) == 1 {
+			return runOf(&found[0]), nil
 		}
 	}
-	return nil, notFound
+	return nil, apierrors.NewNotFound(schema.GroupResource{Group: v1alpha1.GroupVersion.Group, Resource: "runs"}, name)
 }
 
 // objects are those of the request's namespace, or all. They are the cache's own, which nothing here changes.
@@ -142,9 +138,12 @@ func (s *Storage) objects(ctx context.Context) (*agenda.Objects, error) {
 	return objects, nil
 }
 
-func (s *Storage) visibility(ctx context.Context) *visibility {
+func (s *Storage) wanted(ctx context.Context, selector fields.Selector) *wanted {
 	who, _ := request.UserFrom(ctx) // the server answers nobody without one
-	return &visibility{s.Authorizer.Authorize, who, map[[2]string]bool{}}
+	visible := &visibility{s.Authorizer.Authorize, who, map[[2]string]bool{}}
+	return &wanted{selector: selector, sees: func(kind, namespace string) (bool, error) {
+		return visible.sees(ctx, kind, namespace)
+	}}
 }
 
 func runOf(run *agenda.Run) *v1alpha1.Run {

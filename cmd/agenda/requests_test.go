@@ -1,0 +1,263 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	rbacv1 "k8s.io/api/rbac/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/rest"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	v1alpha1 "example.com/cnat-operator/api/agenda/v1alpha1"
+	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
+	crontabv1 "example.com/cnat-operator/api/crontab/v1"
+	databasev1 "example.com/cnat-operator/api/database/v1"
+)
+
+// post asks for something by kubectl, as a user or an administrator.
+func post(user, namespace, path, body string) (string, error) {
+	file := filepath.Join(folder, "body.json")
+	if err := os.WriteFile(file, []byte(body), 0o600); err != nil {
+		return "", err
+	}
+	args := []string{"create", "-f", file, "--raw", "/apis/" + v1alpha1.GroupVersion.String() + "/namespaces/" + namespace + "/" + path}
+	if user != "" {
+		args = append(args, "--as="+user, "--as-group=system:authenticated")
+	}
+	return kubectl(args...)
+}
+
+// objects are one of each kind: the CronTab's next run is an At that waits.
+func objects(t *testing.T) (namespace string, tab *crontabv1.CronTab, next *cnatv1alpha1.At, db *databasev1.Database) {
+	t.Helper()
+	namespace = newNamespace(t)
+	meta := metav1.ObjectMeta{Namespace: namespace, Name: "it"}
+	tab = &crontabv1.CronTab{ObjectMeta: meta, Spec: crontabv1.CronTabSpec{CronSpec: "@daily", RunSpec: crontabv1.RunSpec{Image: "i"}}}
+	create(t, tab)
+	due := metav1.NewTime(time.Now().Add(time.Hour).Truncate(time.Second))
+	next = &cnatv1alpha1.At{ObjectMeta: meta, Spec: cnatv1alpha1.AtSpec{Schedule: &due, Command: "true"}}
+	create(t, next)
+	tab.Status.Next = &crontabv1.ScheduledRun{Name: next.Name, UID: next.UID, ScheduledTime: &due}
+	if err := api.Status().Update(t.Context(), tab); err != nil {
+		t.Fatal(err)
+	}
+	db = &databasev1.Database{ObjectMeta: meta}
+	db.Spec.User, db.Spec.Backup = "it", &databasev1.DatabaseBackup{}
+	create(t, db)
+	return namespace, tab, next, db
+}
+
+// Whoever is on call may do what the subresources do, and edit nothing. Each object carries their name.
+func TestOnCall(t *testing.T) {
+	namespace, tab, next, db := objects(t)
+	const user = "jane@example.com"
+	c := as(t, user, namespace, []string{"view", "cnat-agenda-on-call"})
+	eventually(t, "the user's rights", func() error {
+		_, err := post(user, namespace, "crontabs/it/run?dryRun=All", `{}`)
+		return err
+	})
+	annotation := func(object client.Object, key string) string {
+		t.Helper()
+		if err := api.Get(t.Context(), client.ObjectKeyFromObject(object), object); err != nil {
+			t.Fatal(err)
+		}
+		return object.GetAnnotations()[key]
+	}
+	if got := annotation(tab, crontabv1.AnnotationRunRequest); got != "" {
+		t.Errorf("a dry run wrote %q", got)
+	}
+	for _, test := range []struct {
+		path, want, key string
+		object          client.Object
+	}{
+		{"crontabs/it/run", "it is to run now", crontabv1.AnnotationRunRequest, tab},
+		{"crontabs/it/skip", "it skips its run of ", v1alpha1.AnnotationCancelRequest, next},
+		{"databases/it/backup", "it is asked for a backup", databasev1.AnnotationBackupRequest, db},
+	} {
+		output, err := post(user, namespace, test.path, `{}`)
+		got := annotation(test.object, test.key)
+		if err != nil || !strings.Contains(output, test.want) || !strings.HasSuffix(got, " by "+user) || !strings.Contains(output, got) {
+			t.Errorf("%s: %v, %s; the annotation is %q", test.path, err, output, got)
+		}
+	}
+	if !ptr.Deref(next.Spec.Cancel, false) {
+		t.Error("the next run is not cancelled")
+	}
+	for _, object := range []client.Object{tab, next, db} {
+		patch := client.RawPatch(types.MergePatchType, []byte(`{"metadata":{"labels":{"a":"b"}}}`))
+		if err := c.Patch(t.Context(), object, patch); !apierrors.IsForbidden(err) {
+			t.Errorf("on call edits a %T: %v", object, err)
+		}
+	}
+}
+
+func TestCancel(t *testing.T) {
+	namespace, _, at, _ := objects(t)
+	as(t, "cancels", namespace, nil, rule(v1alpha1.GroupVersion.Group, "ats/cancel", "create"))
+	for _, test := range []struct{ user, path, body, want string }{
+		{"cancels", "ats/it/cancel", `{"spec":{"uid":"another"}}`, "the object has the UID"},
+		{"cancels", "ats/none/cancel", `{}`, "not found"},
+		{"cancels", "crontabs/it/run", `{}`, `cannot create resource "crontabs/run"`},
+		{"cancels", "databases/it/backup", `{}`, `cannot create resource "databases/backup"`},
+		{"stranger", "ats/it/cancel", `{}`, `cannot create resource "ats/cancel"`},
+		{"cancels", "ats/it/cancel", `{"spec":{"uid":"` + string(at.UID) + `"}}`, ""},
+	} {
+		var got string
+		eventually(t, "the user's rights", func() error {
+			output, err := post(test.user, namespace, test.path, test.body)
+			got = output
+			if err != nil && test.want != "" && strings.Contains(err.Error(), test.want) {
+				return nil
+			}
+			return err
+		})
+		if test.want != "" && !strings.Contains(got, test.want) {
+			t.Errorf("%v: %s", test, got)
+		}
+	}
+	if err := api.Get(t.Context(), client.ObjectKeyFromObject(at), at); err != nil || !ptr.Deref(at.Spec.Cancel, false) {
+		t.Errorf("%v: not cancelled", err)
+	}
+}
+
+// What can't be done is a conflict, which says why.
+func TestConflicts(t *testing.T) {
+	namespace, tab, next, db := objects(t)
+	next.Status.Phase, next.Status.JobUID = cnatv1alpha1.AtRunning, "job"
+	db.Spec.Backup = nil
+	if err := errors.Join(api.Status().Update(t.Context(), next), api.Update(t.Context(), db)); err != nil {
+		t.Fatal(err)
+	}
+	refused := func(path, want string) {
+		t.Helper()
+		if _, err := post("", namespace, path, `{}`); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", path, err)
+		}
+	}
+	refused("crontabs/it/skip", "its next run has started")
+	refused("databases/it/backup", "spec.backup is not set")
+	next.Status.Phase = cnatv1alpha1.AtSucceeded
+	tab.Status.Next = nil
+	if err := errors.Join(api.Status().Update(t.Context(), next), api.Status().Update(t.Context(), tab)); err != nil {
+		t.Fatal(err)
+	}
+	refused("ats/it/cancel", "it is over: Succeeded")
+	refused("crontabs/it/skip", "it has no next run")
+}
+
+// Nobody writes a request in somebody else's name, nor replays one.
+func TestForgedNamesAreRefused(t *testing.T) {
+	namespace, tab, next, db := objects(t)
+	mallory := as(t, "mallory", namespace, nil, rule("stable.example.com", "*", "*"), rule("cnat.programming-kubernetes.info", "*", "*"),
+		rule("example.com", "*", "*"), rule("batch", "*", "*"))
+	write := func(object client.Object, key, value string) error {
+		patch := fmt.Sprintf(`{"metadata":{"annotations":{%q:%q}}}`, key, value)
+		return mallory.Patch(t.Context(), object, client.RawPatch(types.MergePatchType, []byte(patch)))
+	}
+	eventually(t, "the user's rights", func() error { return write(tab, "a", "b") })
+	const jane = "2027-01-01T00:00:00Z by jane"
+	if _, err := post("", namespace, "crontabs/it/run", `{}`); err != nil {
+		t.Fatal(err)
+	}
+	if err := api.Get(t.Context(), client.ObjectKeyFromObject(tab), tab); err != nil {
+		t.Fatal(err)
+	}
+	earlier := tab.Annotations[crontabv1.AnnotationRunRequest]
+	for _, test := range []struct {
+		object     client.Object
+		key, value string
+		want       bool
+	}{
+		{tab, crontabv1.AnnotationRunRequest, jane, false},
+		{tab, crontabv1.AnnotationRunRequest, "now", true},
+		{tab, crontabv1.AnnotationRunRequest, earlier, false},
+		{tab, crontabv1.AnnotationRunRequest, "x by jane by mallory", false},
+		{tab, crontabv1.AnnotationRunRequest, "x by mallory", true},
+		{db, databasev1.AnnotationBackupRequest, jane, false},
+		{db, databasev1.AnnotationBackupRequest, "now", true},
+		{next, v1alpha1.AnnotationCancelRequest, jane, false},
+		{next, crontabv1.AnnotationRunRequest, jane, false},
+		{next, "somebody.example.com/else", jane, true},
+	} {
+		err := write(test.object, test.key, test.value)
+		if (err == nil) != test.want || err != nil && !strings.Contains(err.Error(), "in the name of somebody else") {
+			t.Errorf("%T, %s=%s: %v", test.object, test.key, test.value, err)
+		}
+	}
+	forged := &cnatv1alpha1.At{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "forged"}, Spec: next.Spec}
+	forged.Annotations = map[string]string{crontabv1.AnnotationRunRequest: jane}
+	if err := mallory.Create(t.Context(), forged); !apierrors.IsForbidden(err) {
+		t.Errorf("created an At: %v", err)
+	}
+}
+
+// Whoever gets at the agenda's ServiceAccount changes no more than the subresources do, and the operator may write to an At
+// who asked for its run.
+func TestAccountsAreLimited(t *testing.T) {
+	namespace, tab, next, db := objects(t)
+	patch := func(account string, object client.Object, patch string) error {
+		config := rest.CopyConfig(plane.Config)
+		config.Impersonate = rest.ImpersonationConfig{UserName: account, Groups: []string{"system:authenticated"}}
+		c, err := client.New(config, client.Options{Scheme: api.Scheme()})
+		if err != nil {
+			return err
+		}
+		return c.Patch(t.Context(), object.DeepCopyObject().(client.Object), client.RawPatch(types.MergePatchType, []byte(patch)),
+			client.DryRunAll)
+	}
+	const limits = "cnat-agenda-limits"
+	for _, test := range []struct {
+		object      client.Object
+		patch, want string
+	}{
+		{tab, `{"metadata":{"annotations":{"stable.example.com/run-requested-at":"x by jane"}}}`, ""},
+		{tab, `{"metadata":{"annotations":{"example.com/backup-requested-at":"x"}}}`, limits},
+		{tab, `{"metadata":{"labels":{"a":"b"}}}`, limits},
+		{tab, `{"metadata":{"finalizers":["a.example.com/b"]}}`, limits},
+		{tab, `{"spec":{"suspend":true}}`, "denied request"},
+		{db, `{"metadata":{"annotations":{"example.com/backup-requested-at":"x by jane"}}}`, ""},
+		{db, `{"spec":{"backup":null}}`, "denied request"},
+		{next, `{"spec":{"cancel":true},"metadata":{"annotations":{"agenda.cnat.programming-kubernetes.info/cancel-requested-at":"x by jane"}}}`, ""},
+		{next, `{"spec":{"cancel":true,"ttlSecondsAfterFinished":0}}`, limits},
+		{next, `{"spec":{"suspend":true}}`, "denied request"},
+	} {
+		err := patch(account, test.object, test.patch)
+		if (err == nil) != (test.want == "") || err != nil && !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%s: %v", test.patch, err)
+		}
+	}
+	const operator = "system:serviceaccount:cnat-operator-system:cnat-operator-controller-manager"
+	const copied = `{"metadata":{"annotations":{"stable.example.com/run-requested-at":"x by jane"}}}`
+	create(t, &rbacv1.Role{
+		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "ats"},
+		Rules:      []rbacv1.PolicyRule{rule("cnat.programming-kubernetes.info", "ats", "get", "patch")},
+	})
+	bind(t, operator, namespace, "Role", "ats")
+	eventually(t, "the operator's rights", func() error { return patch(operator, next, copied) })
+}
+
+// The limits name each field of an At's spec, so that none can be changed that was added later.
+func TestLimitsNameEachField(t *testing.T) {
+	policy, err := os.ReadFile("config/agenda/policy.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	spec := reflect.TypeFor[cnatv1alpha1.AtSpec]()
+	for i := range spec.NumField() {
+		name, _, _ := strings.Cut(spec.Field(i).Tag.Get("json"), ",")
+		want := fmt.Sprintf("object.spec.?%s == oldObject.spec.?%s\n", name, name)
+		if name != "cancel" && !strings.Contains(string(policy), want) {
+			t.Errorf("the limits do not name %s", name)
+		}
+	}
+}

@@ -2,7 +2,6 @@
 // are computed and answered, never stored.
 //
 // +kubebuilder:object:generate=true
-// +kubebuilder:skip
 // +k8s:openapi-gen=true
 // +k8s:openapi-model-package=info.programming-kubernetes.cnat.agenda.v1alpha1
 // +groupName=agenda.cnat.programming-kubernetes.info

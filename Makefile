@@ -365,6 +365,10 @@ e2e: deploy plugins bin/helm ## Run the tests on a real cluster.
 .PHONY: test-e2e
 test-e2e: e2e ## The same as e2e.
 
+.PHONY: e2e-agenda
+e2e-agenda: deploy deploy-agenda ## Run the tests of the agenda on a real cluster, which remove it in the end.
+	go test ./test/e2e -count=1 -timeout=20m -v -ginkgo.v -ginkgo.focus="The agenda"
+
 .PHONY: e2e-rights
 e2e-rights: bin/kustomize ## Compare the rights that the operator has with those that it used in the local cluster, in e2e and scorecard.
 	kustomize build config/default | go run ./test/rights /var/lib/cnat-cluster/audit.log

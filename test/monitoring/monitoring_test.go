@@ -30,7 +30,8 @@ func registered(t *testing.T) map[string]bool {
 	}
 	descs := make(chan *prometheus.Desc)
 	go func() { collector.Describe(descs); close(descs) }()
-	names := map[string]bool{"up": true} // Prometheus' own
+	// Prometheus' own, and the API server's.
+	names := map[string]bool{"up": true, "aggregator_unavailable_apiservice": true}
 	for desc := range descs {
 		// A Desc gives its name only so.
 		_, name, _ := strings.Cut(desc.String(), `fqName: "`)

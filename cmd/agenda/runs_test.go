@@ -190,7 +190,7 @@ func TestKubectl(t *testing.T) {
 	for command, want := range map[string]string{
 		"get runs -n " + namespace:                                                    "WHEN",
 		"get runs -n " + namespace + " --field-selector=spec.kind=At":                 "once",
-		"get run -A --chunk-size=3":                                                   "CronJob",
+		"get run -A --chunk-size=3 -o wide":                                           "cronjob-job-",
 		"explain runs.spec.lastSeconds":                                               "how long the object's last run took, in seconds",
 		"explain runs":                                                                "GROUP:      agenda.cnat.programming-kubernetes.info",
 		"get crontabs -n " + namespace + " -o yaml":                                   "apiVersion: stable.example.com/v1",
@@ -201,9 +201,13 @@ func TestKubectl(t *testing.T) {
 		"get --raw /openapi/v3/apis/agenda.cnat.programming-kubernetes.info/v1alpha1": "lastSeconds is how long",
 		"get --raw /apis/agenda.cnat.programming-kubernetes.info/v1alpha1":            `"name":"crontabs/run"`,
 	} {
-		if output, err := kubectl(strings.Fields(command)...); err != nil || !strings.Contains(output, want) {
-			t.Errorf("kubectl %s: %v; %.2000s", command, err, output)
-		}
+		eventually(t, "kubectl "+command, func() error { // the API server looks at what it aggregates once in a while
+			output, err := kubectl(strings.Fields(command)...)
+			if err == nil && !strings.Contains(output, want) {
+				err = fmt.Errorf("%q is not in %.2000s", want, output)
+			}
+			return err
+		})
 	}
 	eventually(t, "the aggregator to have OpenAPI v2", func() error {
 		output, err := kubectl("get", "--raw", "/openapi/v2")

@@ -19,6 +19,7 @@ var columns = []metav1.TableColumnDefinition{
 	{Name: "Zone", Type: "string", Description: "The time zone of its schedule."},
 	{Name: "Last Result", Type: "string", Description: "How the last run ended."},
 	{Name: "Last Took", Type: "string", Description: "How long the last run took."},
+	{Name: "Run", Type: "string", Format: "name", Priority: 1, Description: "The name of the run."},
 }
 
 // ConvertToTable returns runs as kubectl prints them.
@@ -44,7 +45,7 @@ func row(run *v1alpha1.Run, now time.Time) metav1.TableRow {
 	return metav1.TableRow{
 		Cells: []any{
 			spec.When.UTC().Format(time.RFC3339), duration.HumanDuration(spec.When.Sub(now)), spec.Kind, spec.Name, spec.Zone,
-			spec.LastResult, took,
+			spec.LastResult, took, run.Name,
 		},
 		Object: runtime.RawExtension{Object: run},
 	}

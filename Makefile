@@ -177,7 +177,8 @@ verify-plugins: release-plugins plugins ## Build them again elsewhere; fail if a
 
 # A release runs anywhere: its manifests name no image of the local cluster.
 ANYWHERE     = env -u SHELL_IMAGE -u POSTGRES_IMAGE -u EXPORTER_IMAGE PLUGINS="$(PLUGINS)" \
-	$(MAKE) --no-print-directory CLUSTER=existing IMG=$(RELEASE_IMG)
+	$(MAKE) --no-print-directory CLUSTER=existing IMG=$(RELEASE_IMG) \
+	AGENDA_IMG=$(patsubst %:$(VERSION),%-agenda:$(VERSION),$(RELEASE_IMG))
 RELEASE_IMG ?= example.com/cnat-operator:$(VERSION)
 .PHONY: release
 release: bin/image bin/kustomize bin/cyclonedx-gomod ## Build what a release consists of, in dist/release; RELEASE_IMG is where its image will be.

@@ -90,6 +90,15 @@ func TestOnCall(t *testing.T) {
 			t.Errorf("%s: %v, %s; the annotation is %q", test.path, err, output, got)
 		}
 	}
+	eventually(t, "the audit log to say who asked", func() error {
+		log, err := os.ReadFile(filepath.Join(folder, "audit.log"))
+		for line := range strings.Lines(string(log)) {
+			if strings.Contains(line, `"subresource":"backup"`) && strings.Contains(line, `"username":"`+user+`"`) {
+				return nil
+			}
+		}
+		return errors.Join(err, errors.New("it does not"))
+	})
 	if !ptr.Deref(next.Spec.Cancel, false) {
 		t.Error("the next run is not cancelled")
 	}

@@ -71,6 +71,11 @@ func run(m *testing.M) (code int, err error) {
 	if err != nil {
 		return 1, err
 	}
+	flags["audit-policy-file"], flags["audit-log-path"] = filepath.Join(folder, "policy.yaml"), filepath.Join(folder, "audit.log")
+	policy := "apiVersion: audit.k8s.io/v1\nkind: Policy\nrules: [{level: Metadata}]\n"
+	if err := os.WriteFile(flags["audit-policy-file"], []byte(policy), 0o600); err != nil {
+		return 1, err
+	}
 	if plane, err = controlplane.Start(binaries(), folder, nil, flags); err != nil {
 		return 1, err
 	}

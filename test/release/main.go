@@ -22,19 +22,39 @@ func main() {
 	}
 }
 
-func check(folder, version string) error {
-	platforms, err := imagePlatforms(filepath.Join(folder, "cnat-operator.oci.tar"))
+// platforms are those of each image.
+var platforms = []string{"linux/amd64", "linux/arm64"}
+
+// checkImage checks an image, and the manifests and bills of materials that are about it. It returns how many components
+// the last one of those has.
+func checkImage(folder, name, version string) (components int, err error) {
+	found, err := imagePlatforms(filepath.Join(folder, name+".oci.tar"))
 	if err != nil {
-		return err
+		return 0, err
 	}
-	slices.Sort(platforms)
-	if !slices.Equal(platforms, []string{"linux/amd64", "linux/arm64"}) {
-		return fmt.Errorf("the operator's image is for %s", platforms)
+	slices.Sort(found)
+	if !slices.Equal(found, platforms) {
+		return 0, fmt.Errorf("the image %s is for %s", name, found)
 	}
-	components := 0
 	for _, platform := range platforms {
-		arch := strings.TrimPrefix(platform, "linux/")
-		if components, err = countComponents(filepath.Join(folder, "cnat-operator-linux-"+arch+".cdx.json"), "v"+version); err != nil {
+		file := name + "-" + strings.ReplaceAll(platform, "/", "-") + ".cdx.json"
+		if components, err = countComponents(filepath.Join(folder, file), "v"+version); err != nil {
+			return 0, err
+		}
+	}
+	installer := "install" + strings.TrimPrefix(name, "cnat-operator") + ".yaml"
+	manifests, err := os.ReadFile(filepath.Join(folder, installer))
+	if err == nil && !bytes.Contains(manifests, []byte(name+":"+version)) {
+		err = fmt.Errorf("%s does not name the image %s:%s", installer, name, version)
+	}
+	return components, err
+}
+
+func check(folder, version string) error {
+	components := 0
+	for _, name := range []string{"cnat-operator-agenda", "cnat-operator"} {
+		var err error
+		if components, err = checkImage(folder, name, version); err != nil {
 			return err
 		}
 	}
@@ -46,13 +66,6 @@ func check(folder, version string) error {
 		if err := checkPlugin(archive); err != nil {
 			return fmt.Errorf("%s: %w", filepath.Base(archive), err)
 		}
-	}
-	installer, err := os.ReadFile(filepath.Join(folder, "install.yaml"))
-	if err != nil {
-		return err
-	}
-	if image := "cnat-operator:" + version; !bytes.Contains(installer, []byte(image)) {
-		return fmt.Errorf("install.yaml does not name the image %s", image)
 	}
 	fmt.Printf("image_platforms=%s\ncomponents=%d\nplugins=%d\n", strings.Join(platforms, ","), components, len(archives))
 	return nil

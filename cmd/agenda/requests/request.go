@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 	"unicode"
+	"unicode/utf8"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -33,7 +34,7 @@ const longestUser = 220
 // textOf says when something was asked for and by whom. A policy keeps others from writing somebody else's name.
 func textOf(now time.Time, user string) (string, error) {
 	unprintable := strings.ContainsFunc(user, func(r rune) bool { return !unicode.IsPrint(r) })
-	if user == "" || len(user) > longestUser || unprintable {
+	if user == "" || len(user) > longestUser || unprintable || !utf8.ValidString(user) {
 		return "", apierrors.NewBadRequest(fmt.Sprintf(
 			"a request carries its user's name, which must have 1 to %d bytes, all of them printable", longestUser))
 	}

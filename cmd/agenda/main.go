@@ -79,19 +79,22 @@ func (o *options) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithCancel(ctx)
+	// Lists are served to the end, and so the manager ends after the server.
+	managed, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	serving, cancel := context.WithCancel(ctx)
 	defer cancel()
 	stopped := make(chan error, 1)
 	go func() {
 		defer cancel()
-		stopped <- mgr.Start(ctx)
+		stopped <- mgr.Start(managed)
 	}()
 	select {
 	case <-certified:
-		err = o.serve(ctx, mgr)
-	case <-ctx.Done():
+		err = o.serve(serving, mgr)
+	case <-serving.Done():
 	}
-	cancel()
+	stop()
 	return errors.Join(err, <-stopped)
 }
 

@@ -29,6 +29,8 @@ func TestWhichClusterIsUsed(t *testing.T) {
 		"install takes the current context": {context, []string{"install"}, nil, []string{"kubectl apply"}, []string{starts, wantsIt}, false},
 		"deploy takes the current context":  {context, []string{"deploy", "IMG=r/i:1"}, nil, []string{"kubectl apply", pushes}, []string{starts, wantsIt}, false},
 		"undeploy does":                     {context, []string{"undeploy"}, nil, []string{"kubectl delete"}, []string{starts, wantsIt}, false},
+		"deploy-agenda does":                {context, []string{"deploy-agenda", "AGENDA_IMG=r/a:1"}, nil, []string{"kubectl apply", "cnat-operator-agenda.tar r/a:1"}, []string{starts, wantsIt}, false},
+		"undeploy-agenda does":              {context, []string{"undeploy-agenda"}, nil, []string{"kubectl delete"}, []string{starts, wantsIt}, false},
 		"run does":                          {context, []string{"run"}, nil, []string{"bin/manager"}, []string{starts, wantsIt}, false},
 		"KUBECONFIG goes first":             {none, []string{"install"}, []string{"KUBECONFIG=/mine"}, nil, []string{starts, wantsIt}, false},
 		"KUBECONFIG is for tests, too":      {none, []string{"e2e"}, []string{"KUBECONFIG=/mine"}, nil, []string{starts, wantsIt}, false},

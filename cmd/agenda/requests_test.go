@@ -18,6 +18,7 @@ import (
 	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
 	crontabv1 "example.com/cnat-operator/api/crontab/v1"
 	databasev1 "example.com/cnat-operator/api/database/v1"
+	runv1 "example.com/cnat-operator/api/run/v1"
 )
 
 // post asks for something by kubectl, as a user or an administrator.
@@ -41,7 +42,7 @@ func objects(t *testing.T) (namespace string, tab *crontabv1.CronTab, next *cnat
 	tab = &crontabv1.CronTab{ObjectMeta: meta, Spec: crontabv1.CronTabSpec{CronSpec: "@daily", RunSpec: crontabv1.RunSpec{Image: "i"}}}
 	create(t, tab)
 	due := metav1.NewTime(time.Now().Add(time.Hour).Truncate(time.Second))
-	next = &cnatv1alpha1.At{ObjectMeta: meta, Spec: cnatv1alpha1.AtSpec{Schedule: &due, Command: "true"}}
+	next = &cnatv1alpha1.At{ObjectMeta: meta, Spec: cnatv1alpha1.AtSpec{Schedule: &due, Run: runv1.Run{Command: "true"}}}
 	create(t, next)
 	tab.Status.Next = &crontabv1.ScheduledRun{Name: next.Name, UID: next.UID, ScheduledTime: &due}
 	if err := api.Status().Update(t.Context(), tab); err != nil {

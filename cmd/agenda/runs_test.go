@@ -16,6 +16,7 @@ import (
 	v1alpha1 "example.com/cnat-operator/api/agenda/v1alpha1"
 	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
 	crontabv1 "example.com/cnat-operator/api/crontab/v1"
+	runv1 "example.com/cnat-operator/api/run/v1"
 )
 
 // fill gives a namespace an At in half an hour, and an hourly CronTab and CronJob.
@@ -25,7 +26,7 @@ func fill(t *testing.T) string {
 	due := metav1.NewTime(time.Now().Add(30 * time.Minute).Truncate(time.Second))
 	create(t, &cnatv1alpha1.At{
 		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "once"},
-		Spec:       cnatv1alpha1.AtSpec{Schedule: &due, Command: "true"},
+		Spec:       cnatv1alpha1.AtSpec{Schedule: &due, Run: runv1.Run{Command: "true"}},
 	})
 	create(t, &crontabv1.CronTab{
 		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "tab"},

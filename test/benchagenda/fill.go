@@ -15,6 +15,7 @@ import (
 	v1alpha1 "example.com/cnat-operator/api/agenda/v1alpha1"
 	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
 	crontabv1 "example.com/cnat-operator/api/crontab/v1"
+	runv1 "example.com/cnat-operator/api/run/v1"
 	"example.com/cnat-operator/test/controlplane"
 )
 
@@ -52,7 +53,7 @@ func (b *bench) fill(ctx context.Context, n sizes) error {
 		switch {
 		case i < n.ats:
 			due := metav1.NewTime(day.Add(23 * time.Hour / time.Duration(n.ats) * time.Duration(i)).Truncate(time.Second))
-			object = &cnatv1alpha1.At{ObjectMeta: meta, Spec: cnatv1alpha1.AtSpec{Schedule: &due, Command: "true"}}
+			object = &cnatv1alpha1.At{ObjectMeta: meta, Spec: cnatv1alpha1.AtSpec{Schedule: &due, Run: runv1.Run{Command: "true"}}}
 		case i < n.ats+n.tabs:
 			spec := crontabv1.CronTabSpec{CronSpec: fmt.Sprintf("%d * * * *", i%60), TimeZone: "Europe/Berlin"}
 			spec.Command = "true"

@@ -12,6 +12,7 @@ import (
 
 	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
 	crontabv1 "example.com/cnat-operator/api/crontab/v1"
+	runv1 "example.com/cnat-operator/api/run/v1"
 	"example.com/cnat-operator/internal/agenda"
 	"example.com/cnat-operator/internal/testenv"
 )
@@ -28,9 +29,9 @@ func TestSlimKeepsTheRuns(t *testing.T) {
 	template.Annotations = fat("").Annotations
 	tab := &crontabv1.CronTab{ObjectMeta: fat("tab"), Spec: crontabv1.CronTabSpec{
 		CronSpec: "0 * * * *", TimeZone: "Europe/Berlin", SpreadSeconds: ptr.To[int32](600),
-		RunSpec: crontabv1.RunSpec{Template: template, Containers: template.Spec.Containers, Command: string(make([]byte, 60_000))},
+		RunSpec: crontabv1.RunSpec{Run: runv1.Run{Template: template, Containers: template.Spec.Containers, Command: string(make([]byte, 60_000))}},
 	}}
-	waits := &cnatv1alpha1.At{ObjectMeta: fat("at"), Spec: cnatv1alpha1.AtSpec{Schedule: &due, Template: template}}
+	waits := &cnatv1alpha1.At{ObjectMeta: fat("at"), Spec: cnatv1alpha1.AtSpec{Schedule: &due, Run: runv1.Run{Template: template}}}
 	ended := &cnatv1alpha1.At{ObjectMeta: fat("ended"), Spec: waits.Spec}
 	ended.OwnerReferences = []metav1.OwnerReference{*metav1.NewControllerRef(tab, crontabv1.GroupVersion.WithKind("CronTab"))}
 	ended.Status = cnatv1alpha1.AtStatus{

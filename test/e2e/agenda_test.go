@@ -38,7 +38,7 @@ var _ = Describe("The agenda", Ordered, Serial, func() {
 		namespace := newNamespace(ctx)
 		Expect(create(ctx, namespace, crontabOf("tab", `{cronSpec: "0 * * * *", command: "true"}`))).To(Succeed())
 		runs := func() (string, error) { return kubectl(ctx, namespace, "get", "runs", "--chunk-size=10") }
-		Eventually(ctx, runs).Should(ContainSubstring("crontab-tab-"))
+		Eventually(ctx, runs).Should(MatchRegexp(`CronTab +tab `))
 		output, err := runs()
 		Expect(err).NotTo(HaveOccurred(), output)
 		Expect(strings.Split(output, "\n")).To(HaveLen(1 + 24))

@@ -55,7 +55,9 @@ endif
 IMG            ?= $(IMAGE_BASE):$(VERSION)
 BUNDLE_IMG     ?= $(IMAGE_BASE)-bundle:v$(VERSION)
 CATALOG_IMG    ?= $(IMAGE_BASE)-catalog:latest
-AGENDA_IMG     ?= $(IMAGE_BASE)-agenda:$(VERSION)
+# Of an IMG without a tag none follows.
+AGENDA_IMG     ?= $(patsubst %:$(IMG_TAG),%-agenda:$(IMG_TAG),$(IMG))
+IMG_TAG         = $(lastword $(subst :, ,$(notdir $(IMG))))
 export VERSION IMG AGENDA_IMG SHELL_IMAGE POSTGRES_IMAGE EXPORTER_IMAGE
 
 # What targets need of the cluster: that the local one is there, that one runs, kubectl for it (of one's own cluster any
@@ -83,7 +85,7 @@ help: ## Show this help.
 		/^[a-z0-9-]+:.*##/ {printf "  %-18s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: demo
-demo: deploy plugins ## Show an At, a Database and a CronTab working on a real cluster.
+demo: deploy deploy-agenda plugins ## Show an At, a Database, a CronTab and the agenda working on a real cluster.
 	hack/demo
 
 .PHONY: test
@@ -177,8 +179,7 @@ verify-plugins: release-plugins plugins ## Build them again elsewhere; fail if a
 
 # A release runs anywhere: its manifests name no image of the local cluster.
 ANYWHERE     = env -u SHELL_IMAGE -u POSTGRES_IMAGE -u EXPORTER_IMAGE PLUGINS="$(PLUGINS)" \
-	$(MAKE) --no-print-directory CLUSTER=existing IMG=$(RELEASE_IMG) \
-	AGENDA_IMG=$(patsubst %:$(VERSION),%-agenda:$(VERSION),$(RELEASE_IMG))
+	$(MAKE) --no-print-directory CLUSTER=existing IMG=$(RELEASE_IMG)
 RELEASE_IMG ?= example.com/cnat-operator:$(VERSION)
 .PHONY: release
 release: bin/image bin/kustomize bin/cyclonedx-gomod ## Build what a release consists of, in dist/release; RELEASE_IMG is where its image will be.
@@ -218,6 +219,7 @@ push: $(LOCAL_CLUSTER) images ## Build the image without Docker, and push it as 
 
 .PHONY: push-agenda
 push-agenda: $(LOCAL_CLUSTER) bin/image $(LOCAL_BIN) ## Build the agenda's image without Docker, and push it as AGENDA_IMG.
+	@test "$(AGENDA_IMG)" != "$(IMG)" || { echo "IMG=$(IMG) has no tag: set AGENDA_IMG" >&2; exit 1; }
 	hack/images "$(PLATFORMS)" agenda
 	hack/push dist/images/cnat-operator-agenda.tar $(AGENDA_IMG) > dist/images/pushed-agenda
 
@@ -326,7 +328,7 @@ deploy: $(if $(filter false,$(PUSH)),cluster,push) bin/kustomize ## Deploy the o
 	kubectl -n cnat-operator-system rollout status deployment/cnat-operator-manager --timeout=180s
 
 .PHONY: undeploy
-undeploy: $(RUNNING) bin/kustomize ## Remove the operator, its CRDs, and with them every At, CronTab and Database.
+undeploy: undeploy-agenda ## Remove the operator and the agenda, the CRDs, and with them every At, CronTab and Database.
 	# First the CRDs: what they define is the operator's to take down, which it must be there for.
 	kustomize build config/crd | kubectl delete --ignore-not-found --timeout=300s -f -
 	kustomize build config/default | kubectl delete --ignore-not-found -f -
@@ -360,7 +362,7 @@ prove-dst: ## Judge schedules about every change of clocks of 2000 to 2040, by a
 	go test ./internal/schedule -run=TestEveryZone -count=1 -v -args -full
 
 .PHONY: e2e
-e2e: deploy plugins bin/helm ## Run the tests on a real cluster.
+e2e: deploy deploy-agenda plugins bin/helm ## Run the tests on a real cluster.
 	go test ./test/e2e -count=1 -timeout=40m -v -ginkgo.v
 
 .PHONY: test-e2e

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"crypto/tls"
 	"fmt"
 	"os"
 	"strings"
@@ -26,13 +27,9 @@ const (
 	agendaService   = "apiservice/v1alpha1." + agendaGroup
 )
 
-// `make e2e-agenda` deploys the agenda first; its last test removes it.
+// `make e2e` deploys the agenda first; its last test removes it.
 var _ = Describe("The agenda", Ordered, Serial, func() {
-	BeforeAll(func(ctx SpecContext) {
-		if output, err := kubectl(ctx, agendaNamespace, "get", agendaService); err != nil {
-			Skip("it is not deployed: " + output)
-		}
-	})
+	BeforeAll(func(ctx SpecContext) { Expect(agendaIsReady(ctx)).To(Succeed()) })
 
 	It("lists what runs when by kubectl get runs", func(ctx SpecContext) {
 		namespace := newNamespace(ctx)
@@ -70,6 +67,55 @@ var _ = Describe("The agenda", Ordered, Serial, func() {
 		output, err := ask(ctx, name, namespace, "crontabs/tab/skip")
 		Expect(err).NotTo(HaveOccurred(), output)
 		Expect(output).To(ContainSubstring("it skips its run of "))
+	})
+
+	It("shows nothing of a namespace to a user without rights on it", func(ctx SpecContext) {
+		mine, other := newNamespace(ctx), newNamespace(ctx)
+		userWith(ctx, mine, "reader", "view")
+		name := "--as=system:serviceaccount:" + mine + ":reader"
+		for _, namespace := range []string{mine, other} {
+			Expect(create(ctx, namespace, crontabOf("tab", `{cronSpec: "0 * * * *", command: "true"}`))).To(Succeed())
+			Eventually(ctx, func() (string, error) { return kubectl(ctx, namespace, "get", "runs") }).Should(ContainSubstring("tab"))
+		}
+		Expect(kubectl(ctx, mine, "get", "runs", name)).To(ContainSubstring("tab"))
+		for _, scope := range []string{"--namespace=" + other, "--all-namespaces"} {
+			output, err := kubectl(ctx, mine, "get", "runs", name, scope)
+			Expect(err).To(HaveOccurred(), output)
+			Expect(output).To(ContainSubstring("forbidden"))
+		}
+	})
+
+	// Every replica goes on to serve, with the old certificate until the new one is in its files.
+	It("answers while its certificate is renewed", func(ctx SpecContext) {
+		pods := &corev1.PodList{}
+		Expect(k8s.List(ctx, pods, client.InNamespace(agendaNamespace))).To(Succeed())
+		Expect(pods.Items).To(HaveLen(2))
+		served := map[string][]byte{}
+		for _, pod := range pods.Items {
+			address := forward(ctx, agendaNamespace, "pod/"+pod.Name, 6443)
+			certificate, err := servedCertificate(address)
+			Expect(err).NotTo(HaveOccurred(), pod.Name)
+			served[address] = certificate
+		}
+		key := client.ObjectKey{Namespace: agendaNamespace, Name: "cnat-agenda"}
+		secret := &corev1.Secret{}
+		Expect(k8s.Get(ctx, key, secret)).To(Succeed())
+		before := secret.DeepCopy()
+		secret.Data["tls.crt"] = nil
+		Expect(k8s.Update(ctx, secret)).To(Succeed())
+		Eventually(ctx, func(g Gomega) {
+			g.Expect(k8s.Get(ctx, key, secret)).To(Succeed())
+			g.Expect(secret.Data["tls.crt"]).NotTo(BeEmpty())
+		}).Should(Succeed())
+		Expect(secret.Data["tls.crt"]).NotTo(Equal(before.Data["tls.crt"]))
+		Expect(secret.Data["ca.crt"]).To(Equal(before.Data["ca.crt"]))
+		Eventually(ctx, func(g Gomega) {
+			output, err := kubectl(ctx, "default", "get", "runs")
+			Expect(err).NotTo(HaveOccurred(), output)
+			for address, old := range served {
+				g.Expect(servedCertificate(address)).NotTo(Equal(old))
+			}
+		}).Should(Succeed())
 	})
 
 	It("answers while a replica is deleted", func(ctx SpecContext) {
@@ -139,6 +185,15 @@ func agendaIsReady(ctx SpecContext) error {
 	}
 	_, err := kubectl(ctx, "default", "get", "runs")
 	return err
+}
+
+// servedCertificate is the one that a replica serves with.
+func servedCertificate(address string) ([]byte, error) {
+	connection, err := tls.Dial("tcp", address, &tls.Config{InsecureSkipVerify: true}) //nolint:gosec // it is the certificate that is looked at
+	if err != nil {
+		return nil, err
+	}
+	return connection.ConnectionState().PeerCertificates[0].Raw, connection.Close()
 }
 
 // ask posts an empty request as a user.

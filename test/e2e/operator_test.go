@@ -26,21 +26,28 @@ var _ = Describe("Metrics", func() {
 		roots := x509.NewCertPool()
 		Expect(roots.AppendCertsFromPEM(secret.Data["ca.crt"])).To(BeTrue())
 		for _, pod := range operatorPods(ctx) {
-			forward := exec.CommandContext(ctx, "kubectl", "--namespace="+operatorNamespace, "port-forward", "pod/"+pod.Name, ":8443")
-			output, err := forward.StdoutPipe()
-			Expect(err).NotTo(HaveOccurred())
-			Expect(forward.Start()).To(Succeed())
-			DeferCleanup(func() { _ = forward.Process.Kill(); _ = forward.Wait() })
-			line, err := bufio.NewReader(output).ReadString('\n')
-			Expect(err).NotTo(HaveOccurred())
-			address := regexp.MustCompile(`127\.0\.0\.1:[0-9]+`).FindString(line)
-			Expect(address).NotTo(BeEmpty(), line)
+			address := forward(ctx, operatorNamespace, "pod/"+pod.Name, 8443)
 			connection, err := tls.Dial("tcp", address, &tls.Config{RootCAs: roots, ServerName: "cnat-operator-controller-manager-metrics"})
 			Expect(err).NotTo(HaveOccurred(), pod.Name)
 			Expect(connection.Close()).To(Succeed())
 		}
 	})
 })
+
+// forward returns a local address that leads to a port of a pod until the test ends.
+func forward(ctx SpecContext, namespace, pod string, port int) string {
+	GinkgoHelper()
+	command := exec.CommandContext(ctx, "kubectl", "--namespace="+namespace, "port-forward", pod, fmt.Sprintf(":%d", port))
+	output, err := command.StdoutPipe()
+	Expect(err).NotTo(HaveOccurred())
+	Expect(command.Start()).To(Succeed())
+	DeferCleanup(func() { _ = command.Process.Kill(); _ = command.Wait() })
+	line, err := bufio.NewReader(output).ReadString('\n')
+	Expect(err).NotTo(HaveOccurred())
+	address := regexp.MustCompile(`127\.0\.0\.1:[0-9]+`).FindString(line)
+	Expect(address).NotTo(BeEmpty(), line)
+	return address
+}
 
 // operatorPods are those of all replicas.
 func operatorPods(ctx SpecContext) []corev1.Pod {

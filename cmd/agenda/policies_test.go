@@ -117,11 +117,10 @@ func TestLimitsNameEachField(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	spec := reflect.TypeFor[cnatv1alpha1.AtSpec]()
-	for i := range spec.NumField() {
-		name, _, _ := strings.Cut(spec.Field(i).Tag.Get("json"), ",")
+	for _, field := range reflect.VisibleFields(reflect.TypeFor[cnatv1alpha1.AtSpec]()) {
+		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
 		want := fmt.Sprintf("object.spec.?%s == oldObject.spec.?%s\n", name, name)
-		if name != "cancel" && !strings.Contains(string(policy), want) {
+		if !field.Anonymous && name != "cancel" && !strings.Contains(string(policy), want) {
 			t.Errorf("the limits do not name %s", name)
 		}
 	}

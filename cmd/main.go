@@ -77,7 +77,9 @@ func run(opts options) error {
 		return err
 	}
 	ctrl.Log.Info("The operator starts", "version", version, "namespaces", cmp.Or(os.Getenv("WATCH_NAMESPACE"), "all"))
-	return mgr.Start(ctrl.SetupSignalHandler())
+	ctx := ctrl.SetupSignalHandler()
+	go returnMemory(ctx, clock.RealClock{}, collections, debug.FreeOSMemory)
+	return mgr.Start(ctx)
 }
 
 // setup registers the controllers and the probes.

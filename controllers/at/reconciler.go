@@ -56,8 +56,9 @@ type Reconciler struct {
 	// ttlSecondsAfterFinished; nil: for ever.
 	DefaultTTL *time.Duration
 
-	census   *census  // of the Ats in the cache; nil: there is none
-	refusals refusals // of Jobs
+	census   *census       // of the Ats in the cache; nil: there is none
+	refusals refusals      // of Jobs
+	tries    chan struct{} // has one for each At that is being tried; nil: any number may be
 }
 
 // +kubebuilder:rbac:groups=cnat.programming-kubernetes.info,resources=ats,verbs=get;list;watch;patch;delete
@@ -85,7 +86,7 @@ func CachedObjects() map[client.Object]cache.ByObject {
 // SetupWithManager registers the Reconciler: an At is looked at when it, its
 // Job or its pod changes, when it is due, and when the wall clock was stepped.
 func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
-	r.census = newCensus(&r.refusals)
+	r.census, r.tries = newCensus(&r.refusals), make(chan struct{}, maxTries)
 	if err := r.census.watch(mgr.GetCache()); err != nil {
 		return err
 	}

@@ -68,7 +68,7 @@ type plan struct {
 // behind the API server.
 func (p plan) onlyLive(seen *snapshot) bool {
 	switch p.step {
-	case stepTry, stepPrepare, stepRecord, stepRetract, stepLost, stepMiss, stepCancel, stepStop:
+	case stepPrepare, stepRecord, stepRetract, stepLost, stepMiss, stepCancel, stepStop:
 		return true
 	case stepHold, stepRelease: // of many finalizers, the cache has not all
 		return seen.at.DeletionTimestamp != nil || hasOthersFinalizer(seen)

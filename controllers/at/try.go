@@ -13,13 +13,27 @@ import (
 	"example.com/cnat-operator/internal/write"
 )
 
+// maxTries is how many Ats are tried at once: each is read as a whole, which may be 1 MB, and its Job is sent.
+const maxTries = 2
+
 // try asks the API server, by a dry run, whether it would take the At's Job, so
 // that a mistake is reported when it is made, not when the run is due; and whether
 // the namespace puts the Job into a queue.
 func (r *Reconciler) try(ctx context.Context, seen *snapshot) error {
+	if r.tries != nil {
+		r.tries <- struct{}{}
+		defer func() { <-r.tries }()
+	}
 	at := seen.at
+	whole := &cnatv1alpha1.At{} // what the cache has lacks what is to run
+	if err := r.APIReader.Get(ctx, client.ObjectKeyFromObject(at), whole); client.IgnoreNotFound(err) != nil {
+		return fmt.Errorf("reading the At: %w", err)
+	}
+	if whole.UID != at.UID || whole.Generation != at.Generation {
+		return write.ErrStale
+	}
 	seen.tried = true
-	job := newJob(at, r.CommandImage)
+	job := newJob(whole, r.CommandImage)
 	err := r.Client.Create(ctx, job, client.DryRunAll)
 	if err == nil {
 		seen.queue = queueOf(job)

@@ -1,7 +1,7 @@
 // Command bench measures how late Ats and the runs of CronTabs start, beside
 // CronJobs and the limit of the API server, in one run, and prints name=value lines:
 //
-//	make bench-at
+//	make bench-at              # or go run ./test/bench lateness, pending, many or among: one part
 //	make bench-crontab
 //
 // It starts a control plane of its own on loopback, and the operator as a
@@ -59,7 +59,7 @@ func main() {
 	case "crontab":
 		err = run(ctx, n, (*bench).cronTabs)
 	default:
-		err = run(ctx, n, func(b *bench, ctx context.Context, n sizes) error { return b.ats(ctx, n, *plot) })
+		err = ats(ctx, n, *plot, flag.Arg(0))
 	}
 	stop()
 	if err != nil {
@@ -89,8 +89,35 @@ func run(ctx context.Context, n sizes, measure func(*bench, context.Context, siz
 	return measure(b, ctx, n)
 }
 
-// ats measures Ats beside Jobs that are created directly, and CronJobs; then what pending ones cost.
-func (b *bench) ats(ctx context.Context, n sizes, plot string) error {
+// ats measures Ats beside Jobs that are created directly, and CronJobs; then what they cost while they wait. Each part has
+// a control plane of its own: what is left of another would count. Only names one part; empty: all.
+func ats(ctx context.Context, n sizes, plot, only string) error {
+	known := only == ""
+	for _, part := range []struct {
+		name    string
+		measure func(*bench, context.Context, sizes) error
+	}{
+		{"lateness", func(b *bench, ctx context.Context, n sizes) error { return b.lateness(ctx, n, plot) }},
+		{"pending", (*bench).pending},
+		{"many", func(b *bench, ctx context.Context, n sizes) error { return b.pendingAts(ctx, "many", n.many) }},
+		{"among", func(b *bench, ctx context.Context, n sizes) error { return b.amongNew(ctx, n.singles) }},
+	} {
+		if only != "" && only != part.name || part.name == "many" && n.many == 0 {
+			continue
+		}
+		known = true
+		if err := run(ctx, n, part.measure); err != nil {
+			return fmt.Errorf("%s: %w", part.name, err)
+		}
+	}
+	if !known {
+		return fmt.Errorf("there is no part %q", only)
+	}
+	return nil
+}
+
+// lateness measures how late Jobs are allowed to run, and their pods are created.
+func (b *bench) lateness(ctx context.Context, n sizes, plot string) error {
 	if err := b.podBursts(ctx, n.burst/5); err != nil {
 		return err
 	}
@@ -117,25 +144,16 @@ func (b *bench) ats(ctx context.Context, n sizes, plot string) error {
 	cronJobs.print("cronjob")
 
 	fmt.Printf("cronjob_p99/at_p99=%.1f\n", cronJobs.percentile(99).Seconds()/ats.percentile(99).Seconds())
-	if err := writePlot(plot, []series{{"raw", raw}, {"At", ats}, {"CronJob", cronJobs}}); err != nil {
-		return err
-	}
-	progress("pending: the operator's cost with %d pending Ats", n.pending)
+	return writePlot(plot, []series{{"raw", raw}, {"At", ats}, {"CronJob", cronJobs}})
+}
+
+// pending measures what pending Ats cost, and 400 of 1 MB beside them.
+func (b *bench) pending(ctx context.Context, n sizes) error {
 	if err := b.pendingAts(ctx, "pending", n.pending); err != nil {
 		return err
 	}
 	progress("fat: the operator's memory with %d Ats of 1 MB", n.fat)
-	if err := b.fatMemory(ctx, n.fat); err != nil {
-		return err
-	}
-	if n.many > 0 {
-		progress("many: the operator's cost with %d more pending Ats", n.many)
-		if err := b.pendingAts(ctx, "many", n.many); err != nil {
-			return err
-		}
-	}
-	progress("among_new: Jobs that are created, and Ats that are due, while new Ats are created as fast as possible")
-	return b.amongNew(ctx, n.singles)
+	return b.fatMemory(ctx, n.fat)
 }
 
 // podBursts measures when the Job controller has created the pods, with the rate limit that Kubernetes gives it: of few,

@@ -17,6 +17,7 @@ func (b *bench) pendingAts(ctx context.Context, name string, n int) error {
 		return err
 	}
 	defer jobs.stop()
+	progress("%s: the operator's cost with %d pending Ats", name, n)
 	far := time.Now().AddDate(1, 0, 0)
 	if err := controlplane.InParallel(n, func(i int) error { return b.createAt(ctx, name, fmt.Sprintf("at-%d", i), far) }); err != nil {
 		return err

@@ -94,6 +94,7 @@ func (b *bench) createSingles(ctx context.Context, namespace string, n int, firs
 // amongNew measures the same while 32 clients create Ats that are due in a year as fast as the API server takes them, and
 // the operator tries the Job of each by a dry run.
 func (b *bench) amongNew(ctx context.Context, n int) error {
+	progress("among_new: Jobs that are created, and Ats that are due, while new Ats are created as fast as possible")
 	measure := func(name string, begin time.Time, singles func(context.Context, string, int) (distribution, error)) (distribution, error) {
 		namespace := name + "-others"
 		stop, err := b.createNew(ctx, namespace, begin)

@@ -92,6 +92,11 @@ func (p *Process) Memory() (now, peak int64, err error) {
 	return now, peak, nil
 }
 
+// ResetPeak has the largest resident set counted from now on; see clear_refs in proc(5).
+func (p *Process) ResetPeak() error {
+	return os.WriteFile(fmt.Sprintf("/proc/%d/clear_refs", p.command.Process.Pid), []byte("5"), 0)
+}
+
 // kibibytes reads a size such as "  1234 kB".
 func kibibytes(value string) (int64, error) {
 	n, err := strconv.ParseInt(strings.TrimSuffix(strings.TrimSpace(value), " kB"), 10, 64)

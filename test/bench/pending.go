@@ -69,7 +69,7 @@ func (b *bench) atRest(ctx context.Context, name string, n int) error {
 
 // quiet waits until the operator uses less than a tenth of a core.
 func (b *bench) quiet(ctx context.Context) error {
-	deadline := time.Now().Add(5 * time.Minute)
+	deadline := time.Now().Add(15 * time.Minute)
 	for {
 		before, err := b.operator.CPUTime()
 		if err != nil {
@@ -88,7 +88,7 @@ func (b *bench) quiet(ctx context.Context) error {
 			return nil
 		}
 		if time.Now().After(deadline) {
-			return fmt.Errorf("waited 5 min for the operator to be quiet; its log is %s", b.operator.Log)
+			return fmt.Errorf("waited 15 min for the operator to be quiet; its log is %s", b.operator.Log)
 		}
 	}
 }

@@ -14,7 +14,7 @@ import (
 )
 
 // maxTries is how many Ats are tried at once: each is read as a whole, which may be 1 MB, and its Job is sent.
-const maxTries = 2
+const maxTries = 4
 
 // try asks the API server, by a dry run, whether it would take the At's Job, so
 // that a mistake is reported when it is made, not when the run is due; and whether

@@ -11,6 +11,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	v1 "example.com/cnat-operator/api/database/v1"
+	"example.com/cnat-operator/controllers/database/step"
 	"example.com/cnat-operator/internal/testenv"
 )
 
@@ -30,7 +31,7 @@ func TestAccountIsConfined(t *testing.T) {
 	}}
 	other := *owned.DeepCopy()
 	other.Name, other.OwnerReferences[0].APIVersion = "other", "elsewhere.io/v1"
-	labelled := metav1.ObjectMeta{Namespace: namespace, Name: "labelled", Labels: map[string]string{labelPartOf: partOf}}
+	labelled := metav1.ObjectMeta{Namespace: namespace, Name: "labelled", Labels: map[string]string{step.LabelPartOf: step.PartOf}}
 	pod := corev1.PodSpec{Containers: []corev1.Container{{Name: "c", Image: "i"}}}
 	create := func(object client.Object, options ...client.CreateOption) func() error {
 		return func() error { return account.Create(t.Context(), object.DeepCopyObject().(client.Object), options...) }

@@ -12,6 +12,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 
 	v1 "example.com/cnat-operator/api/database/v1"
+	"example.com/cnat-operator/controllers/database/step"
 	"example.com/cnat-operator/internal/dbname"
 )
 
@@ -38,7 +39,7 @@ func (r *Reconciler) ensureBackups(
 	jobs, pods := &batchv1.JobList{}, &corev1.PodList{}
 	options := []client.ListOption{
 		client.InNamespace(db.Namespace),
-		client.MatchingLabels{labelDatabase: db.Name, labelComponent: componentBackup},
+		client.MatchingLabels{step.LabelDatabase: db.Name, step.LabelComponent: step.ComponentBackup},
 	}
 	if err := r.Client.List(ctx, jobs, options...); err != nil {
 		return nil, fmt.Errorf("list backup Jobs: %w", err)
@@ -52,7 +53,7 @@ func (r *Reconciler) ensureBackups(
 		return nil, err
 	}
 	seen := backupsFor(db, jobs.Items, pods.Items, claim, explanation, r.Clock.Now())
-	seen.recheck = sooner(seen.recheck, asked.after)
+	seen.recheck = step.Sooner(seen.recheck, asked.after)
 	request := requestOf(db)
 	if request == "" || request == db.Status.Backup.LastRequest || !ready || cronJob == nil {
 		return seen, nil
@@ -66,13 +67,13 @@ func (r *Reconciler) ensureBackups(
 		return seen, fmt.Errorf("create Job %s: %w", job.Name, err)
 	}
 	seen.status.LastRequest = request
-	seen.events = append(seen.events, normal("BackupRequested", "Backup", fmt.Sprintf("Made Job %s for the backup that was asked for", job.Name)))
+	seen.events = append(seen.events, step.Normal("BackupRequested", "Backup", fmt.Sprintf("Made Job %s for the backup that was asked for", job.Name)))
 	return seen, nil
 }
 
 // requestOf is the value by which a backup is asked for, or empty.
 func requestOf(db *v1.Database) string {
-	return shortened(db.Annotations[v1.AnnotationBackupRequest], maxRequest)
+	return step.Shortened(db.Annotations[v1.AnnotationBackupRequest], maxRequest)
 }
 
 // withoutBackups is the report of a Database without spec.backup. What is known of earlier backups stays.
@@ -80,7 +81,7 @@ func withoutBackups(db *v1.Database) *backups {
 	seen := &backups{status: *db.Status.Backup.DeepCopy()}
 	if request := requestOf(db); request != "" && request != seen.status.LastRequest {
 		seen.status.LastRequest = request
-		seen.events = append(seen.events, warning("BackupNotConfigured", "Backup",
+		seen.events = append(seen.events, step.Warning("BackupNotConfigured", "Backup",
 			"A backup was asked for, and spec.backup says nothing of where to: set spec.backup, and ask again"))
 	}
 	return seen
@@ -105,7 +106,7 @@ func (r *Reconciler) backupStorageFor(ctx context.Context, db *v1.Database) (sto
 	if db.Spec.Backup == nil {
 		return storage{}, nil
 	}
-	key := client.ObjectKey{Namespace: db.Namespace, Name: backupClaimName(db)}
+	key := client.ObjectKey{Namespace: db.Namespace, Name: step.BackupClaimName(db)}
 	claim, err := r.claim(ctx, key, db.Status.Backup.Storage.ClaimUID != "")
 	if err != nil {
 		return storage{}, err

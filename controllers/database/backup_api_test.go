@@ -14,6 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	v1 "example.com/cnat-operator/api/database/v1"
+	"example.com/cnat-operator/controllers/database/step"
 )
 
 // endJob plays the kubelet and the Job controller.
@@ -56,7 +57,7 @@ func waitJobs(t *testing.T, db *v1.Database, count int) *batchv1.Job {
 	t.Helper()
 	jobs := &batchv1.JobList{}
 	eventually(t, fmt.Sprintf("%d Jobs", count), func() error {
-		if err := api.List(t.Context(), jobs, client.InNamespace(db.Namespace), client.MatchingLabels{labelDatabase: db.Name}); err != nil {
+		if err := api.List(t.Context(), jobs, client.InNamespace(db.Namespace), client.MatchingLabels{step.LabelDatabase: db.Name}); err != nil {
 			return err
 		}
 		if len(jobs.Items) != count {
@@ -216,7 +217,7 @@ func TestBackupThatIsRefusedLeavesTheServerReady(t *testing.T) {
 
 	// What is deleted comes back, however long the next try is put off.
 	failures := db.Status.Release.Failures
-	service := named(&corev1.Service{}, namespace, releaseName(db))
+	service := named(&corev1.Service{}, namespace, step.ReleaseName(db))
 	if err := api.Delete(t.Context(), service); err != nil {
 		t.Fatal(err)
 	}

@@ -10,6 +10,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	v1 "example.com/cnat-operator/api/database/v1"
+	"example.com/cnat-operator/controllers/database/step"
 	"example.com/cnat-operator/internal/text"
 )
 
@@ -32,7 +33,7 @@ type backupRun struct {
 	failed string
 	dump   dump
 	// problem is why it does not start, or why the last try failed while there is another.
-	problem *problem
+	problem *step.Problem
 	recheck time.Duration
 }
 
@@ -62,7 +63,7 @@ func runOf(job *batchv1.Job, pods []corev1.Pod, explanation string, now time.Tim
 			if last != nil && last.ExitCode != 0 {
 				run.failed = terminationMessage(theBackup, last)
 			}
-			run.failed = shortened(cmp.Or(run.failed, condition.Reason, "the Job says nothing"), maxMessage)
+			run.failed = step.Shortened(cmp.Or(run.failed, condition.Reason, "the Job says nothing"), step.MaxMessage)
 		}
 	}
 	if run.ended.IsZero() {
@@ -78,7 +79,7 @@ func tryState(job *batchv1.Job, newest *corev1.Pod, explanation string, now time
 		// It is never started again: the next try is a pod of its own.
 		for i := range newest.Status.ContainerStatuses {
 			if ended := failedEnd(&newest.Status.ContainerStatuses[i]); ended != nil {
-				return serverState{problem: newProblem(v1.ReasonBackupFailed, "pod %s: %s", newest.Name, terminationMessage(theBackup, ended))}
+				return serverState{problem: step.NewProblem(v1.ReasonBackupFailed, "pod %s: %s", newest.Name, terminationMessage(theBackup, ended))}
 			}
 		}
 		if runningServer(newest) != nil {
@@ -89,7 +90,7 @@ func tryState(job *batchv1.Job, newest *corev1.Pod, explanation string, now time
 	if explanation == "" {
 		return serverState{recheck: explainRecheck}
 	}
-	return serverState{recheck: explainRecheck, problem: newProblem(v1.ReasonPodMissing, "Job %s can't create its pod: %s", job.Name, explanation)}
+	return serverState{recheck: explainRecheck, problem: step.NewProblem(v1.ReasonPodMissing, "Job %s can't create its pod: %s", job.Name, explanation)}
 }
 
 // newestPod is the Job's last try, or nil.

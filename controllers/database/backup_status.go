@@ -12,6 +12,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	v1 "example.com/cnat-operator/api/database/v1"
+	"example.com/cnat-operator/controllers/database/step"
 )
 
 // backups is what a pass found out about backups.
@@ -19,7 +20,7 @@ type backups struct {
 	status v1.BackupStatus
 	// condition is BackupHealthy; nil: there is nothing to say.
 	condition *metav1.Condition
-	events    []event
+	events    []step.Event
 	recheck   time.Duration
 }
 
@@ -37,13 +38,13 @@ func backupsFor(
 	})
 	before := db.Status.Backup
 	seen := &backups{status: withoutLostDumps(before, claim)}
-	var problem *problem
+	var problem *step.Problem
 	var since *metav1.Time
 	for _, run := range runs {
 		switch {
 		case run.ended.IsZero():
 			since = &run.began
-			problem, seen.recheck = run.problem, sooner(seen.recheck, run.recheck)
+			problem, seen.recheck = run.problem, step.Sooner(seen.recheck, run.recheck)
 		case run.failed == "":
 			seen.succeeded(run, claim)
 		case before.LastFailureTime == nil || before.LastFailureTime.Before(&run.ended):
@@ -52,7 +53,7 @@ func backupsFor(
 	}
 	seen.condition = backupCondition(seen.status, problem, since)
 	if lost := lostDumps(db, seen.status.Storage.ClaimUID, claim); lost != "" {
-		*seen.condition = condition(v1.ConditionBackupHealthy, metav1.ConditionFalse, v1.ReasonBackupsLost, lost)
+		*seen.condition = step.Condition(v1.ConditionBackupHealthy, metav1.ConditionFalse, v1.ReasonBackupsLost, lost)
 	}
 	seen.events = backupEvents(before, seen.status)
 	return seen
@@ -92,7 +93,7 @@ func withoutLostDumps(before v1.BackupStatus, claim *corev1.PersistentVolumeClai
 	if known == "" && status.LastSuccessTime != nil && claim != nil {
 		known = string(claim.UID)
 	}
-	status.Storage = claimStatus(claim, known)
+	status.Storage = step.ClaimStatus(claim, known)
 	if dumpsLost(known, claim) {
 		status.LastSuccessTime, status.LastSuccessName, status.LastSuccessBytes = nil, "", 0
 		status.LastSuccessRestoredTime = nil
@@ -101,7 +102,7 @@ func withoutLostDumps(before v1.BackupStatus, claim *corev1.PersistentVolumeClai
 }
 
 // backupCondition says how the newest backup is. Since is when one began that runs; nil: none does.
-func backupCondition(status v1.BackupStatus, problem *problem, began *metav1.Time) *metav1.Condition {
+func backupCondition(status v1.BackupStatus, problem *step.Problem, began *metav1.Time) *metav1.Condition {
 	const kind = v1.ConditionBackupHealthy
 	good, failed := status.LastSuccessTime, status.LastFailureTime
 	since := "There is no good one"
@@ -111,28 +112,28 @@ func backupCondition(status v1.BackupStatus, problem *problem, began *metav1.Tim
 	var reported metav1.Condition
 	switch {
 	case problem != nil:
-		reported = condition(kind, metav1.ConditionFalse, backupReason(problem), fmt.Sprintf("a backup does not go on: %s. %s", problem.message, since))
+		reported = step.Condition(kind, metav1.ConditionFalse, backupReason(problem), fmt.Sprintf("a backup does not go on: %s. %s", problem.Message, since))
 	case failed != nil && (good == nil || !failed.Before(good)):
-		reported = condition(kind, metav1.ConditionFalse, v1.ReasonBackupFailed, fmt.Sprintf("the last backup failed: %s. %s", status.LastFailureMessage, since))
+		reported = step.Condition(kind, metav1.ConditionFalse, v1.ReasonBackupFailed, fmt.Sprintf("the last backup failed: %s. %s", status.LastFailureMessage, since))
 	case good != nil:
-		reported = condition(kind, metav1.ConditionTrue, v1.ReasonBackupSucceeded, "the last backup succeeded: "+dumpWords(status))
+		reported = step.Condition(kind, metav1.ConditionTrue, v1.ReasonBackupSucceeded, "the last backup succeeded: "+dumpWords(status))
 	case began != nil:
-		reported = condition(kind, metav1.ConditionUnknown, v1.ReasonBackupRunning, "the first backup is under way")
+		reported = step.Condition(kind, metav1.ConditionUnknown, v1.ReasonBackupRunning, "the first backup is under way")
 	default:
-		reported = condition(kind, metav1.ConditionUnknown, v1.ReasonNoBackup, "there has been no backup yet")
+		reported = step.Condition(kind, metav1.ConditionUnknown, v1.ReasonNoBackup, "there has been no backup yet")
 	}
 	if began != nil {
-		reported.Message = shortened(fmt.Sprintf("%s (one is under way since %s)", reported.Message, began.UTC().Format(time.RFC3339)), maxMessage)
+		reported.Message = step.Shortened(fmt.Sprintf("%s (one is under way since %s)", reported.Message, began.UTC().Format(time.RFC3339)), step.MaxMessage)
 	}
 	return &reported
 }
 
 // backupReason is the reason of a problem with a backup's pod.
-func backupReason(problem *problem) string {
-	if problem.reason == v1.ReasonServerFailed {
+func backupReason(problem *step.Problem) string {
+	if problem.Reason == v1.ReasonServerFailed {
 		return v1.ReasonBackupFailed
 	}
-	return problem.reason
+	return problem.Reason
 }
 
 func dumpWords(status v1.BackupStatus) string {
@@ -152,7 +153,7 @@ func lostDumps(db *v1.Database, known string, claim *corev1.PersistentVolumeClai
 	case known == "":
 		return ""
 	case dumpsLost(known, claim):
-		return fmt.Sprintf("volume claim %s was deleted, and all dumps with it: there is no good backup", backupClaimName(db))
+		return fmt.Sprintf("volume claim %s was deleted, and all dumps with it: there is no good backup", step.BackupClaimName(db))
 	case claim.DeletionTimestamp != nil:
 		return fmt.Sprintf("volume claim %s is being deleted, and all dumps with it", claim.Name)
 	case claim.Status.Phase == corev1.ClaimLost:
@@ -162,15 +163,15 @@ func lostDumps(db *v1.Database, known string, claim *corev1.PersistentVolumeClai
 }
 
 // backupEvents report the newest success and the newest failure, once each.
-func backupEvents(before, after v1.BackupStatus) []event {
-	var events []event
+func backupEvents(before, after v1.BackupStatus) []step.Event {
+	var events []step.Event
 	if before.LastSuccessTime != nil && after.LastSuccessTime == nil {
-		events = append(events, warning(v1.ReasonBackupsLost, "Backup", "The volume claim of the dumps was deleted, and all dumps with it"))
+		events = append(events, step.Warning(v1.ReasonBackupsLost, "Backup", "The volume claim of the dumps was deleted, and all dumps with it"))
 	} else if !after.LastSuccessTime.Equal(before.LastSuccessTime) {
-		events = append(events, normal(v1.ReasonBackupSucceeded, "Backup", "Backed up: "+dumpWords(after)))
+		events = append(events, step.Normal(v1.ReasonBackupSucceeded, "Backup", "Backed up: "+dumpWords(after)))
 	}
 	if !after.LastFailureTime.Equal(before.LastFailureTime) {
-		events = append(events, warning(v1.ReasonBackupFailed, "Backup", "The backup failed: "+after.LastFailureMessage))
+		events = append(events, step.Warning(v1.ReasonBackupFailed, "Backup", "The backup failed: "+after.LastFailureMessage))
 	}
 	return events
 }

@@ -15,6 +15,7 @@ import (
 	"k8s.io/utils/ptr"
 
 	v1 "example.com/cnat-operator/api/database/v1"
+	"example.com/cnat-operator/controllers/database/step"
 )
 
 func TestBackupValues(t *testing.T) {
@@ -211,7 +212,7 @@ func TestBackupsFromJobs(t *testing.T) {
 			}
 			var reasons []string
 			for _, e := range seen.events {
-				reasons = append(reasons, e.reason)
+				reasons = append(reasons, e.Reason)
 			}
 			if got := strings.Join(reasons, " "); got != test.events || seen.recheck != test.recheck {
 				t.Errorf("events %q, recheck %s", got, seen.recheck)
@@ -257,7 +258,7 @@ func TestLostDumps(t *testing.T) {
 			seen := backupsFor(db, jobs, nil, test.claim, "", noon)
 			var event string
 			if len(seen.events) > 0 {
-				event = seen.events[0].reason
+				event = seen.events[0].Reason
 			}
 			if got := string(seen.condition.Status) + " " + seen.condition.Reason; got != test.condition || seen.status.Storage.ClaimUID != test.uid || event != test.event {
 				t.Errorf("%s, event %q, %+v", got, event, seen.status)
@@ -271,7 +272,7 @@ func TestLostDumps(t *testing.T) {
 
 func TestRequestedJob(t *testing.T) {
 	cronJob := &batchv1.CronJob{Spec: batchv1.CronJobSpec{JobTemplate: batchv1.JobTemplateSpec{
-		ObjectMeta: metav1.ObjectMeta{Labels: map[string]string{labelDatabase: "blog"}},
+		ObjectMeta: metav1.ObjectMeta{Labels: map[string]string{step.LabelDatabase: "blog"}},
 		Spec:       batchv1.JobSpec{BackoffLimit: ptr.To[int32](2)},
 	}}}
 	db := newDatabase("ns", strings.Repeat("a", 40)).build()
@@ -281,7 +282,7 @@ func TestRequestedJob(t *testing.T) {
 		t.Error("the same request has two names")
 	}
 	// A pod's name is the Job's and six characters more, and a host name has 63 at most.
-	if len(job.Name) > 57 || *job.Spec.BackoffLimit != 2 || job.Labels[labelDatabase] != "blog" || *job.Spec.TTLSecondsAfterFinished < 3600 {
+	if len(job.Name) > 57 || *job.Spec.BackoffLimit != 2 || job.Labels[step.LabelDatabase] != "blog" || *job.Spec.TTLSecondsAfterFinished < 3600 {
 		t.Errorf("got %+v", job)
 	}
 	other := db.DeepCopy()
@@ -300,7 +301,7 @@ func TestWithoutBackups(t *testing.T) {
 	db.Status.Conditions = []metav1.Condition{{Type: v1.ConditionBackupHealthy, Status: metav1.ConditionTrue}}
 	db.Annotations = map[string]string{v1.AnnotationBackupRequest: "2"}
 	seen := withoutBackups(db)
-	if len(seen.events) != 1 || seen.events[0].reason != "BackupNotConfigured" {
+	if len(seen.events) != 1 || seen.events[0].Reason != "BackupNotConfigured" {
 		t.Errorf("events are %+v", seen.events)
 	}
 	seen.into(&db.Status, 1)

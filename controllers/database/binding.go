@@ -16,13 +16,14 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	v1 "example.com/cnat-operator/api/database/v1"
+	"example.com/cnat-operator/controllers/database/step"
 )
 
 // bindingType is the Secret's type, and bindingProvider the value of its key provider, by the Service Binding
 // Specification for Kubernetes, 1.0, "Well-known Secret Entries" (https://servicebinding.io/spec/core/1.0.0).
 const (
 	bindingType     = "servicebinding.io/postgresql"
-	bindingProvider = partOf
+	bindingProvider = step.PartOf
 )
 
 // annotationPassword is set on the pod when the password changed. A kubelet brings a changed Secret into a pod about once
@@ -33,41 +34,41 @@ const annotationPassword = "example.com/password-changed-at"
 // empty where none is known.
 func newBinding(db *v1.Database, password, ca []byte) *corev1.Secret {
 	user, secret := percentEncoded(db.Spec.User), percentEncoded(string(password))
-	uri := fmt.Sprintf("postgresql://%s:%s@%s/%s", user, secret, endpoint(db), databaseName(db))
-	jdbc := fmt.Sprintf("jdbc:postgresql://%s/%s?user=%s&password=%s", endpoint(db), databaseName(db), user, secret)
+	uri := fmt.Sprintf("postgresql://%s:%s@%s/%s", user, secret, step.Endpoint(db), step.DatabaseName(db))
+	jdbc := fmt.Sprintf("jdbc:postgresql://%s/%s?user=%s&password=%s", step.Endpoint(db), step.DatabaseName(db), user, secret)
 	sslMode := "disable"
-	if tlsEnabled(db) {
+	if step.TLSEnabled(db) {
 		// Of the modes that use TLS it is the one that all drivers know, and it needs no file with the CA's certificate.
 		sslMode = "require"
 	}
-	if tlsEnabled(db) && db.Spec.TLS.Mode != v1.TLSOptional {
+	if step.TLSEnabled(db) && db.Spec.TLS.Mode != v1.TLSOptional {
 		// Drivers whose default is to go without TLS would be refused.
 		uri += "?sslmode=" + sslMode
 		jdbc += "&sslmode=" + sslMode
 	}
 	binding := &corev1.Secret{
 		ObjectMeta: metav1.ObjectMeta{
-			Name:            bindingName(db),
+			Name:            step.BindingName(db),
 			Namespace:       db.Namespace,
-			Labels:          ownLabels(db),
-			OwnerReferences: []metav1.OwnerReference{*metav1.NewControllerRef(db, v1.GroupVersion.WithKind("Database"))},
+			Labels:          step.OwnLabels(db),
+			OwnerReferences: step.OwnedBy(db),
 		},
 		Type: bindingType,
 		Data: map[string][]byte{
-			"type":      []byte("postgresql"),
-			"provider":  []byte(bindingProvider),
-			"host":      []byte(host(db)),
-			"port":      []byte(strconv.Itoa(serverPort)),
-			"database":  []byte(databaseName(db)),
-			usernameKey: []byte(db.Spec.User),
-			passwordKey: password,
-			"uri":       []byte(uri),
-			"jdbc-url":  []byte(jdbc),
-			"sslmode":   []byte(sslMode),
+			"type":           []byte("postgresql"),
+			"provider":       []byte(bindingProvider),
+			"host":           []byte(step.Host(db)),
+			"port":           []byte(strconv.Itoa(step.ServerPort)),
+			"database":       []byte(step.DatabaseName(db)),
+			step.UsernameKey: []byte(db.Spec.User),
+			step.PasswordKey: password,
+			"uri":            []byte(uri),
+			"jdbc-url":       []byte(jdbc),
+			"sslmode":        []byte(sslMode),
 		},
 	}
-	if tlsEnabled(db) && len(ca) > 0 {
-		binding.Data[caKey], binding.Data["certificates"] = ca, ca // as Kubernetes, and as the specification names it
+	if step.TLSEnabled(db) && len(ca) > 0 {
+		binding.Data[step.CAKey], binding.Data["certificates"] = ca, ca // as Kubernetes, and as the specification names it
 	}
 	return binding
 }
@@ -88,7 +89,7 @@ func percentEncoded(text string) string {
 
 // ensureBinding sees to it that the binding's Secret is there and up to date. It remembers the password that the server
 // was last given: where that changes, the kubelet is notified first, so that it is notified again after an operator was killed.
-func (r *Reconciler) ensureBinding(ctx context.Context, db *v1.Database, password, ca []byte) (*problem, error) {
+func (r *Reconciler) ensureBinding(ctx context.Context, db *v1.Database, password, ca []byte) (*step.Problem, error) {
 	want := newBinding(db, password, ca)
 	have := &corev1.Secret{}
 	err := r.Client.Get(ctx, client.ObjectKeyFromObject(want), have)
@@ -106,17 +107,17 @@ func (r *Reconciler) ensureBinding(ctx context.Context, db *v1.Database, passwor
 	if err != nil {
 		return nil, fmt.Errorf("get Secret %s: %w", want.Name, err)
 	}
-	if !belongs(have, db) {
+	if !step.Belongs(have, db) {
 		return bindingConflict(have), nil
 	}
-	if !bytes.Equal(have.Data[passwordKey], password) {
+	if !bytes.Equal(have.Data[step.PasswordKey], password) {
 		if err := r.refreshPod(ctx, db); err != nil {
 			return nil, err
 		}
 	}
 	next := have.DeepCopy()
 	next.OwnerReferences, next.Data = want.OwnerReferences, want.Data
-	metav1.SetMetaDataLabel(&next.ObjectMeta, labelPartOf, partOf)
+	metav1.SetMetaDataLabel(&next.ObjectMeta, step.LabelPartOf, step.PartOf)
 	if equality.Semantic.DeepEqual(have, next) {
 		return nil, nil
 	}
@@ -127,17 +128,17 @@ func (r *Reconciler) ensureBinding(ctx context.Context, db *v1.Database, passwor
 }
 
 // bindingConflict does not keep the server from serving.
-func bindingConflict(secret *corev1.Secret) *problem {
-	found := newProblem(v1.ReasonNameConflict, "Secret %s is not this Database's, and is left alone: remove or rename it, "+
+func bindingConflict(secret *corev1.Secret) *step.Problem {
+	found := step.NewProblem(v1.ReasonNameConflict, "Secret %s is not this Database's, and is left alone: remove or rename it, "+
 		"so that there can be a service binding", secret.Name)
-	found.serving = true
+	found.Serving = true
 	return found
 }
 
 // refreshPod has the kubelet look at the server's pod again.
 func (r *Reconciler) refreshPod(ctx context.Context, db *v1.Database) error {
 	pod := &corev1.Pod{}
-	err := r.Client.Get(ctx, client.ObjectKey{Namespace: db.Namespace, Name: podName(db)}, pod)
+	err := r.Client.Get(ctx, client.ObjectKey{Namespace: db.Namespace, Name: step.PodName(db)}, pod)
 	if apierrors.IsNotFound(err) {
 		return nil // One that is made from now on gets the new password.
 	}

@@ -15,6 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	v1 "example.com/cnat-operator/api/database/v1"
+	"example.com/cnat-operator/controllers/database/step"
 )
 
 func TestNewBinding(t *testing.T) {
@@ -56,7 +57,7 @@ func TestNewBinding(t *testing.T) {
 		db.Spec.TLS = test.tls
 		data := newBinding(db, []byte("a&b=c"), []byte("PEM")).Data
 		const jdbc = "jdbc:postgresql://shop-database.ns.svc:5432/shop?user=wp&password=a%26b%3Dc"
-		if string(data["sslmode"]) != test.sslMode || string(data["jdbc-url"]) != jdbc+test.query || (data["ca.crt"] != nil) != tlsEnabled(db) {
+		if string(data["sslmode"]) != test.sslMode || string(data["jdbc-url"]) != jdbc+test.query || (data["ca.crt"] != nil) != step.TLSEnabled(db) {
 			t.Errorf("%+v: %s", test.tls, data)
 		}
 	}
@@ -77,7 +78,7 @@ func TestPercentEncoded(t *testing.T) {
 }
 
 func bindingOf(db *v1.Database) *corev1.Secret {
-	return named(&corev1.Secret{}, db.Namespace, bindingName(db))
+	return named(&corev1.Secret{}, db.Namespace, step.BindingName(db))
 }
 
 // The binding follows the password, and the kubelet is notified to bring it into the pod.
@@ -119,7 +120,7 @@ func TestBindingFollowsThePassword(t *testing.T) {
 // podOf is the pod that the StatefulSet's controller would make.
 func podOf(db *v1.Database) *corev1.Pod {
 	return &corev1.Pod{
-		ObjectMeta: metav1.ObjectMeta{Namespace: db.Namespace, Name: podName(db), Labels: ownLabels(db)},
+		ObjectMeta: metav1.ObjectMeta{Namespace: db.Namespace, Name: step.PodName(db), Labels: step.OwnLabels(db)},
 		Spec:       corev1.PodSpec{Containers: []corev1.Container{{Name: "postgres", Image: "postgres"}}},
 	}
 }
@@ -189,9 +190,9 @@ func TestPasswordRotation(t *testing.T) {
 	if err := get(t, secret); err != nil {
 		t.Fatal(err)
 	}
-	first := string(secret.Data[passwordKey])
+	first := string(secret.Data[step.PasswordKey])
 	rotated := func() error {
-		if err := get(t, secret); err != nil || string(secret.Data[passwordKey]) == first {
+		if err := get(t, secret); err != nil || string(secret.Data[step.PasswordKey]) == first {
 			return fmt.Errorf("the password is the first (%w)", err)
 		}
 		return nil

@@ -12,6 +12,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	v1 "example.com/cnat-operator/api/database/v1"
+	"example.com/cnat-operator/controllers/database/step"
 )
 
 // However often a release is upgraded, few revisions stay.
@@ -43,7 +44,7 @@ func TestFight(t *testing.T) {
 	startOperator(t, namespace, operatorOptions{wrap: counted.wrap})
 	db := newDatabase(namespace, "odd").create(t)
 	becomeReady(t, db)
-	service := named(&corev1.Service{}, namespace, releaseName(db))
+	service := named(&corev1.Service{}, namespace, step.ReleaseName(db))
 	eventually(t, "the fight to be reported", func() error {
 		if err := get(t, service); err != nil {
 			return err

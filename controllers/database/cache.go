@@ -10,21 +10,19 @@ import (
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	v1 "example.com/cnat-operator/api/database/v1"
+	"example.com/cnat-operator/controllers/database/step"
 	"example.com/cnat-operator/internal/cached"
 )
 
 // CachedObjects says what of each kind the manager's cache must hold: only what is this operator's, and of that not who
 // wrote which field. The label is the whole operator's, so that other controllers may use the same entries.
 func CachedObjects() map[client.Object]cache.ByObject {
-	selector, err := metav1.LabelSelectorAsSelector(&ownedSelector)
-	if err != nil {
-		panic(err) // The selector is a constant.
-	}
+	selector := labels.SelectorFromSet(labels.Set{step.LabelPartOf: step.PartOf})
 	objects := map[client.Object]cache.ByObject{}
 	for _, kind := range ownedKinds() {
 		own := cache.ByObject{Label: selector, Transform: slim}
@@ -59,7 +57,7 @@ func slim(object any) (any, error) {
 	annotations := meta.GetAnnotations()
 	maps.DeleteFunc(annotations, func(key, value string) bool {
 		prefix, _, _ := strings.Cut(key, "/")
-		return len(value) > maxMessage || prefix != "meta.helm.sh" && prefix != "helm.sh" && prefix != v1.GroupVersion.Group
+		return len(value) > step.MaxMessage || prefix != "meta.helm.sh" && prefix != "helm.sh" && prefix != v1.GroupVersion.Group
 	})
 	switch object := object.(type) {
 	case *corev1.ConfigMap:

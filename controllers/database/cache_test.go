@@ -10,6 +10,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"example.com/cnat-operator/controllers/database/step"
 )
 
 // What is cached of an object has a bound, whatever a user writes into it.
@@ -34,8 +36,8 @@ func TestCachedIsBounded(t *testing.T) {
 			t.Errorf("%s: %d bytes, %v", name, size, err)
 		}
 	}
-	object, err := slim(&corev1.Secret{Data: map[string][]byte{"a": []byte(large), passwordKey: []byte("secret")}})
-	if secret := object.(*corev1.Secret); err != nil || len(secret.Data) != 1 || string(secret.Data[passwordKey]) != "secret" {
+	object, err := slim(&corev1.Secret{Data: map[string][]byte{"a": []byte(large), step.PasswordKey: []byte("secret")}})
+	if secret := object.(*corev1.Secret); err != nil || len(secret.Data) != 1 || string(secret.Data[step.PasswordKey]) != "secret" {
 		t.Errorf("cached %d keys, %v", len(secret.Data), err)
 	}
 }
@@ -105,7 +107,7 @@ func TestLargeObjectsAreNotCached(t *testing.T) {
 			object.SetName("n")
 			object.SetUID("uid")
 			object.SetResourceVersion("5")
-			object.SetLabels(map[string]string{labelDatabase: "shop", labelPartOf: partOf})
+			object.SetLabels(map[string]string{step.LabelDatabase: "shop", step.LabelPartOf: step.PartOf})
 			fill(object)
 			kept, err := by.Transform(object)
 			if err != nil {
@@ -115,7 +117,7 @@ func TestLargeObjectsAreNotCached(t *testing.T) {
 			if size := len(encoded(t, slim)); size > 96<<10 || slim.GetName() != "n" || slim.GetUID() != "uid" || slim.GetResourceVersion() != "5" {
 				t.Errorf("%T, %s: %d bytes, %s %s", kind, name, size, slim.GetName(), slim.GetUID())
 			}
-			if name == "spec" && slim.GetLabels()[labelDatabase] != "shop" {
+			if name == "spec" && slim.GetLabels()[step.LabelDatabase] != "shop" {
 				t.Errorf("%T, %s: the label is lost", kind, name)
 			}
 		}

@@ -10,6 +10,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	v1 "example.com/cnat-operator/api/database/v1"
+	"example.com/cnat-operator/controllers/database/step"
 	"example.com/cnat-operator/internal/testenv"
 )
 
@@ -23,7 +24,7 @@ func TestColumns(t *testing.T) {
 		db := newDatabase(namespace, name).create(t)
 		becomeReady(t, db)
 		playVersion(t, db, "18.1")
-		claim := named(&corev1.PersistentVolumeClaim{}, namespace, claimName(db))
+		claim := named(&corev1.PersistentVolumeClaim{}, namespace, step.ClaimName(db))
 		bind(t, claim)
 		claim.Status.Capacity = corev1.ResourceList{corev1.ResourceStorage: resource.MustParse("3Gi")}
 		if err := api.Status().Update(t.Context(), claim); err != nil {

@@ -9,6 +9,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	v1 "example.com/cnat-operator/api/database/v1"
+	"example.com/cnat-operator/controllers/database/step"
 )
 
 const (
@@ -48,7 +49,7 @@ const (
 )
 
 // settingsProblem says what the server has against its settings, in its own words. It serves with others.
-func settingsProblem(pods []corev1.Pod) *problem {
+func settingsProblem(pods []corev1.Pod) *step.Problem {
 	pod := remainingPod(pods)
 	if pod == nil {
 		return nil
@@ -58,9 +59,9 @@ func settingsProblem(pods []corev1.Pod) *problem {
 		if status.Name != settingsContainer || ended == nil || ended.ExitCode != 0 || ended.Message == "" {
 			continue
 		}
-		found := newProblem(v1.ReasonParametersRefused,
+		found := step.NewProblem(v1.ReasonParametersRefused,
 			"the server refuses spec.parameters, and runs on with the settings that it had: %s", strings.TrimSpace(ended.Message))
-		found.serving = true
+		found.Serving = true
 		return found
 	}
 	return nil
@@ -68,14 +69,14 @@ func settingsProblem(pods []corev1.Pod) *problem {
 
 // containerProblem says what keeps a container from running for good, in the kubelet's or the container's own words. It
 // says the same while a container that ends again and again runs and while it waits to be started again.
-func containerProblem(pod *corev1.Pod, status *corev1.ContainerStatus) *problem {
+func containerProblem(pod *corev1.Pod, status *corev1.ContainerStatus) *step.Problem {
 	failed, prefix := v1.ReasonServerFailed, "pod "+pod.Name
 	if status.Name == exporterContainer {
 		failed = v1.ReasonMonitoringFailed
 		prefix += ", container exporter"
 	}
-	describe := func(reason, format string, args ...any) *problem {
-		return newProblem(reason, "%s: %s", prefix, fmt.Sprintf(format, args...))
+	describe := func(reason, format string, args ...any) *step.Problem {
+		return step.NewProblem(reason, "%s: %s", prefix, fmt.Sprintf(format, args...))
 	}
 	if waiting := status.State.Waiting; waiting != nil {
 		words := cmp.Or(waiting.Message, "image "+status.Image)
@@ -184,14 +185,14 @@ func restartsOf(pods []corev1.Pod) *v1.RestartStatus {
 		if last := failedEnd(status); last != nil {
 			restarts.LastTime = &last.FinishedAt
 			restarts.LastReason = cmp.Or(last.Reason, "Error")
-			restarts.LastMessage = shortened(terminationMessage(programOf(status.Name), last), maxMessage)
+			restarts.LastMessage = step.Shortened(terminationMessage(programOf(status.Name), last), step.MaxMessage)
 		}
 	}
 	return restarts
 }
 
 // restartEvents report that the server ended by itself: at the first time, and where it goes on to do so every goodRun.
-func restartEvents(before v1.RestartStatus, after *v1.RestartStatus) []event {
+func restartEvents(before v1.RestartStatus, after *v1.RestartStatus) []step.Event {
 	if after == nil || after.LastTime == nil {
 		return nil
 	}
@@ -199,8 +200,8 @@ func restartEvents(before v1.RestartStatus, after *v1.RestartStatus) []event {
 		return nil
 	}
 	if after.LastReason == reasonCrashed {
-		return []event{warning("ServerCrashed", "Recover", "In the server "+after.LastMessage)}
+		return []step.Event{step.Warning("ServerCrashed", "Recover", "In the server "+after.LastMessage)}
 	}
-	return []event{warning("ServerRestarted", "Restart", fmt.Sprintf("The server ended by itself (%s; %d times in this pod): %s",
+	return []step.Event{step.Warning("ServerRestarted", "Restart", fmt.Sprintf("The server ended by itself (%s; %d times in this pod): %s",
 		after.LastReason, max(after.Count, 1), after.LastMessage))}
 }

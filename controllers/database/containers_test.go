@@ -10,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 
 	v1 "example.com/cnat-operator/api/database/v1"
+	"example.com/cnat-operator/controllers/database/step"
 )
 
 // A quota asks each container of a pod for what it bounds: where the server has requests and limits, all that run
@@ -82,7 +83,7 @@ func podsRendered(t *testing.T, db *v1.Database) []corev1.PodSpec {
 	if err := addExporter(values, db, "exporter"); err != nil {
 		t.Fatal(err)
 	}
-	want, err := newEngine(t, apiConfig, chartDir, ChartObjects).Render(db, releaseName(db), values)
+	want, err := newEngine(t, apiConfig, chartDir, ChartObjects).Render(db, step.ReleaseName(db), values)
 	if err != nil {
 		t.Fatal(err)
 	}

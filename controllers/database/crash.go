@@ -18,6 +18,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	v1 "example.com/cnat-operator/api/database/v1"
+	"example.com/cnat-operator/controllers/database/step"
 )
 
 // A server whose processes are killed one at a time, as for their memory, recovers within its container: no pod says so. The
@@ -100,7 +101,7 @@ func withCrashes(before v1.RestartStatus, now *v1.RestartStatus, pods []corev1.P
 			continue
 		}
 		now.LastTime, now.LastReason = &at, reasonCrashed
-		now.LastMessage = shortened(strings.TrimSpace(strings.TrimPrefix(seen.Message, crashed)), maxMessage)
+		now.LastMessage = step.Shortened(strings.TrimSpace(strings.TrimPrefix(seen.Message, crashed)), step.MaxMessage)
 		if count := crashCount.FindStringSubmatch(seen.Message); count != nil {
 			n, _ := strconv.ParseInt(count[1], 10, 32)
 			now.Crashes = int32(n)

@@ -12,18 +12,11 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	v1 "example.com/cnat-operator/api/database/v1"
+	"example.com/cnat-operator/controllers/database/step"
 	"example.com/cnat-operator/internal/dbname"
 )
 
 const (
-	usernameKey = corev1.BasicAuthUsernameKey
-	passwordKey = corev1.BasicAuthPasswordKey
-
-	// secretRecheck is how often a Secret that the user names is looked at again while it is not right, and secretPoll
-	// while it is. It is not watched: that would take a cache of all Secrets.
-	secretRecheck = 10 * time.Second
-	secretPoll    = 30 * time.Second
-
 	// annotationGenerated is on a Secret with a generated password, and says when that was made.
 	annotationGenerated = dbname.AnnotationGenerated
 )
@@ -33,24 +26,24 @@ type credentials struct {
 	ref v1.SecretKeyReference
 	// password is only ever written to Secrets.
 	password []byte
-	problem  *problem
+	problem  *step.Problem
 	// replaced is when the password was generated anew since the Secret with the one before was deleted; zero: it was not.
 	replaced time.Time
-	events   []event
+	events   []step.Event
 	recheck  time.Duration
 }
 
 // usable reports whether the release may be made with them.
-func (c *credentials) usable() bool { return c.problem == nil || c.problem.serving }
+func (c *credentials) usable() bool { return c.problem == nil || c.problem.Serving }
 
 // ensureCredentials sees to it that a Secret with the password is there: the one that the spec names, or one of ours.
 func (r *Reconciler) ensureCredentials(ctx context.Context, db *v1.Database) (credentials, error) {
 	if ref := db.Spec.PasswordSecretRef; ref.Name != "" {
 		return r.checkReferenced(ctx, db, ref)
 	}
-	result := credentials{ref: v1.SecretKeyReference{Name: credentialsName(db), Key: passwordKey}}
+	result := credentials{ref: v1.SecretKeyReference{Name: step.CredentialsName(db), Key: step.PasswordKey}}
 	if db.Spec.Password != "" && db.Status.ObservedGeneration != db.Generation {
-		result.events = append(result.events, warning("PasswordInSpec", "Copy", fmt.Sprintf(
+		result.events = append(result.events, step.Warning("PasswordInSpec", "Copy", fmt.Sprintf(
 			"Whoever reads this Database reads its password. It was copied to Secret %s: "+
 				"set spec.passwordSecretRef to a Secret and remove spec.password.", result.ref.Name)))
 	}
@@ -58,21 +51,21 @@ func (r *Reconciler) ensureCredentials(ctx context.Context, db *v1.Database) (cr
 	if err != nil {
 		return result, err
 	}
-	if !belongs(secret, db) {
-		result.problem = newProblem(v1.ReasonNameConflict,
+	if !step.Belongs(secret, db) {
+		result.problem = step.NewProblem(v1.ReasonNameConflict,
 			"Secret %s is not this Database's, and is left alone: remove or rename it, or set spec.passwordSecretRef",
 			secret.Name)
-		result.recheck = secretRecheck
+		result.recheck = step.SecretRecheck
 		return result, nil
 	}
 	if err := r.updateSecret(ctx, db, secret); err != nil {
 		return result, err
 	}
 	if result.problem = checkPassword(result.ref, secret); result.problem != nil {
-		result.problem.serving = isServed(db, result.ref)
+		result.problem.Serving = isServed(db, result.ref)
 		return result, nil // Its events report a change.
 	}
-	result.password = secret.Data[passwordKey]
+	result.password = secret.Data[step.PasswordKey]
 	result.recheck = untilRotation(db, secret, r.Clock.Now())
 	if secret.Annotations[annotationReplaces] != "" {
 		result.replaced = generated(secret)
@@ -85,9 +78,9 @@ func (r *Reconciler) checkReferenced(
 	ctx context.Context, db *v1.Database, ref v1.SecretKeyReference,
 ) (credentials, error) {
 	if ref.Key == "" {
-		ref.Key = passwordKey
+		ref.Key = step.PasswordKey
 	}
-	result := credentials{ref: ref, recheck: secretPoll}
+	result := credentials{ref: ref, recheck: step.SecretPoll}
 	var secret *corev1.Secret
 	found := &corev1.Secret{}
 	err := r.APIReader.Get(ctx, client.ObjectKey{Namespace: db.Namespace, Name: ref.Name}, found)
@@ -98,8 +91,8 @@ func (r *Reconciler) checkReferenced(
 		return result, fmt.Errorf("get Secret %s: %w", ref.Name, err)
 	}
 	if result.problem = checkPassword(ref, secret); result.problem != nil {
-		result.recheck = secretRecheck
-		result.problem.serving = isServed(db, ref)
+		result.recheck = step.SecretRecheck
+		result.problem.Serving = isServed(db, ref)
 		return result, nil
 	}
 	result.password = secret.Data[ref.Key]
@@ -112,18 +105,18 @@ func isServed(db *v1.Database, ref v1.SecretKeyReference) bool {
 }
 
 // checkPassword says what is wrong with the password in a Secret, which is nil where there is none.
-func checkPassword(ref v1.SecretKeyReference, secret *corev1.Secret) *problem {
+func checkPassword(ref v1.SecretKeyReference, secret *corev1.Secret) *step.Problem {
 	if secret == nil {
-		return newProblem(v1.ReasonSecretMissing, "Secret %q is not there: create it, with the password under the key %q", ref.Name, ref.Key)
+		return step.NewProblem(v1.ReasonSecretMissing, "Secret %q is not there: create it, with the password under the key %q", ref.Name, ref.Key)
 	}
 	password, found := secret.Data[ref.Key]
 	switch {
 	case !found:
-		return newProblem(v1.ReasonSecretMissing, "Secret %q has no key %q: add it, or name another in spec.passwordSecretRef.key", ref.Name, ref.Key)
+		return step.NewProblem(v1.ReasonSecretMissing, "Secret %q has no key %q: add it, or name another in spec.passwordSecretRef.key", ref.Name, ref.Key)
 	case len(password) == 0:
-		return newProblem(v1.ReasonSecretInvalid, "the key %q of Secret %q is empty: put a password there", ref.Key, ref.Name)
+		return step.NewProblem(v1.ReasonSecretInvalid, "the key %q of Secret %q is empty: put a password there", ref.Key, ref.Name)
 	case bytes.IndexByte(password, 0) >= 0:
-		return newProblem(v1.ReasonSecretInvalid, "the key %q of Secret %q holds a NUL byte, which PostgreSQL can't take: remove it", ref.Key, ref.Name)
+		return step.NewProblem(v1.ReasonSecretInvalid, "the key %q of Secret %q holds a NUL byte, which PostgreSQL can't take: remove it", ref.Key, ref.Name)
 	}
 	return nil
 }

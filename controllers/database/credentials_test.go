@@ -15,6 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	v1 "example.com/cnat-operator/api/database/v1"
+	"example.com/cnat-operator/controllers/database/step"
 )
 
 func TestMissingSecretIsMended(t *testing.T) {
@@ -85,10 +86,10 @@ func TestDeletedCredentials(t *testing.T) {
 	if err := get(t, secret); err != nil {
 		t.Fatal(err)
 	}
-	first := string(secret.Data[passwordKey])
+	first := string(secret.Data[step.PasswordKey])
 	isRemade(t, secret)
 	waitEvent(t, db, "CredentialsRestored")
-	if err := get(t, secret); err != nil || string(secret.Data[passwordKey]) != first {
+	if err := get(t, secret); err != nil || string(secret.Data[step.PasswordKey]) != first {
 		t.Errorf("the password is another, while the binding had it: %v", err)
 	}
 
@@ -122,11 +123,11 @@ func TestBoundPassword(t *testing.T) {
 		want string
 	}{
 		{"as the operator created it", func(*corev1.Secret) {}, "secret"},
-		{"another user's", func(s *corev1.Secret) { s.Data[usernameKey] = []byte("other") }, ""},
+		{"another user's", func(s *corev1.Secret) { s.Data[step.UsernameKey] = []byte("other") }, ""},
 		{"another Database's", func(s *corev1.Secret) { s.OwnerReferences[0].UID = "other" }, ""},
 		{"without our labels", func(s *corev1.Secret) { s.Labels = nil }, ""},
-		{"with a NUL byte", func(s *corev1.Secret) { s.Data[passwordKey] = []byte("a\x00b") }, ""},
-		{"too long", func(s *corev1.Secret) { s.Data[passwordKey] = []byte(strings.Repeat("a", 257)) }, ""},
+		{"with a NUL byte", func(s *corev1.Secret) { s.Data[step.PasswordKey] = []byte("a\x00b") }, ""},
+		{"too long", func(s *corev1.Secret) { s.Data[step.PasswordKey] = []byte(strings.Repeat("a", 257)) }, ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			db := newDatabase(namespace, fmt.Sprintf("shop-%d", i)).build()

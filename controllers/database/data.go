@@ -12,6 +12,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	v1 "example.com/cnat-operator/api/database/v1"
+	"example.com/cnat-operator/controllers/database/step"
 )
 
 // The words of the annotation example.com/lost-data, beside the file names of dumps.
@@ -19,11 +20,6 @@ const (
 	wordEmpty = "empty"
 	wordUse   = "use"
 )
-
-// hadData reports whether the server was ever ready, so that there is data to lose.
-func hadData(db *v1.Database) bool {
-	return db.Status.Storage.ClaimUID != "" || db.Status.Encoding != ""
-}
 
 // lostClaim identifies the claim that held the data. A Database that was last ready under version 0.2.0 does not know the
 // claim's UID, and has its own.
@@ -35,7 +31,7 @@ func lostClaim(db *v1.Database) string {
 // says nothing of this one.
 func lostDataWord(db *v1.Database) string {
 	word, claim, found := strings.Cut(db.Annotations[v1.AnnotationLostData], ":")
-	if !found || !hadData(db) || claim != lostClaim(db) {
+	if !found || !step.HadData(db) || claim != lostClaim(db) {
 		return ""
 	}
 	return word
@@ -54,11 +50,11 @@ func lostDataDump(db *v1.Database) string {
 // dataProblem says what happened to the volume claim of a server that was ready with it, or nil. Until the user says what
 // to begin with, the release stays as it is: a restart of the server would take the data away that it may still serve, and
 // a new claim would be an empty database under the name of one that had data.
-func dataProblem(db *v1.Database, claim *corev1.PersistentVolumeClaim) *problem {
-	if !hadData(db) {
+func dataProblem(db *v1.Database, claim *corev1.PersistentVolumeClaim) *step.Problem {
+	if !step.HadData(db) {
 		return nil
 	}
-	word, name := lostDataWord(db), claimName(db)
+	word, name := lostDataWord(db), step.ClaimName(db)
 	begin := fmt.Sprintf("To begin with an empty database: %s. To begin with the newest dump of spec.backup: %s",
 		annotateLostData(db, wordEmpty), annotateLostData(db, v1.LatestDump))
 	switch {
@@ -66,19 +62,19 @@ func dataProblem(db *v1.Database, claim *corev1.PersistentVolumeClaim) *problem 
 		if word != "" && word != wordUse {
 			return nil
 		}
-		return newProblem(v1.ReasonDataLost, "volume claim %s was deleted, and the data with it. %s", name, begin)
+		return step.NewProblem(v1.ReasonDataLost, "volume claim %s was deleted, and the data with it. %s", name, begin)
 	case claim.DeletionTimestamp != nil:
 		if word != "" && word != wordUse {
 			return nil
 		}
-		return newProblem(v1.ReasonDataBeingDeleted, "volume claim %s is being deleted, and the data is lost when the pod stops: "+
+		return step.NewProblem(v1.ReasonDataBeingDeleted, "volume claim %s is being deleted, and the data is lost when the pod stops: "+
 			"back up now, as by kubectl --namespace=%s exec %s -- pg_dump -U postgres %s >dump.sql; until then nothing is done "+
-			"that restarts the server. %s", name, db.Namespace, podName(db), databaseName(db), begin)
+			"that restarts the server. %s", name, db.Namespace, step.PodName(db), step.DatabaseName(db), begin)
 	case claim.Status.Phase == corev1.ClaimLost:
-		return newProblem(v1.ReasonDataLost, "the volume %s of volume claim %s is not there any more: bring the PersistentVolume "+
+		return step.NewProblem(v1.ReasonDataLost, "the volume %s of volume claim %s is not there any more: bring the PersistentVolume "+
 			"back, or delete the claim and say what to begin with. %s", claim.Spec.VolumeName, name, begin)
 	case db.Status.Storage.ClaimUID != "" && string(claim.UID) != db.Status.Storage.ClaimUID && word == "":
-		return newProblem(v1.ReasonDataReplaced, "volume claim %s is not the one that the server was last ready with: that was "+
+		return step.NewProblem(v1.ReasonDataReplaced, "volume claim %s is not the one that the server was last ready with: that was "+
 			"deleted. To go on with the data on this one: %s. %s", name, annotateLostData(db, wordUse), begin)
 	}
 	return nil
@@ -88,22 +84,6 @@ func dataProblem(db *v1.Database, claim *corev1.PersistentVolumeClaim) *problem 
 func annotateLostData(db *v1.Database, word string) string {
 	return fmt.Sprintf("kubectl --namespace=%s annotate --overwrite database %s %s=%s:%s",
 		db.Namespace, db.Name, v1.AnnotationLostData, word, lostClaim(db))
-}
-
-// claimStatus is what the status says of a volume claim. The UID is that of the claim that was last seen in use.
-func claimStatus(claim *corev1.PersistentVolumeClaim, used string) v1.StorageStatus {
-	status := v1.StorageStatus{ClaimUID: used}
-	if claim == nil {
-		return status
-	}
-	status.Phase = string(claim.Status.Phase)
-	if claim.Spec.StorageClassName != nil {
-		status.StorageClassName = *claim.Spec.StorageClassName
-	}
-	if has, known := claim.Status.Capacity[corev1.ResourceStorage]; known {
-		status.Size = &has
-	}
-	return status
 }
 
 // isUsed reports whether a server that is ready now has its data on the claim that was seen. A claim that replaces another
@@ -126,12 +106,12 @@ const fieldManagerData = "cnat-operator-data"
 // markHadData sets or removes the key. It is no part of the release: a change of that would restart the server.
 func (r *Reconciler) markHadData(ctx context.Context, db *v1.Database, had bool) error {
 	config := &corev1.ConfigMap{}
-	err := r.Client.Get(ctx, client.ObjectKey{Namespace: db.Namespace, Name: configName(db)}, config)
+	err := r.Client.Get(ctx, client.ObjectKey{Namespace: db.Namespace, Name: step.ConfigName(db)}, config)
 	if apierrors.IsNotFound(err) {
 		return nil
 	}
 	if err != nil {
-		return fmt.Errorf("get ConfigMap %s: %w", configName(db), err)
+		return fmt.Errorf("get ConfigMap %s: %w", step.ConfigName(db), err)
 	}
 	if _, marked := config.Data[hadDataKey]; marked == had || !metav1.IsControlledBy(config, db) {
 		return nil

@@ -12,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	v1 "example.com/cnat-operator/api/database/v1"
+	"example.com/cnat-operator/controllers/database/step"
 )
 
 func TestDataProblem(t *testing.T) {
@@ -63,9 +64,9 @@ func TestDataProblem(t *testing.T) {
 			}
 			found := dataProblem(db, test.claim)
 			if found == nil {
-				found = &problem{}
+				found = &step.Problem{}
 			}
-			if found.reason != test.reason || !strings.Contains(found.message, test.words) || strings.HasSuffix(found.message, "...") {
+			if found.Reason != test.reason || !strings.Contains(found.Message, test.words) || strings.HasSuffix(found.Message, "...") {
 				t.Errorf("got %+v", found)
 			}
 		})
@@ -108,7 +109,7 @@ func TestDeletedClaim(t *testing.T) {
 	db := newDatabase(namespace, "shop").create(t)
 	becomeReady(t, db)
 	claim, _ := dataObjects(db)
-	config := named(&corev1.ConfigMap{}, namespace, configName(db))
+	config := named(&corev1.ConfigMap{}, namespace, step.ConfigName(db))
 	marked := func(want bool) func() error {
 		return func() error {
 			if err := get(t, config); err != nil {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	v1 "example.com/cnat-operator/api/database/v1"
+	"example.com/cnat-operator/controllers/database/step"
 	"example.com/cnat-operator/internal/helm"
 )
 
@@ -178,23 +179,23 @@ func backoff(failures int32) time.Duration {
 }
 
 // event reports an install or upgrade that succeeded, and what it was for.
-func (in situation) event(status v1.ReleaseStatus) event {
+func (in situation) event(status v1.ReleaseStatus) step.Event {
 	release := fmt.Sprintf("release %s, revision %d, chart %s", status.Name, status.Revision, status.ChartVersion)
 	switch state := in.state(); state {
 	case stateAbsent:
 		if in.known.Revision > 0 {
-			return warning("Reinstalled", "Install", "Somebody uninstalled the release. Installed "+release)
+			return step.Warning("Reinstalled", "Install", "Somebody uninstalled the release. Installed "+release)
 		}
-		return normal("Installed", "Install", "Installed "+release)
+		return step.Normal("Installed", "Install", "Installed "+release)
 	case stateForeign:
-		return warning("ReleaseReplaced", "Upgrade", fmt.Sprintf("The stored revision %d was of another Database (%q, namespace %q). Installed %s",
-			in.stored.Revision, in.stored.Owner, shortened(in.stored.Namespace, 63), release))
+		return step.Warning("ReleaseReplaced", "Upgrade", fmt.Sprintf("The stored revision %d was of another Database (%q, namespace %q). Installed %s",
+			in.stored.Revision, in.stored.Owner, step.Shortened(in.stored.Namespace, 63), release))
 	case stateModified:
-		return warning("ReleaseReplaced", "Upgrade", fmt.Sprintf("Revision %d (%s) was not the operator's. Replaced it by %s",
-			in.stored.Revision, shortened(in.stored.Description, 100), release))
+		return step.Warning("ReleaseReplaced", "Upgrade", fmt.Sprintf("Revision %d (%s) was not the operator's. Replaced it by %s",
+			in.stored.Revision, step.Shortened(in.stored.Description, 100), release))
 	case statePending, stateFailed:
-		return normal("Recovered", "Upgrade", fmt.Sprintf("Revision %d was %s. Upgraded %s", in.stored.Revision, in.stored.Status, release))
+		return step.Normal("Recovered", "Upgrade", fmt.Sprintf("Revision %d was %s. Upgraded %s", in.stored.Revision, in.stored.Status, release))
 	default:
-		return normal("Upgraded", "Upgrade", "Upgraded "+release)
+		return step.Normal("Upgraded", "Upgrade", "Upgraded "+release)
 	}
 }

@@ -181,16 +181,16 @@ func TestAfterAction(t *testing.T) {
 	}
 	deployed := &helm.Release{Revision: 3, Status: "deployed", Verified: true, Digest: newDigest, ChartVersion: "1"}
 	done := afterAction(in, deployed, nil, noon)
-	if !done.current || done.status.Failures != 0 || done.status.Digest != newDigest || done.status.LastFailureMessage != "" || done.events[0].reason != "Upgraded" {
+	if !done.current || done.status.Failures != 0 || done.status.Digest != newDigest || done.status.LastFailureMessage != "" || done.events[0].Reason != "Upgraded" {
 		t.Errorf("succeeded: %+v", done)
 	}
 	failed := afterAction(in, &helm.Release{Revision: 3, Status: "failed", Verified: true, Digest: newDigest}, errors.New("no"), noon)
-	if failed.current || failed.status.Failures != 3 || failed.status.Digest != "" || failed.problem.message != "no" || failed.recheck != backoff(3) {
+	if failed.current || failed.status.Failures != 3 || failed.status.Digest != "" || failed.problem.Message != "no" || failed.recheck != backoff(3) {
 		t.Errorf("failed: %+v, %+v", failed, failed.problem)
 	}
 	// While it waits for the next attempt, the last one's error still holds.
 	in.known = failed.status
-	if waits := waitResult(action{actionWait, time.Second}, in, owned{}); waits.problem == nil || waits.problem.message != "no" {
+	if waits := waitResult(action{actionWait, time.Second}, in, owned{}); waits.problem == nil || waits.problem.Message != "no" {
 		t.Errorf("waits: %+v", waits.problem)
 	}
 	in.known.AttemptedDigest = oldDigest
@@ -207,12 +207,12 @@ func TestReasonOfFailure(t *testing.T) {
 	} {
 		failed := afterAction(situation{digest: newDigest}, nil, err, noon)
 		waits := waitResult(action{actionWait, time.Second}, situation{digest: newDigest, known: failed.status}, owned{})
-		if failed.problem.reason != want || waits.problem == nil || waits.problem.reason != want {
+		if failed.problem.Reason != want || waits.problem == nil || waits.problem.Reason != want {
 			t.Errorf("%v: %+v, then %+v", err, failed.problem, waits.problem)
 		}
 	}
 	of020 := waitResult(action{actionWait, time.Second}, situation{known: v1.ReleaseStatus{LastFailureMessage: "no"}}, owned{})
-	if of020.problem.reason != v1.ReasonReleaseFailed {
+	if of020.problem.Reason != v1.ReasonReleaseFailed {
 		t.Errorf("of version 0.2.0, which noted no reason: %+v", of020.problem)
 	}
 }

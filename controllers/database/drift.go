@@ -18,6 +18,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	v1 "example.com/cnat-operator/api/database/v1"
+	"example.com/cnat-operator/controllers/database/step"
 	"example.com/cnat-operator/internal/helm"
 )
 
@@ -98,6 +99,24 @@ func (r *Reconciler) inspect(ctx context.Context, objects helm.Objects) (owned, 
 		}
 	}
 	return found, nil
+}
+
+// holds reports whether a live object holds all that the chart says of it. What the chart says nothing of, such as
+// defaults of the API server and additions of others, is not looked at.
+func holds(live, want client.Object) (bool, error) {
+	liveContent, err := runtime.DefaultUnstructuredConverter.ToUnstructured(live)
+	if err != nil {
+		return false, err
+	}
+	wantContent, err := runtime.DefaultUnstructuredConverter.ToUnstructured(want)
+	if err != nil {
+		return false, err
+	}
+	// A live object of the cache has no kind, and its status is not the chart's to say.
+	for _, key := range []string{"apiVersion", "kind", "status"} {
+		delete(wantContent, key)
+	}
+	return step.Covers(liveContent, wantContent), nil
 }
 
 // fingerprint reports whether an object of the release was changed since it was last computed. Volume claims are left out:
@@ -190,7 +209,7 @@ func (r repairs) due(drift []difference, now time.Time) (due []difference, wait 
 		if left == 0 {
 			due = append(due, different)
 		}
-		if wait = sooner(wait, left); fight {
+		if wait = step.Sooner(wait, left); fight {
 			contested = object
 		}
 	}
@@ -198,7 +217,7 @@ func (r repairs) due(drift []difference, now time.Time) (due []difference, wait 
 }
 
 // contested says who sets the first drifted object back, by its managedFields. The cache has none.
-func (r *Reconciler) contested(ctx context.Context, object *unstructured.Unstructured) *problem {
+func (r *Reconciler) contested(ctx context.Context, object *unstructured.Unstructured) *step.Problem {
 	live := &metav1.PartialObjectMetadata{}
 	live.SetGroupVersionKind(object.GroupVersionKind())
 	who := "nobody that is recorded"
@@ -211,9 +230,9 @@ func (r *Reconciler) contested(ctx context.Context, object *unstructured.Unstruc
 			}
 		}
 		if last != nil {
-			who = fmt.Sprintf("%q", shortened(last.Manager, 100))
+			who = fmt.Sprintf("%q", step.Shortened(last.Manager, 100))
 		}
 	}
-	return newProblem(v1.ReasonContested, "%s %s is changed again and again, last by %s. It is restored at longer and longer intervals, "+
+	return step.NewProblem(v1.ReasonContested, "%s %s is changed again and again, last by %s. It is restored at longer and longer intervals, "+
 		"of at most %s: stop the other writer, or change the Database instead", object.GetKind(), object.GetName(), who, maxBackoff)
 }

@@ -12,6 +12,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	v1 "example.com/cnat-operator/api/database/v1"
+	"example.com/cnat-operator/controllers/database/step"
 )
 
 // ownedBy reports whether an object is there and goes with the Database.
@@ -99,7 +100,7 @@ func TestDriftIsRepaired(t *testing.T) {
 			update(t, account, func() { account.Labels = nil })
 		}, func() error {
 			account := named(&corev1.ServiceAccount{}, namespace, "drift-database")
-			if err := get(t, account); err != nil || account.Labels[labelDatabase] != "drift" {
+			if err := get(t, account); err != nil || account.Labels[step.LabelDatabase] != "drift" {
 				return fmt.Errorf("labels %v, %w", account.Labels, err)
 			}
 			return nil

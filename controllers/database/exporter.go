@@ -13,6 +13,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	v1 "example.com/cnat-operator/api/database/v1"
+	"example.com/cnat-operator/controllers/database/step"
 )
 
 // exporterRole is the role by which the exporter logs in: files/exporter.sql of the chart.
@@ -29,7 +30,7 @@ func addExporter(values map[string]any, db *v1.Database, image string) error {
 	}
 	values["exporter"] = map[string]any{
 		"image":      cmp.Or(db.Spec.Monitoring.Image, image),
-		"secretName": exporterName(db),
+		"secretName": step.ExporterName(db),
 		"resources":  resources,
 	}
 	return nil
@@ -40,20 +41,20 @@ func addExporter(values map[string]any, db *v1.Database, image string) error {
 func newExporterSecret(db *v1.Database) *corev1.Secret {
 	return &corev1.Secret{
 		ObjectMeta: metav1.ObjectMeta{
-			Name:            exporterName(db),
+			Name:            step.ExporterName(db),
 			Namespace:       db.Namespace,
-			Labels:          ownLabels(db),
-			OwnerReferences: []metav1.OwnerReference{*metav1.NewControllerRef(db, v1.GroupVersion.WithKind("Database"))},
+			Labels:          step.OwnLabels(db),
+			OwnerReferences: step.OwnedBy(db),
 		},
 		Type:      corev1.SecretTypeBasicAuth,
-		Data:      map[string][]byte{usernameKey: []byte(exporterRole), passwordKey: []byte(rand.Text())},
+		Data:      map[string][]byte{step.UsernameKey: []byte(exporterRole), step.PasswordKey: []byte(rand.Text())},
 		Immutable: ptr.To(true),
 	}
 }
 
 // ensureExporter sees to it that the password of the exporter's role is there. Nobody else needs it, so it goes with the
 // Database whatever becomes of the data.
-func (r *Reconciler) ensureExporter(ctx context.Context, db *v1.Database) (*problem, error) {
+func (r *Reconciler) ensureExporter(ctx context.Context, db *v1.Database) (*step.Problem, error) {
 	if db.Spec.Monitoring == nil {
 		return nil, nil
 	}
@@ -69,8 +70,8 @@ func (r *Reconciler) ensureExporter(ctx context.Context, db *v1.Database) (*prob
 	if err != nil {
 		return nil, fmt.Errorf("get or create Secret %s: %w", key.Name, err)
 	}
-	if !belongs(secret, db) {
-		return newProblem(v1.ReasonNameConflict, "Secret %s is not this Database's, and is left alone: remove or rename it, "+
+	if !step.Belongs(secret, db) {
+		return step.NewProblem(v1.ReasonNameConflict, "Secret %s is not this Database's, and is left alone: remove or rename it, "+
 			"or remove spec.monitoring", key.Name), nil
 	}
 	return nil, nil

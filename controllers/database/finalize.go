@@ -15,8 +15,12 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 
 	v1 "example.com/cnat-operator/api/database/v1"
+	"example.com/cnat-operator/controllers/database/step"
 	"example.com/cnat-operator/internal/helm"
 )
+
+// finalizer holds a Database until its release is uninstalled.
+const finalizer = "databases.example.com/release"
 
 // finalize uninstalls the release of a Database that is being deleted, keeps or deletes its data, and lets it go. Helm
 // itself keeps the volume claim. What was not made for the Database is left alone.
@@ -29,7 +33,7 @@ func (r *Reconciler) finalize(ctx context.Context, db *v1.Database) (ctrl.Result
 		return retry(errors.Join(err, r.reportUninstallFailed(ctx, db, err)))
 	}
 	if uninstalled {
-		r.send(db, normal("Uninstalled", "Uninstall", "Uninstalled release "+releaseName(db)))
+		r.send(db, step.Normal("Uninstalled", "Uninstall", "Uninstalled release "+step.ReleaseName(db)))
 	}
 	left, err := r.dataOf(ctx, db)
 	if err != nil {
@@ -58,7 +62,7 @@ func (r *Reconciler) finalize(ctx context.Context, db *v1.Database) (ctrl.Result
 
 // uninstall removes the release, unless it never was this Database's, and reports whether there was one.
 func (r *Reconciler) uninstall(ctx context.Context, db *v1.Database) (bool, error) {
-	name, known := releaseName(db), db.Status.Release
+	name, known := step.ReleaseName(db), db.Status.Release
 	stored, err := r.Releases.Observe(ctx, db, name, known.Digest)
 	if err != nil {
 		return false, err
@@ -94,8 +98,8 @@ func (r *Reconciler) dataOf(ctx context.Context, db *v1.Database) ([]client.Obje
 		name   string
 		ours   func() bool
 	}{
-		{claim, claimName(db), func() bool { return claim.Labels[labelDatabase] == db.Name }},
-		{secret, credentialsName(db), func() bool { return belongs(secret, db) }},
+		{claim, step.ClaimName(db), func() bool { return claim.Labels[step.LabelDatabase] == db.Name }},
+		{secret, step.CredentialsName(db), func() bool { return step.Belongs(secret, db) }},
 	} {
 		err := r.APIReader.Get(ctx, client.ObjectKey{Namespace: db.Namespace, Name: part.name}, part.object)
 		if apierrors.IsNotFound(err) {
@@ -121,7 +125,7 @@ func (r *Reconciler) deleteAll(ctx context.Context, db *v1.Database, objects []c
 		if err := r.Client.Delete(ctx, object, client.Preconditions{UID: ptr.To(object.GetUID())}); client.IgnoreNotFound(err) != nil {
 			return fmt.Errorf("delete %s: %w", object.GetName(), err)
 		}
-		r.send(db, normal("DataDeleted", "Delete", fmt.Sprintf(
+		r.send(db, step.Normal("DataDeleted", "Delete", fmt.Sprintf(
 			"Deleted %s, since spec.deletionPolicy is Delete", object.GetName())))
 	}
 	return nil
@@ -132,7 +136,7 @@ func (r *Reconciler) retainAll(ctx context.Context, db *v1.Database, objects []c
 	var kept []string
 	for _, object := range objects {
 		kept = append(kept, object.GetName())
-		if object.GetLabels()[labelRetained] != "" {
+		if object.GetLabels()[step.LabelRetained] != "" {
 			continue
 		}
 		before, ok := object.DeepCopyObject().(client.Object)
@@ -140,16 +144,16 @@ func (r *Reconciler) retainAll(ctx context.Context, db *v1.Database, objects []c
 			return fmt.Errorf("retain %s: %T has no metadata", object.GetName(), object)
 		}
 		labels := object.GetLabels()
-		labels[labelRetained] = "true"
+		labels[step.LabelRetained] = "true"
 		object.SetLabels(labels)
-		object.SetOwnerReferences(withoutOwner(object.GetOwnerReferences(), db.UID))
+		object.SetOwnerReferences(step.WithoutOwner(object.GetOwnerReferences(), db.UID))
 		patch := client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})
 		if err := r.Client.Patch(ctx, object, patch); client.IgnoreNotFound(err) != nil {
 			return fmt.Errorf("retain %s: %w", object.GetName(), err)
 		}
 	}
 	if len(kept) > 0 {
-		r.send(db, normal("DataRetained", "Retain", fmt.Sprintf(
+		r.send(db, step.Normal("DataRetained", "Retain", fmt.Sprintf(
 			"Kept %s, for a Database of the same name", strings.Join(kept, " and "))))
 	}
 	return nil
@@ -157,11 +161,11 @@ func (r *Reconciler) retainAll(ctx context.Context, db *v1.Database, objects []c
 
 // takeUpAgain removes the mark from a volume claim that an earlier Database of this name left behind.
 func (r *Reconciler) takeUpAgain(ctx context.Context, claim *corev1.PersistentVolumeClaim) error {
-	if claim.Labels[labelRetained] == "" {
+	if claim.Labels[step.LabelRetained] == "" {
 		return nil
 	}
 	before := claim.DeepCopy()
-	delete(claim.Labels, labelRetained)
+	delete(claim.Labels, step.LabelRetained)
 	if err := r.Client.Patch(ctx, claim, client.MergeFrom(before)); err != nil {
 		return fmt.Errorf("take up volume claim %s: %w", claim.Name, err)
 	}
@@ -188,11 +192,11 @@ func (r *Reconciler) reportDeleting(ctx context.Context, db *v1.Database, left [
 	words := fmt.Sprintf("waiting for %s to be deleted; a volume claim stays as long as a pod uses it", strings.Join(names, " and "))
 	status := *db.Status.DeepCopy()
 	setConditions(&status, db.Generation, []metav1.Condition{
-		condition(v1.ConditionReady, metav1.ConditionFalse, v1.ReasonDeleting, words),
-		condition(v1.ConditionProgressing, metav1.ConditionTrue, v1.ReasonDeleting, words),
-		condition(v1.ConditionStalled, metav1.ConditionFalse, v1.ReasonNotStalled, "nothing requires user action"),
+		step.Condition(v1.ConditionReady, metav1.ConditionFalse, v1.ReasonDeleting, words),
+		step.Condition(v1.ConditionProgressing, metav1.ConditionTrue, v1.ReasonDeleting, words),
+		step.Condition(v1.ConditionStalled, metav1.ConditionFalse, v1.ReasonNotStalled, "nothing requires user action"),
 	})
-	status.Reason, status.Message = v1.ReasonDeleting, shortened(words, maxMessage)
+	status.Reason, status.Message = v1.ReasonDeleting, step.Shortened(words, step.MaxMessage)
 	status.ObservedGeneration = db.Generation
 	return r.report(ctx, db, status, nil)
 }
@@ -201,17 +205,17 @@ func (r *Reconciler) reportDeleting(ctx context.Context, db *v1.Database, left [
 // last.
 func (r *Reconciler) reportUninstallFailed(ctx context.Context, db *v1.Database, failure error) error {
 	known := r.tracker.of(db)
-	if known.since("uninstall", "failing", r.Clock.Now()) < transientGrace && (helm.IsTransient(failure) || isStaleRead(failure)) {
+	if known.Since("uninstall", "failing", r.Clock.Now()) < step.TransientGrace && (helm.IsTransient(failure) || step.IsStaleRead(failure)) {
 		return nil
 	}
-	found := newProblem(v1.ReasonUninstallFailed, "%v", failure)
+	found := step.NewProblem(v1.ReasonUninstallFailed, "%v", failure)
 	status := *db.Status.DeepCopy()
 	setConditions(&status, db.Generation, []metav1.Condition{
-		condition(v1.ConditionReady, metav1.ConditionFalse, v1.ReasonDeleting, "the Database is being deleted"),
-		condition(v1.ConditionProgressing, metav1.ConditionFalse, found.reason, "waits for user action: "+found.message),
-		condition(v1.ConditionStalled, metav1.ConditionTrue, found.reason, found.message),
+		step.Condition(v1.ConditionReady, metav1.ConditionFalse, v1.ReasonDeleting, "the Database is being deleted"),
+		step.Condition(v1.ConditionProgressing, metav1.ConditionFalse, found.Reason, "waits for user action: "+found.Message),
+		step.Condition(v1.ConditionStalled, metav1.ConditionTrue, found.Reason, found.Message),
 	})
-	status.Reason, status.Message = found.reason, found.message
+	status.Reason, status.Message = found.Reason, found.Message
 	status.ObservedGeneration = db.Generation
 	return r.report(ctx, db, status, nil)
 }

@@ -12,6 +12,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	v1 "example.com/cnat-operator/api/database/v1"
+	"example.com/cnat-operator/controllers/database/step"
 	"example.com/cnat-operator/test/health"
 )
 
@@ -43,13 +44,13 @@ func TestHealth(t *testing.T) {
 		},
 		"a step beside the release is refused": {
 			seen: observation{
-				release: current, server: ready, failures: []*problem{newProblem(v1.ReasonRefused, "quota")}, monitor: serviceMonitor{done: true},
+				release: current, server: ready, failures: []*step.Problem{step.NewProblem(v1.ReasonRefused, "quota")}, monitor: serviceMonitor{done: true},
 			},
 			failed: []error{failed}, want: health.Failed,
 		},
 		"the release is refused": {
 			seen: observation{
-				server: starting, failures: []*problem{newProblem(v1.ReasonRefused, "quota")}, monitor: serviceMonitor{done: true},
+				server: starting, failures: []*step.Problem{step.NewProblem(v1.ReasonRefused, "quota")}, monitor: serviceMonitor{done: true},
 			},
 			failed: []error{failed}, want: health.Failed,
 		},
@@ -103,7 +104,7 @@ func TestHealthOfStalled(t *testing.T) {
 	for _, reason := range stalls {
 		for _, server := range []serverState{{ready: true}, {waiting: "x"}} {
 			for _, release := range []releaseResult{{current: true}, {waiting: "x"}, {current: true, slot: true, waiting: "x"}} {
-				found := &problem{reason: reason, message: "words", serving: slices.Contains(serving, reason)}
+				found := &step.Problem{Reason: reason, Message: "words", Serving: slices.Contains(serving, reason)}
 				db := newDatabase("ns", "wordpress").build()
 				db.Generation = 7
 				db.Status = statusFor(&pass{db: db, seen: observation{server: server, release: release, storage: storage{problem: found}}})

@@ -14,6 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	v1 "example.com/cnat-operator/api/database/v1"
+	"example.com/cnat-operator/controllers/database/step"
 )
 
 // databaseBuilder makes Databases for the tests.
@@ -96,7 +97,7 @@ func waitOf(t *testing.T, db *v1.Database, kind string, status metav1.ConditionS
 }
 
 func statefulSetOf(db *v1.Database) *appsv1.StatefulSet {
-	return &appsv1.StatefulSet{ObjectMeta: metav1.ObjectMeta{Namespace: db.Namespace, Name: releaseName(db)}}
+	return &appsv1.StatefulSet{ObjectMeta: metav1.ObjectMeta{Namespace: db.Namespace, Name: step.ReleaseName(db)}}
 }
 
 // becomeReady plays the StatefulSet's controller and the kubelet, until the Database is ready on its generation.

@@ -13,6 +13,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	v1 "example.com/cnat-operator/api/database/v1"
+	"example.com/cnat-operator/controllers/database/step"
 	"example.com/cnat-operator/internal/helm"
 )
 
@@ -89,7 +90,7 @@ func TestLifecycle(t *testing.T) {
 		if err := get(t, claim); err != nil || claim.DeletionTimestamp != nil || len(claim.OwnerReferences) > 0 {
 			t.Errorf("claim %+v: %v", claim.ObjectMeta, err)
 		}
-		if stored, err := op.engine.Observe(t.Context(), db, releaseName(db)); stored != nil || err != nil {
+		if stored, err := op.engine.Observe(t.Context(), db, step.ReleaseName(db)); stored != nil || err != nil {
 			t.Errorf("release %+v: %v", stored, err)
 		}
 	})
@@ -123,7 +124,7 @@ func TestSizeOfKeptClaim(t *testing.T) {
 	namespace := newNamespace(t)
 	claim := named(&corev1.PersistentVolumeClaim{
 		ObjectMeta: metav1.ObjectMeta{
-			Labels: map[string]string{labelPartOf: partOf, labelDatabase: "big", "app.kubernetes.io/managed-by": "Helm"},
+			Labels: map[string]string{step.LabelPartOf: step.PartOf, step.LabelDatabase: "big", "app.kubernetes.io/managed-by": "Helm"},
 			Annotations: map[string]string{
 				"meta.helm.sh/release-name": "big-database", "meta.helm.sh/release-namespace": namespace,
 			},

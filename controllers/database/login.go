@@ -8,6 +8,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	v1 "example.com/cnat-operator/api/database/v1"
+	"example.com/cnat-operator/controllers/database/step"
 )
 
 // probeFailed begins the kubelet's message of a readiness check that failed; the rest is what that printed.
@@ -47,9 +48,9 @@ func loginState(pod *corev1.Pod, server *corev1.ContainerStatus, explanation str
 	if !found || !loginReasonsOf[reason] {
 		reason, message = v1.ReasonLoginRefused, words
 	}
-	return serverState{recheck: explainRecheck, problem: newProblem(reason, "the server takes no login: %s. "+
+	return serverState{recheck: explainRecheck, problem: step.NewProblem(reason, "the server takes no login: %s. "+
 		"To reach it as the superuser: kubectl --namespace=%s exec -it %s -- psql -U postgres",
-		shortened(strings.TrimSuffix(message, "."), maxMessage/2), pod.Namespace, pod.Name)}
+		step.Shortened(strings.TrimSuffix(message, "."), step.MaxMessage/2), pod.Namespace, pod.Name)}
 }
 
 // probeWords is the line by which a readiness check that failed says why. That of version 0.2.0 printed what psql did.

@@ -15,6 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	v1 "example.com/cnat-operator/api/database/v1"
+	"example.com/cnat-operator/controllers/database/step"
 )
 
 // monitorAPI is the Prometheus operator's, which a cluster need not have. The ServiceMonitor is not one of the chart's
@@ -30,7 +31,7 @@ const monitorRecheck = time.Minute
 type serviceMonitor struct {
 	// done: it is as the spec asks, or the API is not there.
 	done    bool
-	problem *problem
+	problem *step.Problem
 	recheck time.Duration
 }
 
@@ -38,8 +39,8 @@ type serviceMonitor struct {
 func newServiceMonitor(db *v1.Database) *unstructured.Unstructured {
 	monitor := &unstructured.Unstructured{Object: map[string]any{"spec": map[string]any{
 		"selector": map[string]any{"matchLabels": map[string]any{
-			"app.kubernetes.io/instance": releaseName(db),
-			labelDatabase:                db.Name,
+			"app.kubernetes.io/instance": step.ReleaseName(db),
+			step.LabelDatabase:           db.Name,
 		}},
 		"endpoints": []any{map[string]any{
 			"port":     "metrics",
@@ -48,9 +49,9 @@ func newServiceMonitor(db *v1.Database) *unstructured.Unstructured {
 	}}}
 	monitor.SetGroupVersionKind(monitorAPI)
 	monitor.SetNamespace(db.Namespace)
-	monitor.SetName(releaseName(db))
-	monitor.SetLabels(ownLabels(db))
-	monitor.SetOwnerReferences([]metav1.OwnerReference{*metav1.NewControllerRef(db, v1.GroupVersion.WithKind("Database"))})
+	monitor.SetName(step.ReleaseName(db))
+	monitor.SetLabels(step.OwnLabels(db))
+	monitor.SetOwnerReferences(step.OwnedBy(db))
 	return monitor
 }
 
@@ -70,9 +71,9 @@ func (r *Reconciler) ensureServiceMonitor(ctx context.Context, p *pass) (service
 		r.monitorAPI.miss(p.now)
 		return serviceMonitor{done: true, recheck: monitorRecheck}, nil
 	case err != nil:
-		return serviceMonitor{recheck: secretRecheck}, fmt.Errorf("ServiceMonitor %s: %w", releaseName(p.db), err)
+		return serviceMonitor{recheck: step.SecretRecheck}, fmt.Errorf("ServiceMonitor %s: %w", step.ReleaseName(p.db), err)
 	case found != nil:
-		return serviceMonitor{problem: found, recheck: secretRecheck}, nil
+		return serviceMonitor{problem: found, recheck: step.SecretRecheck}, nil
 	}
 	p.track.monitored = p.db.Generation
 	return serviceMonitor{done: true}, nil
@@ -86,10 +87,10 @@ func monitoredBefore(db *v1.Database) bool {
 
 // applyServiceMonitor brings the ServiceMonitor to what the spec asks for. An error of "no match" or "not found" says that
 // the API is not there.
-func (r *Reconciler) applyServiceMonitor(ctx context.Context, db *v1.Database) (*problem, error) {
+func (r *Reconciler) applyServiceMonitor(ctx context.Context, db *v1.Database) (*step.Problem, error) {
 	have := &unstructured.Unstructured{}
 	have.SetGroupVersionKind(monitorAPI)
-	err := r.APIReader.Get(ctx, client.ObjectKey{Namespace: db.Namespace, Name: releaseName(db)}, have)
+	err := r.APIReader.Get(ctx, client.ObjectKey{Namespace: db.Namespace, Name: step.ReleaseName(db)}, have)
 	missing := apierrors.IsNotFound(err)
 	switch {
 	case err != nil && !missing:
@@ -102,13 +103,13 @@ func (r *Reconciler) applyServiceMonitor(ctx context.Context, db *v1.Database) (
 		if db.Spec.Monitoring == nil {
 			return nil, nil
 		}
-		return newProblem(v1.ReasonNameConflict, "ServiceMonitor %s is not this Database's, and is left alone: "+
+		return step.NewProblem(v1.ReasonNameConflict, "ServiceMonitor %s is not this Database's, and is left alone: "+
 			"remove or rename it", have.GetName()), nil
 	case db.Spec.Monitoring == nil:
 		return nil, client.IgnoreNotFound(r.Client.Delete(ctx, have, client.Preconditions{UID: ptr.To(have.GetUID())}))
 	}
 	want := newServiceMonitor(db)
-	if covers(have.Object, want.Object) {
+	if step.Covers(have.Object, want.Object) {
 		return nil, nil
 	}
 	return nil, r.Client.Patch(ctx, want, client.Merge)

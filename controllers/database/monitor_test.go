@@ -16,6 +16,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/envtest"
 
 	v1 "example.com/cnat-operator/api/database/v1"
+	"example.com/cnat-operator/controllers/database/step"
 )
 
 func (b *databaseBuilder) monitored() *databaseBuilder {
@@ -24,13 +25,13 @@ func (b *databaseBuilder) monitored() *databaseBuilder {
 }
 
 func exporterSecretOf(db *v1.Database) *corev1.Secret {
-	return named(&corev1.Secret{}, db.Namespace, exporterName(db))
+	return named(&corev1.Secret{}, db.Namespace, step.ExporterName(db))
 }
 
 func monitorOf(db *v1.Database) *unstructured.Unstructured {
 	monitor := &unstructured.Unstructured{}
 	monitor.SetGroupVersionKind(monitorAPI)
-	return named(monitor, db.Namespace, releaseName(db))
+	return named(monitor, db.Namespace, step.ReleaseName(db))
 }
 
 // scraped waits for a ServiceMonitor with that interval.

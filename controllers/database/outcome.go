@@ -11,6 +11,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	v1 "example.com/cnat-operator/api/database/v1"
+	"example.com/cnat-operator/controllers/database/step"
 	"example.com/cnat-operator/internal/helm"
 )
 
@@ -29,10 +30,10 @@ func (p *pass) situation(known v1.ReleaseStatus, stored *helm.Release, digest st
 		digest: digest, drift: drift, acted: cacheLag,
 	}
 	if stored != nil {
-		in.seen = p.track.since("revision", strconv.FormatInt(stored.Revision, 10), p.now)
+		in.seen = p.track.Since("revision", strconv.FormatInt(stored.Revision, 10), p.now)
 	}
 	if known.LastAttemptTime != nil {
-		in.attempted = p.track.since("attempt", known.LastAttemptTime.UTC().Format(time.RFC3339), p.now)
+		in.attempted = p.track.Since("attempt", known.LastAttemptTime.UTC().Format(time.RFC3339), p.now)
 	}
 	if !p.track.acted.IsZero() {
 		in.acted = p.now.Sub(p.track.acted)
@@ -60,11 +61,11 @@ func afterAction(in situation, stored *helm.Release, err error, now time.Time) r
 	status.LastAttemptTime = &metav1.Time{Time: now}
 	if err == nil {
 		status = succeeded(status)
-		return releaseResult{status: status, current: true, events: []event{in.event(status)}, recheck: cacheLag}
+		return releaseResult{status: status, current: true, events: []step.Event{in.event(status)}, recheck: cacheLag}
 	}
 	status.Failures = in.failures() + 1
 	status.AttemptedDigest = in.digest
-	status.LastFailureReason, status.LastFailureMessage = v1.ReasonReleaseFailed, shortened(err.Error(), maxMessage)
+	status.LastFailureReason, status.LastFailureMessage = v1.ReasonReleaseFailed, step.Shortened(err.Error(), step.MaxMessage)
 	if errors.Is(err, helm.ErrNotOurs) {
 		status.LastFailureReason = v1.ReasonNameConflict
 	}
@@ -78,8 +79,8 @@ func succeeded(status v1.ReleaseStatus) v1.ReleaseStatus {
 }
 
 // lastFailure is the same when an action fails and while the next one is put off.
-func lastFailure(status v1.ReleaseStatus) *problem {
-	return newProblem(cmp.Or(status.LastFailureReason, v1.ReasonReleaseFailed), "%s", status.LastFailureMessage)
+func lastFailure(status v1.ReleaseStatus) *step.Problem {
+	return step.NewProblem(cmp.Or(status.LastFailureReason, v1.ReasonReleaseFailed), "%s", status.LastFailureMessage)
 }
 
 // waitResult is the report while an action is put off.
@@ -94,7 +95,7 @@ func waitResult(do action, in situation, found owned) releaseResult {
 	case in.known.LastFailureMessage != "":
 		result.problem = lastFailure(in.known)
 	default:
-		result.problem = newProblem(v1.ReasonReleaseFailed, "release %s failed, and is tried again in %s", in.known.Name, do.wait.Round(time.Second))
+		result.problem = step.NewProblem(v1.ReasonReleaseFailed, "release %s failed, and is tried again in %s", in.known.Name, do.wait.Round(time.Second))
 	}
 	return result
 }
@@ -108,7 +109,7 @@ func asStored(known v1.ReleaseStatus, stored *helm.Release) v1.ReleaseStatus {
 		return status
 	}
 	status.Revision = stored.Revision
-	status.Status = shortened(stored.Status, 32)
+	status.Status = step.Shortened(stored.Status, 32)
 	status.ChartVersion = stored.ChartVersion
 	if stored.Status == statusDeployed && stored.Verified {
 		status.Digest = stored.Digest

@@ -2,6 +2,7 @@ package database
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"regexp"
@@ -16,6 +17,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	v1 "example.com/cnat-operator/api/database/v1"
+	"example.com/cnat-operator/controllers/database/step"
 	"example.com/cnat-operator/internal/helm"
 )
 
@@ -41,18 +43,18 @@ func (r *Reconciler) render(
 			return nil, err
 		}
 	}
-	want, err := r.Releases.Render(db, releaseName(db), values)
+	want, err := r.Releases.Render(db, step.ReleaseName(db), values)
 	if err == nil && !blocked && len(values) > len(plain) {
 		if seen.withoutExporter, err = r.tryExporter(ctx, p, want, live); err != nil {
 			return nil, err
 		}
 		if seen.withoutExporter != nil {
-			want, err = r.Releases.Render(db, releaseName(db), plain)
+			want, err = r.Releases.Render(db, step.ReleaseName(db), plain)
 		}
 	}
 	if err != nil {
 		// Nothing was asked of the API server: a chart that can't be rendered fails the same way each time.
-		seen.release.problem = newProblem(v1.ReasonReleaseFailed, "%v", err)
+		seen.release.problem = step.NewProblem(v1.ReasonReleaseFailed, "%v", err)
 		return nil, nil
 	}
 	return want, nil
@@ -63,7 +65,7 @@ type trial struct {
 	// about is the generation and the release's digest that it was asked for.
 	about string
 	at    time.Time
-	found *problem
+	found *step.Problem
 }
 
 // isFresh reports whether there is no need to ask again. Many Databases may wait for their slot with what they may have.
@@ -78,7 +80,7 @@ func (t trial) isFresh(about string, now time.Time) bool {
 // tryExporter says why the server is to be without the exporter, or nil.
 func (r *Reconciler) tryExporter(
 	ctx context.Context, p *pass, want *helm.Desired, live *appsv1.StatefulSet,
-) (*problem, error) {
+) (*step.Problem, error) {
 	missing := p.isPodMissing()
 	about := fmt.Sprint(p.db.Generation, missing, want.Digest)
 	switch {
@@ -97,7 +99,7 @@ func (r *Reconciler) tryExporter(
 // exporterProblem asks the API server for the next pod, where its exporter is another or the pod is missing.
 func (r *Reconciler) exporterProblem(
 	ctx context.Context, want *helm.Desired, live *appsv1.StatefulSet, missing bool,
-) (*problem, error) {
+) (*step.Problem, error) {
 	next, err := r.statefulSetIn(want.Objects)
 	if err != nil {
 		return nil, err
@@ -128,20 +130,20 @@ func (r *Reconciler) exporterProblem(
 			return nil, nil
 		}
 	}
-	found := newProblem(v1.ReasonMonitoringFailed, "the server is without the exporter, since with it the API server "+
+	found := step.NewProblem(v1.ReasonMonitoringFailed, "the server is without the exporter, since with it the API server "+
 		"would refuse the pod: %v. Change spec.monitoring, or what refuses it; it is tried again every %s",
 		refusal, monitorRecheck)
-	found.serving = true
+	found.Serving = true
 	return found, nil
 }
 
 // isPodMissing reports whether the pod has been refused for some time: a quota counts the pod before it for some seconds.
 func (p *pass) isPodMissing() bool {
 	found, reason := p.seen.server.problem, ""
-	if found != nil && found.reason == v1.ReasonPodMissing {
-		reason = found.reason
+	if found != nil && found.Reason == v1.ReasonPodMissing {
+		reason = found.Reason
 	}
-	return p.track.since("the pod", reason, p.now) >= transientGrace
+	return p.track.Since("the pod", reason, p.now) >= step.TransientGrace
 }
 
 // tryPod asks the API server whether it would create a pod.
@@ -238,5 +240,12 @@ func sameContainer(have, want *corev1.Container) bool {
 		return false
 	}
 	wantContent, err := runtime.DefaultUnstructuredConverter.ToUnstructured(want)
-	return err == nil && covers(haveContent, wantContent)
+	return err == nil && step.Covers(haveContent, wantContent)
+}
+
+// isRefusal reports whether the API server said no, as for a quota, a policy or a webhook: that lasts, other than a stale
+// read or an API server that is away.
+func isRefusal(err error) bool {
+	var answer apierrors.APIStatus
+	return errors.As(err, &answer) && !helm.IsTransient(err) && !step.IsStaleRead(err)
 }

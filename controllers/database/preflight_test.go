@@ -15,6 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	v1 "example.com/cnat-operator/api/database/v1"
+	"example.com/cnat-operator/controllers/database/step"
 )
 
 // limited gives the server 256Mi; the exporter has 128Mi beside it.
@@ -55,7 +56,7 @@ func runPod(t *testing.T, db *v1.Database) {
 		t.Fatal(err)
 	}
 	pod := nextPod(statefulSet, nil)
-	pod.Name = podName(db)
+	pod.Name = step.PodName(db)
 	if err := api.Create(t.Context(), pod); err != nil {
 		t.Fatal(err)
 	}
@@ -193,7 +194,7 @@ func TestPodThatIsRefusedForTheExporter(t *testing.T) {
 			if !exports(t, db) {
 				t.Error("the exporter was left out at once")
 			}
-			clock.SetTime(clock.Now().Add(transientGrace))
+			clock.SetTime(clock.Now().Add(step.TransientGrace))
 			if test.exports {
 				passUntil(t, op, db, "PodMissing", func() error { return stalledBy(t, db, v1.ReasonPodMissing, "forbidden") })
 			} else {

@@ -15,6 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	v1 "example.com/cnat-operator/api/database/v1"
+	"example.com/cnat-operator/controllers/database/step"
 )
 
 // begunPriority is the place in the queue of a Database that is installed and whose server gets on: what has begun is
@@ -43,7 +44,7 @@ func (ownedHandler) Create(_ context.Context, e watchevent.CreateEvent, q queue)
 
 // Update implements handler.EventHandler.
 func (ownedHandler) Update(_ context.Context, e watchevent.UpdateEvent, q queue) {
-	if before, after := e.ObjectOld.GetLabels()[labelDatabase], e.ObjectNew.GetLabels()[labelDatabase]; before != after {
+	if before, after := e.ObjectOld.GetLabels()[step.LabelDatabase], e.ObjectNew.GetLabels()[step.LabelDatabase]; before != after {
 		enqueue(e.ObjectOld, false, q) // whose object it was
 	}
 	enqueue(e.ObjectNew, false, q)
@@ -60,7 +61,7 @@ func (ownedHandler) Generic(_ context.Context, e watchevent.GenericEvent, q queu
 }
 
 func enqueue(object client.Object, initial bool, q queue) {
-	name := object.GetLabels()[labelDatabase]
+	name := object.GetLabels()[step.LabelDatabase]
 	if name == "" {
 		return
 	}

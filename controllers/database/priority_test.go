@@ -12,6 +12,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/controller/priorityqueue"
 	watchevent "sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"example.com/cnat-operator/controllers/database/step"
 )
 
 // What has begun is finished before more is begun: the queue hands out a Database whose server has news before those that
@@ -24,13 +26,13 @@ func TestBegunGoesFirst(t *testing.T) {
 	}
 	news := func(object client.Object, name string, initial bool) {
 		object.SetNamespace("ns")
-		object.SetLabels(map[string]string{labelDatabase: name})
+		object.SetLabels(map[string]string{step.LabelDatabase: name})
 		ownedHandler{}.Create(t.Context(), watchevent.CreateEvent{Object: object, IsInInitialList: initial}, q)
 	}
 	news(&corev1.ConfigMap{}, "db-200", false) // no news of the server
 	news(&appsv1.StatefulSet{}, "db-250", false)
 	ownedHandler{}.Update(t.Context(), watchevent.UpdateEvent{
-		ObjectOld: &corev1.Pod{}, ObjectNew: &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Labels: map[string]string{labelDatabase: "db-299"}}},
+		ObjectOld: &corev1.Pod{}, ObjectNew: &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Labels: map[string]string{step.LabelDatabase: "db-299"}}},
 	}, q)
 	begun := aDatabase()
 	begun.Status.Release.Revision = 1

@@ -22,6 +22,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	v1 "example.com/cnat-operator/api/database/v1"
+	"example.com/cnat-operator/controllers/database/step"
 )
 
 // +kubebuilder:rbac:groups=example.com,resources=databases,verbs=get;list;watch;patch
@@ -97,7 +98,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 	defer p.track.busy.Unlock()
 	p.track.log = log.FromContext(ctx)
 	if p.track.isStale(db, p.now) {
-		return ctrl.Result{RequeueAfter: staleRetry}, nil
+		return ctrl.Result{RequeueAfter: step.StaleRetry}, nil
 	}
 	// Owner references are made from it, and the cache leaves it out.
 	db.SetGroupVersionKind(v1.GroupVersion.WithKind("Database"))
@@ -122,19 +123,19 @@ func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 
 // failure notes how a step ended. An error of one step keeps no other from being done. What the API server refuses is
 // reported at once, other errors when they last.
-func (p *pass) failure(step string, err error) {
+func (p *pass) failure(what string, err error) {
 	text := ""
 	if err != nil {
 		text = "failing"
 		p.failed = append(p.failed, err)
 	}
-	lasting := p.track.since(step, text, p.now) >= transientGrace
+	lasting := p.track.Since(what, text, p.now) >= step.TransientGrace
 	switch {
 	case err == nil:
 	case isRefusal(err):
-		p.seen.failures = append(p.seen.failures, newProblem(v1.ReasonRefused, "%v", err))
+		p.seen.failures = append(p.seen.failures, step.NewProblem(v1.ReasonRefused, "%v", err))
 	case lasting:
-		p.seen.failures = append(p.seen.failures, newProblem(v1.ReasonAPIServerFailing, "%s, for %s and longer: %v", step, transientGrace, err))
+		p.seen.failures = append(p.seen.failures, step.NewProblem(v1.ReasonAPIServerFailing, "%s, for %s and longer: %v", what, step.TransientGrace, err))
 	}
 }
 
@@ -188,8 +189,8 @@ func (r *Reconciler) ensureInstalled(ctx context.Context, p *pass, live *appsv1.
 	}
 	if seen.data = dataProblem(db, seen.storage.claim); seen.data != nil {
 		// A claim that the user creates has none of our labels, and is not watched.
-		seen.storage.recheck = secretRecheck
-	} else if err := r.markHadData(ctx, db, hadData(db) && lostDataWord(db) == ""); err != nil {
+		seen.storage.recheck = step.SecretRecheck
+	} else if err := r.markHadData(ctx, db, step.HadData(db) && lostDataWord(db) == ""); err != nil {
 		return err // Before there is a claim again that the server may find empty.
 	}
 	if seen.backupStorage, err = r.backupStorageFor(ctx, db); err != nil {
@@ -216,7 +217,7 @@ func (r *Reconciler) ensureInstalled(ctx context.Context, p *pass, live *appsv1.
 // observeServer reads the state of the StatefulSet and its pods.
 func (r *Reconciler) observeServer(ctx context.Context, p *pass) (*appsv1.StatefulSet, error) {
 	statefulSet := &appsv1.StatefulSet{}
-	err := r.Client.Get(ctx, client.ObjectKey{Namespace: p.db.Namespace, Name: releaseName(p.db)}, statefulSet)
+	err := r.Client.Get(ctx, client.ObjectKey{Namespace: p.db.Namespace, Name: step.ReleaseName(p.db)}, statefulSet)
 	if apierrors.IsNotFound(err) {
 		statefulSet, err = nil, nil
 	}
@@ -225,7 +226,7 @@ func (r *Reconciler) observeServer(ctx context.Context, p *pass) (*appsv1.Statef
 	}
 	pods := &corev1.PodList{}
 	err = r.Client.List(ctx, pods, client.InNamespace(p.db.Namespace), client.MatchingLabels{
-		labelDatabase: p.db.Name, labelComponent: componentDatabase,
+		step.LabelDatabase: p.db.Name, step.LabelComponent: step.ComponentDatabase,
 	})
 	if err != nil {
 		return statefulSet, fmt.Errorf("list pods: %w", err)
@@ -235,7 +236,7 @@ func (r *Reconciler) observeServer(ctx context.Context, p *pass) (*appsv1.Statef
 	explanation, err := r.explain(ctx, asked)
 	state := serverStateOf(statefulSet, pods.Items, explanation, p.now)
 	state.version = serverVersion(pods.Items)
-	state.recheck = sooner(state.recheck, asked.after)
+	state.recheck = step.Sooner(state.recheck, asked.after)
 	crashes, failure := r.crashEvents(ctx, p.db.Namespace)
 	state.restarts = withCrashes(p.db.Status.Restarts, state.restarts, pods.Items, crashes)
 	state.events = restartEvents(p.db.Status.Restarts, state.restarts)
@@ -247,12 +248,12 @@ func (r *Reconciler) observeServer(ctx context.Context, p *pass) (*appsv1.Statef
 func (p *pass) server(statefulSet *appsv1.StatefulSet) {
 	seen := &p.seen
 	if seen.release.rolling {
-		seen.server = serverState{waiting: fmt.Sprintf("StatefulSet %s to be updated", releaseName(p.db))}
+		seen.server = serverState{waiting: fmt.Sprintf("StatefulSet %s to be updated", step.ReleaseName(p.db))}
 		return
 	}
 	if restoreSource(p.db).Database != "" && statefulSet != nil && seen.release.current && seen.server.ready {
 		seen.restored = &metav1.Time{Time: p.now}
-		seen.server = serverState{waiting: "the server to restart without the volume of the dumps", recheck: staleRetry}
+		seen.server = serverState{waiting: "the server to restart without the volume of the dumps", recheck: step.StaleRetry}
 	}
 }
 
@@ -263,17 +264,17 @@ func (o *observation) recheck() time.Duration {
 		o.credentials.recheck, o.certificate.recheck, o.storage.recheck, o.release.recheck, o.server.recheck,
 		o.backupStorage.recheck, o.monitor.recheck,
 	} {
-		soonest = sooner(soonest, recheck)
+		soonest = step.Sooner(soonest, recheck)
 	}
 	if o.backups != nil {
-		soonest = sooner(soonest, o.backups.recheck)
+		soonest = step.Sooner(soonest, o.backups.recheck)
 	}
 	if o.withoutExporter != nil {
-		soonest = sooner(soonest, monitorRecheck)
+		soonest = step.Sooner(soonest, monitorRecheck)
 	}
 	if o.exporter != nil || o.binding != nil {
 		// Secrets that are not ours are not watched.
-		soonest = sooner(soonest, secretRecheck)
+		soonest = step.Sooner(soonest, step.SecretRecheck)
 	}
 	return soonest
 }
@@ -294,8 +295,8 @@ func (r *Reconciler) addFinalizer(ctx context.Context, db *v1.Database) error {
 // retry turns the error of a pass into what the queue does: a stale read is no failure and is tried again soon,
 // everything else after a wait that grows.
 func retry(err error) (ctrl.Result, error) {
-	if isStaleRead(err) {
-		return ctrl.Result{RequeueAfter: staleRetry}, nil
+	if step.IsStaleRead(err) {
+		return ctrl.Result{RequeueAfter: step.StaleRetry}, nil
 	}
 	return ctrl.Result{}, err
 }

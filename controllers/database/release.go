@@ -13,6 +13,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	v1 "example.com/cnat-operator/api/database/v1"
+	"example.com/cnat-operator/controllers/database/step"
 	"example.com/cnat-operator/internal/helm"
 )
 
@@ -37,8 +38,8 @@ type releaseResult struct {
 	slot bool
 	// waiting says what the operator does or waits for.
 	waiting string
-	problem *problem
-	events  []event
+	problem *step.Problem
+	events  []step.Event
 	recheck time.Duration
 }
 
@@ -122,7 +123,7 @@ func (r *Reconciler) run(
 	case actionRefuse:
 		return releaseResult{
 			status: v1.ReleaseStatus{Name: want.Name}, recheck: do.wait,
-			problem: newProblem(v1.ReasonNameConflict, "Helm release %s is not this Database's, and is left alone: "+
+			problem: step.NewProblem(v1.ReasonNameConflict, "Helm release %s is not this Database's, and is left alone: "+
 				"uninstall it, or give the Database another name", want.Name),
 		}, nil
 	case actionRepair:
@@ -149,7 +150,7 @@ func (r *Reconciler) run(
 		result.rolling = found.server
 	} else {
 		// What is refused is not the server's.
-		result.problem.serving = !found.server
+		result.problem.Serving = !found.server
 	}
 	return result, nil
 }
@@ -177,12 +178,12 @@ func (r *Reconciler) repair(ctx context.Context, p *pass, status v1.ReleaseStatu
 		if helm.IsTransient(err) {
 			return result, err
 		}
-		result.problem = newProblem(v1.ReasonReleaseFailed, "%v", err)
-		result.recheck = sooner(wait, firstBackoff)
+		result.problem = step.NewProblem(v1.ReasonReleaseFailed, "%v", err)
+		result.recheck = step.Sooner(wait, firstBackoff)
 		return result, nil
 	}
-	result.recheck = sooner(wait, cacheLag)
-	result.events = []event{normal("Repaired", "Repair", "Restored "+strings.Join(names, ", "))}
+	result.recheck = step.Sooner(wait, cacheLag)
+	result.events = []step.Event{step.Normal("Repaired", "Repair", "Restored "+strings.Join(names, ", "))}
 	return result, nil
 }
 
@@ -191,10 +192,10 @@ func (r *Reconciler) repair(ctx context.Context, p *pass, status v1.ReleaseStatu
 // reports.
 func (r *Reconciler) restoreMissing(ctx context.Context, p *pass, found owned, result *releaseResult) {
 	due, wait, _ := p.track.repairs.due(found.missing(), p.now)
-	result.recheck = sooner(result.recheck, wait)
+	result.recheck = step.Sooner(result.recheck, wait)
 	for _, different := range due {
 		if err := r.Releases.Apply(ctx, p.db, result.status.Name, different.rendered); err == nil {
-			result.events = append(result.events, normal("Repaired", "Repair", "Restored "+different.String()))
+			result.events = append(result.events, step.Normal("Repaired", "Repair", "Restored "+different.String()))
 		}
 	}
 }
@@ -239,7 +240,7 @@ func (r *Reconciler) pin(ctx context.Context, p *pass, known v1.ReleaseStatus, w
 	}
 	repaired, err := r.repair(ctx, p, known, found)
 	result.problem, result.events = repaired.problem, repaired.events
-	result.recheck = sooner(result.recheck, repaired.recheck)
+	result.recheck = step.Sooner(result.recheck, repaired.recheck)
 	if err != nil || repaired.problem != nil || len(repaired.events) == 0 {
 		p.track.pinned = "again" // not as it is stored yet
 	}

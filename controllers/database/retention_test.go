@@ -12,12 +12,13 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	v1 "example.com/cnat-operator/api/database/v1"
+	"example.com/cnat-operator/controllers/database/step"
 )
 
 // dataObjects are the volume claim and the Secret of a Database.
 func dataObjects(db *v1.Database) (claim *corev1.PersistentVolumeClaim, secret *corev1.Secret) {
-	return named(&corev1.PersistentVolumeClaim{}, db.Namespace, claimName(db)),
-		named(&corev1.Secret{}, db.Namespace, credentialsName(db))
+	return named(&corev1.PersistentVolumeClaim{}, db.Namespace, step.ClaimName(db)),
+		named(&corev1.Secret{}, db.Namespace, step.CredentialsName(db))
 }
 
 func remove(t *testing.T, object client.Object) {
@@ -51,10 +52,10 @@ func TestRetain(t *testing.T) {
 	if err := get(t, secret); err != nil {
 		t.Fatal(err)
 	}
-	password := string(secret.Data[passwordKey])
+	password := string(secret.Data[step.PasswordKey])
 	remove(t, db)
 	for _, object := range []client.Object{claim, secret} {
-		if err := get(t, object); err != nil || object.GetLabels()[labelRetained] != "true" || len(object.GetOwnerReferences()) > 0 {
+		if err := get(t, object); err != nil || object.GetLabels()[step.LabelRetained] != "true" || len(object.GetOwnerReferences()) > 0 {
 			t.Errorf("%s: %v %v, %v", object.GetName(), object.GetLabels(), object.GetOwnerReferences(), err)
 		}
 	}
@@ -63,11 +64,11 @@ func TestRetain(t *testing.T) {
 
 	becomeReady(t, newDatabase(namespace, "kept").create(t))
 	for _, object := range []client.Object{claim, secret} {
-		if err := get(t, object); err != nil || object.GetLabels()[labelRetained] != "" {
+		if err := get(t, object); err != nil || object.GetLabels()[step.LabelRetained] != "" {
 			t.Errorf("%s: %v, %v", object.GetName(), object.GetLabels(), err)
 		}
 	}
-	if claim.UID != uid || string(secret.Data[passwordKey]) != password {
+	if claim.UID != uid || string(secret.Data[step.PasswordKey]) != password {
 		t.Error("the new Database has another volume claim or password")
 	}
 }
@@ -84,7 +85,7 @@ func TestOrphan(t *testing.T) {
 	}
 	waitEvent(t, db, "DataRetained")
 	claim, _ := dataObjects(db)
-	if err := errors.Join(isDeleted(t, statefulSetOf(db)), get(t, claim)); err != nil || claim.Labels[labelRetained] != "true" {
+	if err := errors.Join(isDeleted(t, statefulSetOf(db)), get(t, claim)); err != nil || claim.Labels[step.LabelRetained] != "true" {
 		t.Errorf("%v, %v", claim.Labels, err)
 	}
 }

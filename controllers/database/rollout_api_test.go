@@ -16,6 +16,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	v1 "example.com/cnat-operator/api/database/v1"
+	"example.com/cnat-operator/controllers/database/step"
 )
 
 // A newer chart comes to one Database after another, and stops at the first that does not get ready by it.
@@ -65,8 +66,8 @@ func TestDriftIsRepairedWhileWaiting(t *testing.T) {
 	t.Parallel()
 	namespace := newNamespace(t)
 	_, db := rollOut(t, namespace, operatorOptions{})
-	service := named(&corev1.Service{}, namespace, releaseName(db))
-	statefulSet, claim := statefulSetOf(db), named(&corev1.PersistentVolumeClaim{}, namespace, claimName(db))
+	service := named(&corev1.Service{}, namespace, step.ReleaseName(db))
+	statefulSet, claim := statefulSetOf(db), named(&corev1.PersistentVolumeClaim{}, namespace, step.ClaimName(db))
 	growByHand(t, claim, "5Gi")
 	if err := get(t, statefulSet); err != nil {
 		t.Fatal(err)
@@ -108,7 +109,7 @@ func TestRepairThatFailsWhileWaiting(t *testing.T) {
 	counted := &countingReleases{}
 	op, db := rollOut(t, namespace, operatorOptions{wrap: counted.wrap})
 	counted.failRepair(errors.New("a webhook says no"))
-	if err := api.Delete(t.Context(), named(&corev1.Service{}, namespace, releaseName(db))); err != nil {
+	if err := api.Delete(t.Context(), named(&corev1.Service{}, namespace, step.ReleaseName(db))); err != nil {
 		t.Fatal(err)
 	}
 	for range 3 {

@@ -10,6 +10,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	v1 "example.com/cnat-operator/api/database/v1"
+	"example.com/cnat-operator/controllers/database/step"
 )
 
 const (
@@ -25,8 +26,8 @@ const (
 type serverState struct {
 	ready   bool
 	waiting string
-	problem *problem
-	events  []event
+	problem *step.Problem
+	events  []step.Event
 	// version is that of PostgreSQL, where the pod tells.
 	version string
 	// restarts counts how often the server ended by itself; nil: there is no pod to tell.
@@ -90,7 +91,7 @@ func missingPod(statefulSet *appsv1.StatefulSet, explanation string) serverState
 	if explanation == "" {
 		return serverState{waiting: fmt.Sprintf("pod %s to be created", name), recheck: explainRecheck}
 	}
-	return serverState{recheck: explainRecheck, problem: newProblem(v1.ReasonPodMissing,
+	return serverState{recheck: explainRecheck, problem: step.NewProblem(v1.ReasonPodMissing,
 		"StatefulSet %s can't create pod %s: %s", statefulSet.Name, name, explanation)}
 }
 
@@ -102,11 +103,11 @@ func leavingPod(pod *corev1.Pod, now time.Time) serverState {
 		return serverState{waiting: fmt.Sprintf("pod %s to stop", pod.Name), recheck: min(wait, 2*podGrace)}
 	}
 	if len(pod.Finalizers) > 0 {
-		return serverState{problem: newProblem(v1.ReasonPodNotStopping, "pod %s is deleted but for its finalizer %s, and no other can "+
+		return serverState{problem: step.NewProblem(v1.ReasonPodNotStopping, "pod %s is deleted but for its finalizer %s, and no other can "+
 			"start: have whoever set that remove it; if nobody does: kubectl --namespace=%s patch pod %s --type=merge "+
 			`--patch='{"metadata":{"finalizers":null}}'`, pod.Name, pod.Finalizers[0], pod.Namespace, pod.Name)}
 	}
-	return serverState{problem: newProblem(v1.ReasonPodNotStopping, "pod %s does not stop, and no other can start: see to its node %s. "+
+	return serverState{problem: step.NewProblem(v1.ReasonPodNotStopping, "pod %s does not stop, and no other can start: see to its node %s. "+
 		"If that is off for sure, delete the node, or taint it with node.kubernetes.io/out-of-service", pod.Name, pod.Spec.NodeName)}
 }
 
@@ -120,7 +121,7 @@ func podState(pod *corev1.Pod, explanation string, now time.Time) serverState {
 		if wait := unschedulableGrace - now.Sub(condition.LastTransitionTime.Time); wait > 0 {
 			return serverState{waiting: words, recheck: min(wait, unschedulableGrace)}
 		}
-		return serverState{problem: newProblem(v1.ReasonUnschedulable, "%s", words)}
+		return serverState{problem: step.NewProblem(v1.ReasonUnschedulable, "%s", words)}
 	}
 	statuses := statusesOf(pod)
 	for _, status := range statuses {
@@ -146,7 +147,7 @@ func podState(pod *corev1.Pod, explanation string, now time.Time) serverState {
 	if explanation != "" {
 		return serverState{
 			recheck: explainRecheck,
-			problem: newProblem(v1.ReasonContainerConfig, "pod %s can't start: %s", pod.Name, explanation),
+			problem: step.NewProblem(v1.ReasonContainerConfig, "pod %s can't start: %s", pod.Name, explanation),
 		}
 	}
 	if pod.Status.StartTime != nil {

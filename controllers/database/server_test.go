@@ -139,10 +139,10 @@ func TestServerState(t *testing.T) {
 			got := serverStateOf(test.set, test.pods, test.explanation, noon)
 			reason, words := "", got.waiting
 			if got.problem != nil {
-				reason, words = got.problem.reason, got.problem.message
+				reason, words = got.problem.Reason, got.problem.Message
 			}
-			if got.problem != nil && got.problem.serving != test.ready {
-				t.Errorf("the problem's serving is %t", got.problem.serving)
+			if got.problem != nil && got.problem.Serving != test.ready {
+				t.Errorf("the problem's serving is %t", got.problem.Serving)
 			}
 			if got.ready != test.ready || reason != test.reason || !strings.Contains(words, test.words) {
 				t.Errorf("got %+v, problem %+v", got, got.problem)
@@ -281,7 +281,7 @@ func TestLoginState(t *testing.T) {
 		state := loginState(pod, server, explanation, noon)
 		reason, words := "", state.waiting
 		if state.problem != nil {
-			reason, words = state.problem.reason, state.problem.message
+			reason, words = state.problem.Reason, state.problem.Message
 		}
 		if reason != test.reason || !strings.Contains(words, test.words) {
 			t.Errorf("%s: %s, %s", test.probe, reason, words)

@@ -17,6 +17,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	v1 "example.com/cnat-operator/api/database/v1"
+	"example.com/cnat-operator/controllers/database/step"
 )
 
 // Whatever a password has, applications get it back from the URIs: percent-encoded as RFC 3986 says, and, in a query, as
@@ -37,7 +38,7 @@ func TestURIsOfOddPasswords(t *testing.T) {
 				t.Errorf("%q: uri: %v", password, err)
 				continue
 			}
-			if got, _ := uri.User.Password(); got != password || uri.User.Username() != "_u9" || uri.Host != endpoint(db) || uri.Path != "/shop" {
+			if got, _ := uri.User.Password(); got != password || uri.User.Username() != "_u9" || uri.Host != step.Endpoint(db) || uri.Path != "/shop" {
 				t.Errorf("%q: uri is %s", password, uri)
 			}
 			jdbc, err := url.Parse(strings.TrimPrefix(string(data["jdbc-url"]), "jdbc:"))
@@ -47,10 +48,10 @@ func TestURIsOfOddPasswords(t *testing.T) {
 			}
 			query, err := url.ParseQuery(jdbc.RawQuery)
 			if err != nil || query.Get("password") != password || query.Get("user") != "_u9" || jdbc.User != nil ||
-				len(query["password"]) != 1 || jdbc.Host != endpoint(db) || jdbc.Path != "/shop" {
+				len(query["password"]) != 1 || jdbc.Host != step.Endpoint(db) || jdbc.Path != "/shop" {
 				t.Errorf("%q: jdbc-url is %s (%v)", password, jdbc, err)
 			}
-			if secure := tlsEnabled(db); (query.Get("sslmode") == "require") != secure || (uri.Query().Get("sslmode") == "require") != secure {
+			if secure := step.TLSEnabled(db); (query.Get("sslmode") == "require") != secure || (uri.Query().Get("sslmode") == "require") != secure {
 				t.Errorf("%q: sslmode in %s and %s", password, uri, jdbc)
 			}
 		}

@@ -8,6 +8,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	v1 "example.com/cnat-operator/api/database/v1"
+	"example.com/cnat-operator/controllers/database/step"
 )
 
 // Whatever is wrong beside a server that serves is reported, the Database stays Ready, the server is not restarted, and
@@ -83,7 +84,7 @@ func TestRepairsGoOnBesideWhatIsWrong(t *testing.T) {
 				_, _ = op.reconciler.Reconcile(t.Context(), ctrl.Request{NamespacedName: client.ObjectKeyFromObject(db)})
 				return isReported()
 			})
-			service := named(&corev1.Service{}, namespace, releaseName(db))
+			service := named(&corev1.Service{}, namespace, step.ReleaseName(db))
 			if err := api.Delete(t.Context(), service); err != nil {
 				t.Fatal(err)
 			}

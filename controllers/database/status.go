@@ -14,26 +14,27 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	v1 "example.com/cnat-operator/api/database/v1"
+	"example.com/cnat-operator/controllers/database/step"
 )
 
 // observation is everything that a pass over one Database found out.
 type observation struct {
 	credentials credentials
-	binding     *problem
+	binding     *step.Problem
 	// bound: the binding's Secret is there.
 	bound       bool
 	certificate certificate
 	// exporter says what is wrong with the Secret of the exporter's password.
-	exporter *problem
+	exporter *step.Problem
 	// withoutExporter says why there is none, although the spec asks for it.
-	withoutExporter *problem
+	withoutExporter *step.Problem
 	monitor         serviceMonitor
 	// image is what the server is to run, and imageProblem why that is not what the spec asks for.
 	image        string
-	imageProblem *problem
+	imageProblem *step.Problem
 	storage      storage
 	// data is what happened to the data of a server that was ready before; nil: nothing.
-	data    *problem
+	data    *step.Problem
 	release releaseResult
 	server  serverState
 	// restored is when the server was first seen with the data of the dump, in this pass.
@@ -42,20 +43,20 @@ type observation struct {
 	// backups is nil where the pass did not come that far: what the status says of them stays.
 	backups *backups
 	// failures are steps that the API server refused, or that fail for some time.
-	failures []*problem
+	failures []*step.Problem
 }
 
 // problem is what requires user action, or nil. The reason is the first one's, and the message has all. Those that the
 // server suffers from stand first.
-func (o *observation) problem() *problem {
-	var first, all []*problem
-	for _, found := range append([]*problem{
+func (o *observation) problem() *step.Problem {
+	var first, all []*step.Problem
+	for _, found := range append([]*step.Problem{
 		o.data, o.certificate.problem, o.release.problem, o.server.problem, o.credentials.problem, o.exporter,
 		o.withoutExporter, o.imageProblem, o.binding, o.monitor.problem, o.storage.problem, o.backupStorage.problem,
 	}, o.failures...) {
 		switch {
 		case found == nil:
-		case found.serving:
+		case found.Serving:
 			all = append(all, found)
 		default:
 			first = append(first, found)
@@ -66,18 +67,18 @@ func (o *observation) problem() *problem {
 	}
 	var messages []string
 	for _, found := range all {
-		messages = append(messages, found.message)
+		messages = append(messages, found.Message)
 	}
-	found := newProblem(all[0].reason, "%s", strings.Join(messages, "; and "))
-	found.serving = all[0].serving
+	found := step.NewProblem(all[0].Reason, "%s", strings.Join(messages, "; and "))
+	found.Serving = all[0].Serving
 	return found
 }
 
 // events are those of the pass, in the order in which things were done.
-func (o *observation) events() []event {
+func (o *observation) events() []step.Event {
 	events := slices.Concat(o.credentials.events, o.release.events, o.server.events)
 	if o.restored != nil {
-		events = append(events, normal("Restored", "Restore", "The server runs with the data of the dump"))
+		events = append(events, step.Normal("Restored", "Restore", "The server runs with the data of the dump"))
 	}
 	if o.backups != nil {
 		events = append(events, o.backups.events...)
@@ -92,13 +93,13 @@ func statusFor(p *pass) v1.DatabaseStatus {
 	if isObserved(p) {
 		status.ObservedGeneration = db.Generation
 	}
-	status.Endpoint = endpoint(db)
-	status.DatabaseName = databaseName(db)
+	status.Endpoint = step.Endpoint(db)
+	status.DatabaseName = step.DatabaseName(db)
 	if seen.credentials.usable() && seen.credentials.ref.Name != "" {
 		status.Credentials = seen.credentials.ref
 	}
 	if seen.bound {
-		status.Binding.Name = bindingName(db)
+		status.Binding.Name = step.BindingName(db)
 	}
 	if seen.release.status.Name != "" {
 		status.Release = *seen.release.status.DeepCopy()
@@ -107,7 +108,7 @@ func statusFor(p *pass) v1.DatabaseStatus {
 		status.Restarts = *seen.server.restarts
 	}
 	if !seen.storage.size.IsZero() {
-		status.Storage = claimStatus(seen.storage.claim, db.Status.Storage.ClaimUID)
+		status.Storage = step.ClaimStatus(seen.storage.claim, db.Status.Storage.ClaimUID)
 	}
 	if seen.backups != nil {
 		seen.backups.into(&status, db.Generation)
@@ -153,7 +154,7 @@ func setConditions(status *v1.DatabaseStatus, generation int64, conditions []met
 		meta.RemoveStatusCondition(&status.Conditions, v1.ConditionReconciling)
 		return
 	}
-	reconciling := condition(v1.ConditionReconciling, metav1.ConditionTrue, progressing.Reason, progressing.Message)
+	reconciling := step.Condition(v1.ConditionReconciling, metav1.ConditionTrue, progressing.Reason, progressing.Message)
 	reconciling.ObservedGeneration = generation
 	meta.SetStatusCondition(&status.Conditions, reconciling)
 }
@@ -163,18 +164,18 @@ func setConditions(status *v1.DatabaseStatus, generation int64, conditions []met
 func conditionsFor(db *v1.Database, seen *observation) []metav1.Condition {
 	found := seen.problem()
 	ready, waiting := readiness(db, seen)
-	stalled := condition(v1.ConditionStalled, metav1.ConditionFalse, v1.ReasonNotStalled, "nothing requires user action")
-	progressing := condition(v1.ConditionProgressing, metav1.ConditionTrue, ready.Reason, waiting)
+	stalled := step.Condition(v1.ConditionStalled, metav1.ConditionFalse, v1.ReasonNotStalled, "nothing requires user action")
+	progressing := step.Condition(v1.ConditionProgressing, metav1.ConditionTrue, ready.Reason, waiting)
 	if ready.Status == metav1.ConditionTrue {
-		progressing = condition(v1.ConditionProgressing, metav1.ConditionFalse, v1.ReasonReconciled, "nothing is left to do")
+		progressing = step.Condition(v1.ConditionProgressing, metav1.ConditionFalse, v1.ReasonReconciled, "nothing is left to do")
 	}
 	if found != nil {
-		stalled = condition(v1.ConditionStalled, metav1.ConditionTrue, found.reason, found.message)
-		if ready.Status == metav1.ConditionTrue || !found.serving {
-			progressing = condition(v1.ConditionProgressing, metav1.ConditionFalse, found.reason, "waits for user action: "+found.message)
+		stalled = step.Condition(v1.ConditionStalled, metav1.ConditionTrue, found.Reason, found.Message)
+		if ready.Status == metav1.ConditionTrue || !found.Serving {
+			progressing = step.Condition(v1.ConditionProgressing, metav1.ConditionFalse, found.Reason, "waits for user action: "+found.Message)
 		}
-		if ready.Status == metav1.ConditionFalse && !found.serving {
-			ready = condition(v1.ConditionReady, metav1.ConditionFalse, found.reason, found.message)
+		if ready.Status == metav1.ConditionFalse && !found.Serving {
+			ready = step.Condition(v1.ConditionReady, metav1.ConditionFalse, found.Reason, found.Message)
 		}
 	}
 	if seen.release.slot {
@@ -182,9 +183,9 @@ func conditionsFor(db *v1.Database, seen *observation) []metav1.Condition {
 		if !seen.server.ready {
 			words += ", and now for " + seen.server.waiting
 		}
-		progressing = condition(v1.ConditionProgressing, metav1.ConditionTrue, v1.ReasonWaitingForSlot, words)
+		progressing = step.Condition(v1.ConditionProgressing, metav1.ConditionTrue, v1.ReasonWaitingForSlot, words)
 	} else if found == nil && ready.Status == metav1.ConditionTrue && seen.release.waiting != "" {
-		progressing = condition(v1.ConditionProgressing, metav1.ConditionTrue, v1.ReasonInstalling, "waiting for "+seen.release.waiting)
+		progressing = step.Condition(v1.ConditionProgressing, metav1.ConditionTrue, v1.ReasonInstalling, "waiting for "+seen.release.waiting)
 	}
 	return []metav1.Condition{ready, progressing, stalled}
 }
@@ -193,45 +194,41 @@ func conditionsFor(db *v1.Database, seen *observation) []metav1.Condition {
 func readiness(db *v1.Database, seen *observation) (ready metav1.Condition, waiting string) {
 	if seen.server.ready {
 		encoding, _ := canonicalEncoding(db.Spec.Encoding)
-		words := fmt.Sprintf("the server takes logins of user %s to database %s with encoding %s", db.Spec.User, databaseName(db), encoding)
+		words := fmt.Sprintf("the server takes logins of user %s to database %s with encoding %s", db.Spec.User, step.DatabaseName(db), encoding)
 		if at := seen.credentials.replaced; !at.IsZero() {
-			words += fmt.Sprintf("; its password is a new one since %s, when Secret %s had been deleted", at.UTC().Format(time.RFC3339), credentialsName(db))
+			words += fmt.Sprintf("; its password is a new one since %s, when Secret %s had been deleted", at.UTC().Format(time.RFC3339), step.CredentialsName(db))
 		}
-		return condition(v1.ConditionReady, metav1.ConditionTrue, v1.ReasonReady, words), ""
+		return step.Condition(v1.ConditionReady, metav1.ConditionTrue, v1.ReasonReady, words), ""
 	}
 	reason, waiting := v1.ReasonStarting, "waiting for "+seen.server.waiting
 	if seen.release.waiting != "" && !seen.release.slot {
 		reason, waiting = v1.ReasonInstalling, "waiting for "+seen.release.waiting
 	}
-	return condition(v1.ConditionReady, metav1.ConditionFalse, reason, waiting), waiting
-}
-
-func condition(kind string, status metav1.ConditionStatus, reason, message string) metav1.Condition {
-	return metav1.Condition{Type: kind, Status: status, Reason: reason, Message: shortened(message, maxMessage)}
+	return step.Condition(v1.ConditionReady, metav1.ConditionFalse, reason, waiting), waiting
 }
 
 // transitions are the events that report a change of the conditions.
-func transitions(before, after []metav1.Condition) []event {
-	var events []event
+func transitions(before, after []metav1.Condition) []step.Event {
+	var events []step.Event
 	stalled := meta.FindStatusCondition(after, v1.ConditionStalled)
 	was := meta.FindStatusCondition(before, v1.ConditionStalled)
 	if stalled != nil && stalled.Status == metav1.ConditionTrue &&
 		(was == nil || was.Status != stalled.Status || was.Reason != stalled.Reason) {
-		events = append(events, warning(stalled.Reason, "Reconcile", stalled.Message))
+		events = append(events, step.Warning(stalled.Reason, "Reconcile", stalled.Message))
 	}
 	ready, wasReady := meta.FindStatusCondition(after, v1.ConditionReady), meta.IsStatusConditionTrue(before, v1.ConditionReady)
 	switch {
 	case ready == nil:
 	case ready.Status == metav1.ConditionTrue && !wasReady:
-		events = append(events, normal(ready.Reason, "Reconcile", ready.Message))
+		events = append(events, step.Normal(ready.Reason, "Reconcile", ready.Message))
 	case ready.Status != metav1.ConditionTrue && wasReady && ready.Reason != v1.ReasonDeleting:
-		events = append(events, warning("NotReady", "Reconcile", ready.Message))
+		events = append(events, step.Warning("NotReady", "Reconcile", ready.Message))
 	}
 	return events
 }
 
 // report writes the status where it changed, and sends the events once it is written.
-func (r *Reconciler) report(ctx context.Context, db *v1.Database, status v1.DatabaseStatus, events []event) error {
+func (r *Reconciler) report(ctx context.Context, db *v1.Database, status v1.DatabaseStatus, events []step.Event) error {
 	events = append(events, transitions(db.Status.Conditions, status.Conditions)...)
 	if !equality.Semantic.DeepEqual(db.Status, status) {
 		// With the lock, a status that was computed from a stale object is not written over a newer one.
@@ -252,13 +249,13 @@ func (r *Reconciler) report(ctx context.Context, db *v1.Database, status v1.Data
 }
 
 // send sends an event, unless it is the same as the last one, and logs it.
-func (r *Reconciler) send(db *v1.Database, e event) {
-	e.note = shortened(e.note, maxMessage)
+func (r *Reconciler) send(db *v1.Database, e step.Event) {
+	e.Note = step.Shortened(e.Note, step.MaxMessage)
 	known := r.tracker.of(db)
 	if known.sent == e {
 		return
 	}
 	known.sent = e
-	known.log.Info(e.note, "action", e.action, "reason", e.reason)
-	r.Recorder.Eventf(db, nil, e.kind, e.reason, e.action, "%s", e.note)
+	known.log.Info(e.Note, "action", e.Action, "reason", e.Reason)
+	r.Recorder.Eventf(db, nil, e.Kind, e.Reason, e.Action, "%s", e.Note)
 }

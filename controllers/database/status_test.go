@@ -3,16 +3,16 @@ package database
 import (
 	"strings"
 	"testing"
-	"unicode/utf8"
 
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	v1 "example.com/cnat-operator/api/database/v1"
+	"example.com/cnat-operator/controllers/database/step"
 )
 
 func TestStatus(t *testing.T) {
-	stuck := func(reason string) *problem { return &problem{reason: reason, message: "words of " + reason} }
+	stuck := func(reason string) *step.Problem { return &step.Problem{Reason: reason, Message: "words of " + reason} }
 	for _, test := range []struct {
 		name string
 		seen observation
@@ -53,7 +53,7 @@ func TestStatus(t *testing.T) {
 		{
 			"a refused object beside it, and the server crashes",
 			observation{
-				failures: []*problem{stuck(v1.ReasonRefused)}, release: releaseResult{current: true},
+				failures: []*step.Problem{stuck(v1.ReasonRefused)}, release: releaseResult{current: true},
 				server: serverState{problem: stuck(v1.ReasonServerFailed)},
 			},
 			"False ServerFailed", "False ServerFailed", "True ServerFailed", "",
@@ -66,7 +66,7 @@ func TestStatus(t *testing.T) {
 		{
 			"a volume that does not grow",
 			observation{
-				storage: storage{problem: &problem{reason: v1.ReasonStorageNotGrown, message: "x", serving: true}},
+				storage: storage{problem: &step.Problem{Reason: v1.ReasonStorageNotGrown, Message: "x", Serving: true}},
 				release: releaseResult{current: true}, server: serverState{ready: true},
 			},
 			"True Ready", "False StorageNotGrown", "True StorageNotGrown", "UTF8",
@@ -112,26 +112,10 @@ func TestTransitions(t *testing.T) {
 	} {
 		var got []string
 		for _, e := range transitions(test.before, test.after) {
-			got = append(got, e.reason)
+			got = append(got, e.Reason)
 		}
 		if strings.Join(got, " ") != test.want {
 			t.Errorf("%s: %v, want %s", test.name, got, test.want)
-		}
-	}
-}
-
-func TestShortened(t *testing.T) {
-	for _, test := range []struct{ text, want string }{
-		{"short", "short"},
-		{"1234567890", "1234567890"},
-		{"12345678901", "1234567..."},
-		{"123456éé78", "123456..."},
-		{"a\x1b[31m\n", "a\uFFFD[31m\n"},
-		{"a\u009b\x7f", "a\uFFFD"},
-		{"\xe9t\xe9", "\uFFFDt\uFFFD"},
-	} {
-		if got := shortened(test.text, 10); got != test.want || !utf8.ValidString(got) {
-			t.Errorf("%q: %q, want %q", test.text, got, test.want)
 		}
 	}
 }

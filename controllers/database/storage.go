@@ -13,6 +13,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	v1 "example.com/cnat-operator/api/database/v1"
+	"example.com/cnat-operator/controllers/database/step"
 )
 
 // storage is what a volume claim is to be, and why that is not what the spec says.
@@ -24,7 +25,7 @@ type storage struct {
 	class string
 	// mode is the access mode that the claim has, which can't be changed; empty: the chart's.
 	mode    corev1.PersistentVolumeAccessMode
-	problem *problem
+	problem *step.Problem
 	recheck time.Duration
 }
 
@@ -58,8 +59,8 @@ func (r *Reconciler) claim(ctx context.Context, key client.ObjectKey, known bool
 
 // dataStorage finds out what the volume claim of the data is to be.
 func (r *Reconciler) dataStorage(ctx context.Context, db *v1.Database) (storage, error) {
-	key := client.ObjectKey{Namespace: db.Namespace, Name: claimName(db)}
-	claim, err := r.claim(ctx, key, hadData(db))
+	key := client.ObjectKey{Namespace: db.Namespace, Name: step.ClaimName(db)}
+	claim, err := r.claim(ctx, key, step.HadData(db))
 	if err != nil {
 		return storage{}, err
 	}
@@ -114,7 +115,7 @@ func decideStorage(want storageWanted, claim *corev1.PersistentVolumeClaim, clas
 	switch {
 	case claim.Status.Phase != corev1.ClaimBound:
 		if want.size.Cmp(decided.size) < 0 {
-			decided.problem = newProblem(v1.ReasonStorageNotBound, "volume claim %s asks for %s and has no volume, and can't be changed "+
+			decided.problem = step.NewProblem(v1.ReasonStorageNotBound, "volume claim %s asks for %s and has no volume, and can't be changed "+
 				"until it has one. It holds no data: kubectl --namespace=%s delete pvc %s, and it is created again with the %s of %s.size",
 				claim.Name, decided.size.String(), claim.Namespace, claim.Name, want.size.String(), want.field)
 		}
@@ -134,7 +135,7 @@ func decideStorage(want storageWanted, claim *corev1.PersistentVolumeClaim, clas
 		}
 	}
 	if decided.problem != nil {
-		decided.problem.serving = true
+		decided.problem.Serving = true
 	}
 	return decided
 }
@@ -151,23 +152,23 @@ func (s storage) values() map[string]any {
 	return values
 }
 
-func notGrown(want storageWanted, claim *corev1.PersistentVolumeClaim, class *storagev1.StorageClass) *problem {
+func notGrown(want storageWanted, claim *corev1.PersistentVolumeClaim, class *storagev1.StorageClass) *step.Problem {
 	why := "it has no storage class that is there"
 	if class != nil {
 		why = fmt.Sprintf("its storage class %q does not allow volumes to grow", class.Name)
 	}
 	has := requested(claim)
-	return newProblem(v1.ReasonStorageNotGrown, "volume claim %s stays at %s and does not grow to %s: %s. "+
+	return step.NewProblem(v1.ReasonStorageNotGrown, "volume claim %s stays at %s and does not grow to %s: %s. "+
 		"Set %s.size back to %s; to have more room, move the data to a new Database. Everything else goes on",
 		claim.Name, has.String(), want.size.String(), why, want.field, has.String())
 }
 
-func classKept(want storageWanted, claim *corev1.PersistentVolumeClaim, have string) *problem {
+func classKept(want storageWanted, claim *corev1.PersistentVolumeClaim, have string) *step.Problem {
 	setTo := fmt.Sprintf("set %s.storageClassName to %q", want.field, have)
 	if have == "" {
 		setTo = fmt.Sprintf("remove %s.storageClassName", want.field)
 	}
-	return newProblem(v1.ReasonStorageClassKept, "volume claim %s was there already, and stays in its storage class %q: %s to go on with it. "+
+	return step.NewProblem(v1.ReasonStorageClassKept, "volume claim %s was there already, and stays in its storage class %q: %s to go on with it. "+
 		"To move to %q, restore a backup into a new Database; or, where what is on the volume is not needed, delete this Database "+
 		"and the claim", claim.Name, have, setTo, want.class)
 }

@@ -12,6 +12,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	v1 "example.com/cnat-operator/api/database/v1"
+	"example.com/cnat-operator/controllers/database/step"
 )
 
 func TestDecideStorage(t *testing.T) {
@@ -79,12 +80,12 @@ func TestDecideStorage(t *testing.T) {
 			}
 			got := decideStorage(storageWanted{"spec.storage", resource.MustParse(test.want), test.wantClass}, claim, test.class)
 			if got.problem == nil {
-				got.problem = &problem{serving: true}
+				got.problem = &step.Problem{Serving: true}
 			}
-			if got.size.Cmp(resource.MustParse(test.size)) != 0 || got.problem.reason != test.reason || got.class != wantClass {
+			if got.size.Cmp(resource.MustParse(test.size)) != 0 || got.problem.Reason != test.reason || got.class != wantClass {
 				t.Fatalf("got %s, class %s, %+v", got.size.String(), got.class, got.problem)
 			}
-			if !strings.Contains(got.problem.message, test.words) || !got.problem.serving {
+			if !strings.Contains(got.problem.Message, test.words) || !got.problem.Serving {
 				t.Errorf("problem is %+v", got.problem)
 			}
 		})
@@ -193,7 +194,7 @@ func TestAccessModeOfKeptClaims(t *testing.T) {
 func keptClaim(namespace, name, from string, mode corev1.PersistentVolumeAccessMode) *corev1.PersistentVolumeClaim {
 	return named(&corev1.PersistentVolumeClaim{
 		ObjectMeta: metav1.ObjectMeta{
-			Labels:      map[string]string{labelPartOf: partOf, labelDatabase: "kept", labelManagedBy: "Helm"},
+			Labels:      map[string]string{step.LabelPartOf: step.PartOf, step.LabelDatabase: "kept", step.LabelManagedBy: "Helm"},
 			Annotations: map[string]string{"meta.helm.sh/release-name": "kept-database", "meta.helm.sh/release-namespace": from},
 		},
 		Spec: corev1.PersistentVolumeClaimSpec{
@@ -234,7 +235,7 @@ func TestClaimRestoredIntoAnotherNamespace(t *testing.T) {
 			eventually(t, "NameConflict", func() error { return stalledBy(t, db, v1.ReasonNameConflict, command) })
 			update(t, claim, func() {
 				kept := keptClaim(namespace, claim.Name, namespace, corev1.ReadWriteOnce)
-				claim.Annotations, claim.Labels = kept.Annotations, map[string]string{labelManagedBy: "Helm"}
+				claim.Annotations, claim.Labels = kept.Annotations, map[string]string{step.LabelManagedBy: "Helm"}
 			})
 			becomeReady(t, db)
 			if err := get(t, claim); err != nil || claim.UID != uid {

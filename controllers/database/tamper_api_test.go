@@ -16,6 +16,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	v1 "example.com/cnat-operator/api/database/v1"
+	"example.com/cnat-operator/controllers/database/step"
 )
 
 // victims are objects that no release may touch: of another namespace, of a kind that the chart does not have, and of one
@@ -93,7 +94,7 @@ func pwned(t *testing.T, namespace, other string) error {
 }
 
 func storedOf(db *v1.Database, revision int) string {
-	return fmt.Sprintf("sh.helm.release.v1.%s.v%d", releaseName(db), revision)
+	return fmt.Sprintf("sh.helm.release.v1.%s.v%d", step.ReleaseName(db), revision)
 }
 
 // A user who may write Secrets in one namespace gains nothing by writing Helm's: neither by a repair, nor by an upgrade,
@@ -120,7 +121,7 @@ func TestTamperedReleaseIsNotObeyed(t *testing.T) {
 			tamper(t, namespace, storedOf(db, 1), edit)
 
 			// A repair.
-			service := named(&corev1.Service{}, namespace, releaseName(db))
+			service := named(&corev1.Service{}, namespace, step.ReleaseName(db))
 			if err := api.Delete(t.Context(), service); err != nil {
 				t.Fatal(err)
 			}
@@ -223,11 +224,11 @@ func TestHandMadeUpgrade(t *testing.T) {
 		t.Fatal(err)
 	}
 	db.SetGroupVersionKind(v1.GroupVersion.WithKind("Database"))
-	want, err := op.engine.Render(db, releaseName(db), values)
+	want, err := op.engine.Render(db, step.ReleaseName(db), values)
 	if err != nil {
 		t.Fatal(err)
 	}
-	from, err := op.engine.Observe(t.Context(), db, releaseName(db), db.Status.Release.Digest)
+	from, err := op.engine.Observe(t.Context(), db, step.ReleaseName(db), db.Status.Release.Digest)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -284,7 +285,7 @@ func TestUninstallAfterAPause(t *testing.T) {
 	op := startOperator(t, namespace, operatorOptions{})
 	old := newDatabase(namespace, "shop").create(t)
 	becomeReady(t, old)
-	claim := named(&corev1.PersistentVolumeClaim{}, namespace, claimName(old))
+	claim := named(&corev1.PersistentVolumeClaim{}, namespace, step.ClaimName(old))
 	if err := api.Delete(t.Context(), old.DeepCopy()); err != nil {
 		t.Fatal(err)
 	}
@@ -293,7 +294,7 @@ func TestUninstallAfterAPause(t *testing.T) {
 	becomeReady(t, again)
 	old.SetGroupVersionKind(v1.GroupVersion.WithKind("Database"))
 	theirs := []client.Object{
-		statefulSetOf(again), named(&corev1.Service{}, namespace, releaseName(again)),
+		statefulSetOf(again), named(&corev1.Service{}, namespace, step.ReleaseName(again)),
 		named(&corev1.Secret{}, namespace, storedOf(again, 1)), claim,
 	}
 	for _, object := range theirs {
@@ -301,7 +302,7 @@ func TestUninstallAfterAPause(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := op.engine.Uninstall(t.Context(), old, releaseName(old), old.Status.Release.Digest); err != nil {
+	if err := op.engine.Uninstall(t.Context(), old, step.ReleaseName(old), old.Status.Release.Digest); err != nil {
 		t.Error(err)
 	}
 	if err := untouched(t, theirs); err != nil {
@@ -322,7 +323,7 @@ func TestUpgradeAfterAPause(t *testing.T) {
 			becomeReady(t, old)
 			old.SetGroupVersionKind(v1.GroupVersion.WithKind("Database"))
 			tamper(t, namespace, storedOf(old, 1), func(stored map[string]any) { stored["info"].(map[string]any)["status"] = status })
-			read, err := op.engine.Observe(t.Context(), old, releaseName(old), old.Status.Release.Digest)
+			read, err := op.engine.Observe(t.Context(), old, step.ReleaseName(old), old.Status.Release.Digest)
 			if err != nil || read.Status != status {
 				t.Fatal(read, err)
 			}
@@ -330,9 +331,9 @@ func TestUpgradeAfterAPause(t *testing.T) {
 			again := newDatabase(namespace, "shop").create(t)
 			becomeReady(t, again)
 			theirs := []client.Object{
-				statefulSetOf(again), named(&corev1.Service{}, namespace, releaseName(again)),
-				named(&corev1.ConfigMap{}, namespace, configName(again)), named(&corev1.Secret{}, namespace, storedOf(again, 1)),
-				named(&corev1.PersistentVolumeClaim{}, namespace, claimName(again)),
+				statefulSetOf(again), named(&corev1.Service{}, namespace, step.ReleaseName(again)),
+				named(&corev1.ConfigMap{}, namespace, step.ConfigName(again)), named(&corev1.Secret{}, namespace, storedOf(again, 1)),
+				named(&corev1.PersistentVolumeClaim{}, namespace, step.ClaimName(again)),
 			}
 			for _, object := range theirs {
 				if err := get(t, object); err != nil {
@@ -343,7 +344,7 @@ func TestUpgradeAfterAPause(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			want, err := op.engine.Render(old, releaseName(old), values)
+			want, err := op.engine.Render(old, step.ReleaseName(old), values)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -393,7 +394,7 @@ func TestChartObjects(t *testing.T) {
 		t.Fatal(err)
 	}
 	values["backup"], values["refuseEvictions"] = map[string]any{"name": "x"}, true
-	want, err := newEngine(t, apiConfig, chartDir, ChartObjects).Render(db, releaseName(db), values)
+	want, err := newEngine(t, apiConfig, chartDir, ChartObjects).Render(db, step.ReleaseName(db), values)
 	if err != nil {
 		t.Fatal(err)
 	}

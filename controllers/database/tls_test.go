@@ -12,6 +12,7 @@ import (
 	clocktesting "k8s.io/utils/clock/testing"
 
 	v1 "example.com/cnat-operator/api/database/v1"
+	"example.com/cnat-operator/controllers/database/step"
 )
 
 // pair is a certificate with its private key, as cert-manager puts them into a Secret.
@@ -53,11 +54,11 @@ func TestCheckPair(t *testing.T) {
 			}
 			got := checkPair(secret)
 			if got == nil {
-				got = &problem{}
-			} else if !strings.Contains(got.message, `"mine"`) || strings.Contains(got.message, "Tr0ub4dor") {
-				t.Errorf("the message is %q", got.message)
+				got = &step.Problem{}
+			} else if !strings.Contains(got.Message, `"mine"`) || strings.Contains(got.Message, "Tr0ub4dor") {
+				t.Errorf("the message is %q", got.Message)
 			}
-			if got.reason != test.reason || !strings.Contains(got.message, test.words) {
+			if got.Reason != test.reason || !strings.Contains(got.Message, test.words) {
 				t.Errorf("got %+v", got)
 			}
 		})

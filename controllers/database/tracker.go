@@ -9,6 +9,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/resourceversion"
 
 	v1 "example.com/cnat-operator/api/database/v1"
+	"example.com/cnat-operator/controllers/database/step"
 )
 
 // tracker is all that the process remembers of Databases from one pass to the next. It is lost at a restart, and nothing
@@ -27,9 +28,7 @@ type track struct {
 	log logr.Logger
 	// written is the version at which the operator last wrote the Database.
 	written string
-	// sightings are when the process first saw what it waits for, by what that is. Clocks of others, and what they stamp,
-	// have no part in a wait.
-	sightings map[string]sighting
+	step.Sightings
 	// acted is when the release was last installed or upgraded: the cache may be behind.
 	acted   time.Time
 	repairs repairs
@@ -40,12 +39,7 @@ type track struct {
 	// trial is what the API server last said of the pod with the exporter.
 	trial trial
 	// sent is the last event.
-	sent event
-}
-
-type sighting struct {
-	value string
-	at    time.Time
+	sent step.Event
 }
 
 // of returns what is remembered of a Database. Another one of the same name begins with nothing.
@@ -58,7 +52,7 @@ func (t *tracker) of(db *v1.Database) *track {
 		if t.byName == nil {
 			t.byName = map[types.NamespacedName]*track{}
 		}
-		known = &track{uid: db.UID, sightings: map[string]sighting{}, repairs: repairs{}}
+		known = &track{uid: db.UID, repairs: repairs{}}
 		t.byName[key] = known
 	}
 	return known
@@ -74,27 +68,9 @@ func (t *tracker) forget(key types.NamespacedName) {
 	}
 }
 
-// since is for how long the process has seen the same value of something. An empty value is none.
-func (t *track) since(what, value string, now time.Time) time.Duration {
-	if value == "" {
-		delete(t.sightings, what)
-		return 0
-	}
-	if seen, known := t.sightings[what]; known && seen.value == value {
-		return now.Sub(seen.at)
-	}
-	t.sightings[what] = sighting{value, now}
-	return 0
-}
-
-const (
-	// staleRetry is after what time a stale read is tried again: the newer object is on its way to the cache.
-	staleRetry = 100 * time.Millisecond
-
-	// staleLimit is for how long a Database may be older than the operator's last write of it. Then the cluster has gone
-	// back in time, as by a restore of its storage.
-	staleLimit = 30 * time.Second
-)
+// staleLimit is for how long a Database may be older than the operator's last write of it. Then the cluster has gone
+// back in time, as by a restore of its storage.
+const staleLimit = 30 * time.Second
 
 // isStale reports whether a Database of the cache is older than the last write of it. A pass over it would not know of the
 // attempt that the write tells of, and make it again.
@@ -106,10 +82,10 @@ func (t *track) isStale(db *v1.Database, now time.Time) bool {
 		stale = err == nil && order < 0
 	}
 	if !stale {
-		t.since("stale", "", now)
+		t.Since("stale", "", now)
 		return false
 	}
-	if t.since("stale", t.written, now) < staleLimit {
+	if t.Since("stale", t.written, now) < staleLimit {
 		return true
 	}
 	t.log.Info("The Database is older than the operator's last write, and stays so: it is taken as it is", "written", t.written)

@@ -16,6 +16,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
 	v1 "example.com/cnat-operator/api/database/v1"
+	"example.com/cnat-operator/controllers/database/step"
 )
 
 // newOffline is a reconciler whose cache, as the real one, has only objects with the operator's label.
@@ -24,7 +25,7 @@ func newOffline(t *testing.T, objects ...client.Object) *Reconciler {
 	live := fake.NewClientBuilder().WithScheme(scheme).WithObjects(objects...).Build()
 	cached := interceptor.NewClient(live, interceptor.Funcs{
 		Get: func(ctx context.Context, c client.WithWatch, key client.ObjectKey, object client.Object, options ...client.GetOption) error {
-			if err := c.Get(ctx, key, object, options...); err != nil || object.GetLabels()[labelPartOf] == partOf {
+			if err := c.Get(ctx, key, object, options...); err != nil || object.GetLabels()[step.LabelPartOf] == step.PartOf {
 				return err
 			}
 			return apierrors.NewNotFound(corev1.Resource("objects"), key.Name)
@@ -44,15 +45,15 @@ func aDatabase() *v1.Database {
 func TestBindingWithoutLabel(t *testing.T) {
 	db := aDatabase()
 	old := newBinding(db, []byte("first"), nil)
-	delete(old.Labels, labelPartOf)
+	delete(old.Labels, step.LabelPartOf)
 	r := newOffline(t, old)
 	if found, err := r.ensureBinding(t.Context(), db, []byte("second"), nil); found != nil || err != nil {
 		t.Fatal(found, err)
 	}
 	live := bindingOf(db)
 	err := r.APIReader.Get(t.Context(), client.ObjectKeyFromObject(live), live)
-	if err != nil || string(live.Data[passwordKey]) != "second" || live.Labels[labelPartOf] != partOf {
-		t.Errorf("the binding has %q, labels %v, %v", live.Data[passwordKey], live.Labels, err)
+	if err != nil || string(live.Data[step.PasswordKey]) != "second" || live.Labels[step.LabelPartOf] != step.PartOf {
+		t.Errorf("the binding has %q, labels %v, %v", live.Data[step.PasswordKey], live.Labels, err)
 	}
 }
 
@@ -69,10 +70,10 @@ func TestServiceMonitorOfAnother(t *testing.T) {
 		t.Error(found, err)
 	}
 	db.Spec.Monitoring = &v1.DatabaseMonitoring{IntervalSeconds: 9}
-	if found, err = r.applyServiceMonitor(t.Context(), db); found == nil || found.reason != v1.ReasonNameConflict || err != nil {
+	if found, err = r.applyServiceMonitor(t.Context(), db); found == nil || found.Reason != v1.ReasonNameConflict || err != nil {
 		t.Error(found, err)
 	}
-	if err := r.APIReader.Get(t.Context(), client.ObjectKeyFromObject(monitor), monitor); err != nil || !covers(monitor.Object, newServiceMonitor(other).Object) {
+	if err := r.APIReader.Get(t.Context(), client.ObjectKeyFromObject(monitor), monitor); err != nil || !step.Covers(monitor.Object, newServiceMonitor(other).Object) {
 		t.Errorf("%v, %v", monitor.Object["spec"], err)
 	}
 }
@@ -82,7 +83,7 @@ func TestMarkOfDataInAnothersConfigMap(t *testing.T) {
 	db := aDatabase()
 	for owner, want := range map[types.UID]bool{"uid": true, "new": false} {
 		config := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{
-			Namespace: "ns", Name: configName(db), Labels: ownLabels(db),
+			Namespace: "ns", Name: step.ConfigName(db), Labels: step.OwnLabels(db),
 			OwnerReferences: []metav1.OwnerReference{{UID: owner, Controller: ptr.To(true)}},
 		}}
 		r := newOffline(t, config)
@@ -117,12 +118,12 @@ func TestPodsOfTheServer(t *testing.T) {
 // While a Database waits for a slot, whatever is changed of its objects is noticed.
 func TestFingerprint(t *testing.T) {
 	db := aDatabase()
-	config := named(&corev1.ConfigMap{}, "ns", configName(db))
+	config := named(&corev1.ConfigMap{}, "ns", step.ConfigName(db))
 	statefulSet := statefulSetOf(db)
 	statefulSet.Generation = 1
 	for _, object := range []client.Object{config, statefulSet} {
-		object.SetLabels(ownLabels(db))
-		object.SetOwnerReferences([]metav1.OwnerReference{*metav1.NewControllerRef(db, v1.GroupVersion.WithKind("Database"))})
+		object.SetLabels(step.OwnLabels(db))
+		object.SetOwnerReferences(step.OwnedBy(db))
 	}
 	r := newOffline(t, config, statefulSet)
 	mark := func() string {
@@ -168,12 +169,12 @@ func TestFingerprint(t *testing.T) {
 func TestUnusablePasswordInOwnSecret(t *testing.T) {
 	for password, want := range map[string]string{"good": "", "a\x00b": v1.ReasonSecretInvalid} {
 		db := aDatabase()
-		secret := named(&corev1.Secret{Data: map[string][]byte{usernameKey: []byte("wp"), passwordKey: []byte(password)}}, "ns", credentialsName(db))
-		secret.Labels = ownLabels(db)
+		secret := named(&corev1.Secret{Data: map[string][]byte{step.UsernameKey: []byte("wp"), step.PasswordKey: []byte(password)}}, "ns", step.CredentialsName(db))
+		secret.Labels = step.OwnLabels(db)
 		found, err := newOffline(t, secret).ensureCredentials(t.Context(), db)
 		reason := ""
 		if found.problem != nil {
-			reason = found.problem.reason
+			reason = found.problem.Reason
 		}
 		if reason != want || err != nil {
 			t.Errorf("%q: %q, %v", password, reason, err)

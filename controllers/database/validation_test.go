@@ -12,6 +12,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	v1 "example.com/cnat-operator/api/database/v1"
+	"example.com/cnat-operator/controllers/database/step"
 )
 
 func quantity(text string) *resource.Quantity {
@@ -115,7 +116,7 @@ func TestAcceptedEncodings(t *testing.T) {
 
 func TestDefaults(t *testing.T) {
 	db := newDatabase(newNamespace(t), "word-press").create(t)
-	if db.Spec.Encoding != "UTF8" || db.Spec.Storage.Size.String() != "1Gi" || databaseName(db) != "word_press" {
+	if db.Spec.Encoding != "UTF8" || db.Spec.Storage.Size.String() != "1Gi" || step.DatabaseName(db) != "word_press" {
 		t.Errorf("got %+v", db.Spec)
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 
 	v1 "example.com/cnat-operator/api/database/v1"
+	"example.com/cnat-operator/controllers/database/step"
 )
 
 var (
@@ -99,12 +100,12 @@ func valuesFor(
 	values := map[string]any{
 		"image":        image,
 		"user":         db.Spec.User,
-		"databaseName": databaseName(db),
+		"databaseName": step.DatabaseName(db),
 		"encoding":     encoding,
 		"credentials":  map[string]any{"secretName": credentials.Name, "key": credentials.Key},
 		"storage":      claim.values(),
 		"resources":    resources,
-		"labels":       map[string]any{labelDatabase: db.Name},
+		"labels":       map[string]any{step.LabelDatabase: db.Name},
 	}
 	if err := addServerOptions(values, &db.Spec.ServerOptions); err != nil {
 		return nil, err

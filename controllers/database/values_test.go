@@ -11,6 +11,7 @@ import (
 	"k8s.io/utils/ptr"
 
 	v1 "example.com/cnat-operator/api/database/v1"
+	"example.com/cnat-operator/controllers/database/step"
 )
 
 func TestCanonicalEncoding(t *testing.T) {
@@ -108,7 +109,7 @@ func TestValues(t *testing.T) {
 			"credentials": map[string]any{"secretName": "creds", "key": "password"},
 			"storage":     map[string]any{"size": "1Gi"},
 			"resources":   map[string]any{"requests": requests},
-			"labels":      map[string]any{labelDatabase: "word-press"},
+			"labels":      map[string]any{step.LabelDatabase: "word-press"},
 		}},
 		{"all given", func(s *v1.DatabaseSpec) {
 			s.DatabaseName, s.Encoding, s.Image, s.Password = "blog", "unicode", "postgres:18", "secret"
@@ -119,7 +120,7 @@ func TestValues(t *testing.T) {
 			"credentials": map[string]any{"secretName": "creds", "key": "password"},
 			"storage":     map[string]any{"size": "2Gi", "storageClassName": "fast"},
 			"resources":   map[string]any{"limits": map[string]any{"memory": "1Gi"}},
-			"labels":      map[string]any{labelDatabase: "word-press"},
+			"labels":      map[string]any{step.LabelDatabase: "word-press"},
 		}},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	v1 "example.com/cnat-operator/api/database/v1"
+	"example.com/cnat-operator/controllers/database/step"
 )
 
 // versionContainer leaves the version of the PostgreSQL in the image as its termination message.
@@ -28,7 +29,7 @@ func serverVersion(pods []corev1.Pod) string {
 				continue
 			}
 			if found := versionWords.FindStringSubmatch(status.State.Terminated.Message); found != nil {
-				return shortened(found[1], 64)
+				return step.Shortened(found[1], 64)
 			}
 		}
 	}
@@ -47,7 +48,7 @@ func taggedMajor(image string) string {
 // imageFor is the image that the server is to run. One whose tag tells that it can't read the data, since it has another
 // major version, is refused while the server still runs: once it is rolled out there is none. Where the tag of the image
 // that runs says something else than its version, tags don't tell.
-func imageFor(db *v1.Database, defaultImage string) (string, *problem) {
+func imageFor(db *v1.Database, defaultImage string) (string, *step.Problem) {
 	want, whose := db.Spec.Image, "spec.image"
 	if want == "" {
 		want, whose = defaultImage, "the operator's default image"
@@ -57,9 +58,9 @@ func imageFor(db *v1.Database, defaultImage string) (string, *problem) {
 	if have == "" || next == "" || next == have || db.Status.Image == "" || now != "" && now != have {
 		return want, nil
 	}
-	found := newProblem(v1.ReasonMajorVersion, "the data are of PostgreSQL %s, which %s (%s) can't read; the server goes on with %s: "+
+	found := step.NewProblem(v1.ReasonMajorVersion, "the data are of PostgreSQL %s, which %s (%s) can't read; the server goes on with %s: "+
 		"set spec.image to one of version %s, or see \"Another major version\" in the user guide",
 		have, whose, want, db.Status.Image, have)
-	found.serving = true
+	found.Serving = true
 	return db.Status.Image, found
 }

@@ -73,7 +73,7 @@ func TestImageFor(t *testing.T) {
 			if got != test.want {
 				t.Errorf("%s, want %s", got, test.want)
 			}
-			if (found != nil) != (test.words != "") || found != nil && (!found.serving || !strings.Contains(found.message, test.words)) {
+			if (found != nil) != (test.words != "") || found != nil && (!found.Serving || !strings.Contains(found.Message, test.words)) {
 				t.Errorf("problem %+v", found)
 			}
 		})

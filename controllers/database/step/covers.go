@@ -1,36 +1,13 @@
-package database
+package step
 
-import (
-	"reflect"
-
-	"k8s.io/apimachinery/pkg/runtime"
-	"sigs.k8s.io/controller-runtime/pkg/client"
-)
-
-// holds reports whether a live object holds all that the chart says of it. What the chart says nothing of, such as
-// defaults of the API server and additions of others, is not looked at.
-func holds(live, want client.Object) (bool, error) {
-	liveContent, err := runtime.DefaultUnstructuredConverter.ToUnstructured(live)
-	if err != nil {
-		return false, err
-	}
-	wantContent, err := runtime.DefaultUnstructuredConverter.ToUnstructured(want)
-	if err != nil {
-		return false, err
-	}
-	// A live object of the cache has no kind, and its status is not the chart's to say.
-	for _, key := range []string{"apiVersion", "kind", "status"} {
-		delete(wantContent, key)
-	}
-	return covers(liveContent, wantContent), nil
-}
+import "reflect"
 
 // atomicFields are the fields to which an addition changes whom an object reaches, by their names in any object of the chart: one
 // label more in a Service's selector, and it leads nowhere; one selector more in a NetworkPolicy, and it lets everybody in.
 var atomicFields = map[string]bool{"selector": true, "podSelector": true, "ingress": true, "egress": true, "policyTypes": true}
 
-// covers reports whether have has everything in want.
-func covers(have, want any) bool {
+// Covers reports whether have has everything in want.
+func Covers(have, want any) bool {
 	switch want := want.(type) {
 	case nil:
 		return true
@@ -44,7 +21,7 @@ func covers(have, want any) bool {
 				if !reflect.DeepEqual(fields[key], value) {
 					return false
 				}
-			} else if !covers(fields[key], value) {
+			} else if !Covers(fields[key], value) {
 				return false
 			}
 		}
@@ -78,7 +55,7 @@ func coversList(have, want []any) bool {
 		return false
 	}
 	for i := range want {
-		if !covers(have[i], want[i]) {
+		if !Covers(have[i], want[i]) {
 			return false
 		}
 	}
@@ -87,7 +64,7 @@ func coversList(have, want []any) bool {
 
 func anyCovers(have []any, want any) bool {
 	for _, item := range have {
-		if covers(item, want) {
+		if Covers(item, want) {
 			return true
 		}
 	}

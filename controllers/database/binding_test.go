@@ -2,7 +2,6 @@ package database
 
 import (
 	"fmt"
-	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -17,65 +16,6 @@ import (
 	v1 "example.com/cnat-operator/api/database/v1"
 	"example.com/cnat-operator/controllers/database/step"
 )
-
-func TestNewBinding(t *testing.T) {
-	db := newDatabase("ns", "shop").build()
-	password := `p@ss:w/ord?#%&"\ ü`
-	secret := newBinding(db, []byte(password), nil)
-	for key, want := range map[string]string{
-		"type": "postgresql", "provider": "cnat-operator", "host": "shop-database.ns.svc", "port": "5432",
-		"database": "shop", "username": "wp", "password": password,
-	} {
-		if got := string(secret.Data[key]); got != want {
-			t.Errorf("%s is %q, want %q", key, got, want)
-		}
-	}
-	uri, err := url.Parse(string(secret.Data["uri"]))
-	if err != nil {
-		t.Fatal(err)
-	}
-	got, _ := uri.User.Password()
-	if uri.Scheme != "postgresql" || uri.User.Username() != "wp" || got != password ||
-		uri.Host != "shop-database.ns.svc:5432" || uri.Path != "/shop" {
-		t.Errorf("uri is %s", uri)
-	}
-	if strings.Contains(uri.RawQuery, "sslmode") {
-		t.Errorf("uri asks for TLS that is not there: %s", uri)
-	}
-	db.Spec.TLS = v1.DatabaseTLS{SecretName: "pair"}
-	if uri := string(newBinding(db, []byte("x"), nil).Data["uri"]); !strings.HasSuffix(uri, "/shop?sslmode=require") {
-		t.Errorf("uri does not ask for TLS: %s", uri)
-	}
-	for _, test := range []struct {
-		tls            v1.DatabaseTLS
-		sslMode, query string
-	}{
-		{v1.DatabaseTLS{}, "disable", ""},
-		{v1.DatabaseTLS{SecretName: "pair"}, "require", "&sslmode=require"},
-		{v1.DatabaseTLS{SecretName: "pair", Mode: v1.TLSOptional}, "require", ""},
-	} {
-		db.Spec.TLS = test.tls
-		data := newBinding(db, []byte("a&b=c"), []byte("PEM")).Data
-		const jdbc = "jdbc:postgresql://shop-database.ns.svc:5432/shop?user=wp&password=a%26b%3Dc"
-		if string(data["sslmode"]) != test.sslMode || string(data["jdbc-url"]) != jdbc+test.query || (data["ca.crt"] != nil) != step.TLSEnabled(db) {
-			t.Errorf("%+v: %s", test.tls, data)
-		}
-	}
-	if secret.Type != "servicebinding.io/postgresql" {
-		t.Errorf("type is %s", secret.Type)
-	}
-}
-
-func TestPercentEncoded(t *testing.T) {
-	for text, want := range map[string]string{
-		"azAZ09-._~": "azAZ09-._~", "$&+,;=": "%24%26%2B%2C%3B%3D", ":/?#[]@": "%3A%2F%3F%23%5B%5D%40", "é %": "%C3%A9%20%25",
-		"\xff!'()*": "%FF%21%27%28%29%2A",
-	} {
-		if got := percentEncoded(text); got != want {
-			t.Errorf("%q: %s, want %s", text, got, want)
-		}
-	}
-}
 
 func bindingOf(db *v1.Database) *corev1.Secret {
 	return named(&corev1.Secret{}, db.Namespace, step.BindingName(db))
@@ -108,7 +48,7 @@ func TestBindingFollowsThePassword(t *testing.T) {
 		}
 		return nil
 	})
-	if err := get(t, pod); err != nil || pod.Annotations[annotationPassword] == "" {
+	if err := get(t, pod); err != nil || pod.Annotations["example.com/password-changed-at"] == "" {
 		t.Errorf("the kubelet was not notified: %v, %v", pod.Annotations, err)
 	}
 

@@ -11,7 +11,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	v1 "example.com/cnat-operator/api/database/v1"
@@ -110,39 +109,6 @@ func TestDeletedCredentials(t *testing.T) {
 		}
 		return nil
 	})
-}
-
-func TestBoundPassword(t *testing.T) {
-	t.Parallel()
-	namespace := newNamespace(t)
-	op := startOperator(t, namespace, operatorOptions{})
-	op.stop()
-	for i, test := range []struct {
-		name string
-		edit func(*corev1.Secret)
-		want string
-	}{
-		{"as the operator created it", func(*corev1.Secret) {}, "secret"},
-		{"another user's", func(s *corev1.Secret) { s.Data[step.UsernameKey] = []byte("other") }, ""},
-		{"another Database's", func(s *corev1.Secret) { s.OwnerReferences[0].UID = "other" }, ""},
-		{"without our labels", func(s *corev1.Secret) { s.Labels = nil }, ""},
-		{"with a NUL byte", func(s *corev1.Secret) { s.Data[step.PasswordKey] = []byte("a\x00b") }, ""},
-		{"too long", func(s *corev1.Secret) { s.Data[step.PasswordKey] = []byte(strings.Repeat("a", 257)) }, ""},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			db := newDatabase(namespace, fmt.Sprintf("shop-%d", i)).build()
-			db.UID = types.UID(fmt.Sprintf("uid-%d", i))
-			binding := newBinding(db, []byte("secret"), nil)
-			test.edit(binding)
-			if err := api.Create(t.Context(), binding); err != nil {
-				t.Fatal(err)
-			}
-			got, err := op.reconciler.boundPassword(t.Context(), db)
-			if err != nil || string(got) != test.want {
-				t.Errorf("got %q, %v", got, err)
-			}
-		})
-	}
 }
 
 // The password is in Secrets of the operator or the user, and nowhere else.

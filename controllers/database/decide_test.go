@@ -7,9 +7,8 @@ import (
 	"testing"
 	"time"
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-
 	v1 "example.com/cnat-operator/api/database/v1"
+	"example.com/cnat-operator/controllers/database/internal/testdb"
 	"example.com/cnat-operator/internal/helm"
 )
 
@@ -22,9 +21,8 @@ func containsAny(text string, parts ...string) bool {
 	return false
 }
 
-var noon = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
-
-func ago(d time.Duration) *metav1.Time { return &metav1.Time{Time: noon.Add(-d)} }
+// The tests of the steps are at the same time.
+var noon, ago = testdb.Noon, testdb.Ago
 
 // Digests of manifests.
 var oldDigest, newDigest = strings.Repeat("0", 64), strings.Repeat("1", 64)

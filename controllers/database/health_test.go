@@ -12,6 +12,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	v1 "example.com/cnat-operator/api/database/v1"
+	"example.com/cnat-operator/controllers/database/monitoring"
 	"example.com/cnat-operator/controllers/database/step"
 	"example.com/cnat-operator/test/health"
 )
@@ -44,13 +45,13 @@ func TestHealth(t *testing.T) {
 		},
 		"a step beside the release is refused": {
 			seen: observation{
-				release: current, server: ready, failures: []*step.Problem{step.NewProblem(v1.ReasonRefused, "quota")}, monitor: serviceMonitor{done: true},
+				release: current, server: ready, failures: []*step.Problem{step.NewProblem(v1.ReasonRefused, "quota")}, monitor: monitoring.MonitorDecision{Done: true},
 			},
 			failed: []error{failed}, want: health.Failed,
 		},
 		"the release is refused": {
 			seen: observation{
-				server: starting, failures: []*step.Problem{step.NewProblem(v1.ReasonRefused, "quota")}, monitor: serviceMonitor{done: true},
+				server: starting, failures: []*step.Problem{step.NewProblem(v1.ReasonRefused, "quota")}, monitor: monitoring.MonitorDecision{Done: true},
 			},
 			failed: []error{failed}, want: health.Failed,
 		},

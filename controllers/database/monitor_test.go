@@ -10,6 +10,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	clocktesting "k8s.io/utils/clock/testing"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -30,7 +31,7 @@ func exporterSecretOf(db *v1.Database) *corev1.Secret {
 
 func monitorOf(db *v1.Database) *unstructured.Unstructured {
 	monitor := &unstructured.Unstructured{}
-	monitor.SetGroupVersionKind(monitorAPI)
+	monitor.SetGroupVersionKind(schema.GroupVersionKind{Group: "monitoring.coreos.com", Version: "v1", Kind: "ServiceMonitor"})
 	return named(monitor, db.Namespace, step.ReleaseName(db))
 }
 
@@ -79,7 +80,7 @@ func TestMonitoring(t *testing.T) {
 		t.Fatal(err)
 	}
 	if !metav1.IsControlledBy(secret, db) || secret.Immutable == nil || !*secret.Immutable ||
-		string(secret.Data["username"]) != exporterRole || len(secret.Data["password"]) < 20 {
+		string(secret.Data["username"]) != "database_exporter" || len(secret.Data["password"]) < 20 {
 		t.Errorf("the Secret's metadata are %+v", secret.ObjectMeta)
 	}
 
@@ -101,7 +102,7 @@ func TestMonitoring(t *testing.T) {
 	if _, err := envtest.InstallCRDs(apiConfig, crd); err != nil {
 		t.Fatal(err)
 	}
-	now.SetTime(now.Now().Add(monitorRecheck))
+	now.SetTime(now.Now().Add(time.Minute))
 	passUntil(t, op, db, "the ServiceMonitor", func() error { return scraped(t, db, "30s") })
 	quiet("with the API")
 

@@ -27,6 +27,9 @@ import (
 // exceededQuota is in what the API server says of a quota that has no room left. Of other refusals it is not.
 const exceededQuota = "exceeded quota"
 
+// exporterRecheck is how often it is tried again to have an exporter.
+const exporterRecheck = time.Minute
+
 // onlyPods is such a message where all that there is no room for is one pod more: the next one takes the place of
 // another.
 var onlyPods = regexp.MustCompile(`requested: ((count/)?pods=1,? ?)+used:`)
@@ -70,7 +73,7 @@ type trial struct {
 
 // isFresh reports whether there is no need to ask again. Many Databases may wait for their slot with what they may have.
 func (t trial) isFresh(about string, now time.Time) bool {
-	memory := monitorRecheck
+	memory := exporterRecheck
 	if t.found == nil {
 		memory *= 10
 	}
@@ -132,7 +135,7 @@ func (r *Reconciler) exporterProblem(
 	}
 	found := step.NewProblem(v1.ReasonMonitoringFailed, "the server is without the exporter, since with it the API server "+
 		"would refuse the pod: %v. Change spec.monitoring, or what refuses it; it is tried again every %s",
-		refusal, monitorRecheck)
+		refusal, exporterRecheck)
 	found.Serving = true
 	return found, nil
 }

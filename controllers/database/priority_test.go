@@ -13,6 +13,7 @@ import (
 	watchevent "sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
+	"example.com/cnat-operator/controllers/database/internal/testdb"
 	"example.com/cnat-operator/controllers/database/step"
 )
 
@@ -34,7 +35,7 @@ func TestBegunGoesFirst(t *testing.T) {
 	ownedHandler{}.Update(t.Context(), watchevent.UpdateEvent{
 		ObjectOld: &corev1.Pod{}, ObjectNew: &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Labels: map[string]string{step.LabelDatabase: "db-299"}}},
 	}, q)
-	begun := aDatabase()
+	begun := testdb.New()
 	begun.Status.Release.Revision = 1
 	q.AddWithOpts(priorityqueue.AddOpts{Priority: priorityOf(begun)}, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(begun)})
 	news(&appsv1.StatefulSet{}, "old", true) // of before the operator started

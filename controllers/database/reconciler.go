@@ -3,6 +3,7 @@ package database
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"maps"
@@ -22,6 +23,10 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	v1 "example.com/cnat-operator/api/database/v1"
+	"example.com/cnat-operator/controllers/database/binding"
+	"example.com/cnat-operator/controllers/database/certificate"
+	"example.com/cnat-operator/controllers/database/credentials"
+	"example.com/cnat-operator/controllers/database/monitoring"
 	"example.com/cnat-operator/controllers/database/step"
 )
 
@@ -67,7 +72,7 @@ type Reconciler struct {
 
 	crashes    client.Reader
 	tracker    tracker
-	monitorAPI missingAPI
+	monitorAPI monitoring.MissingAPI
 }
 
 // pass is one reconciliation of one Database.
@@ -146,24 +151,26 @@ func (r *Reconciler) ensure(ctx context.Context, p *pass) {
 	statefulSet, err := r.observeServer(ctx, p)
 	p.failure("reading the server's state", err)
 
-	seen.monitor, err = r.ensureServiceMonitor(ctx, p)
-	p.failure("the ServiceMonitor", err)
-	seen.credentials, err = r.ensureCredentials(ctx, db)
+	p.failure("the ServiceMonitor", r.ensureServiceMonitor(ctx, p))
+	err = r.ensureCredentials(ctx, p)
 	p.failure("the credentials", err)
-	blocked, known := err != nil || !seen.credentials.usable(), err == nil && seen.credentials.problem == nil
-	seen.certificate, err = r.checkCertificate(ctx, db)
+	blocked, known := err != nil || !seen.credentials.Usable(), err == nil && seen.credentials.Problem == nil
+	secret, err := certificate.Observe(ctx, r.APIReader, db)
+	if err == nil {
+		seen.certificate = certificate.Decide(db, secret)
+	}
 	p.failure("the certificate", err)
-	blocked = blocked || err != nil || seen.certificate.problem != nil
+	blocked = blocked || err != nil || seen.certificate.Problem != nil
 	if known && err == nil {
-		seen.binding, err = r.ensureBinding(ctx, db, seen.credentials.password, seen.certificate.ca)
-		seen.bound = err == nil && seen.binding == nil
+		err = r.ensureBinding(ctx, p)
+		seen.bound = err == nil && seen.binding.Problem == nil
 		p.failure("the binding", err)
 	}
-	seen.exporter, err = r.ensureExporter(ctx, db)
+	err = r.ensureExporter(ctx, p)
 	p.failure("the exporter", err)
 	if err != nil && !isRefusal(err) {
 		blocked = true
-	} else if err != nil || seen.exporter != nil {
+	} else if err != nil || seen.exporter.Problem != nil {
 		// Without its password there is no exporter, and there is a server all the same. One that serves is not
 		// restarted.
 		p.noExporter = statefulSet == nil || !seen.server.ready || exporterIn(statefulSet.Spec.Template.Spec) == nil
@@ -178,6 +185,49 @@ func (r *Reconciler) ensure(ctx context.Context, p *pass) {
 	}
 	seen.backups, err = r.ensureBackups(ctx, db, p.cronJob, seen.backupStorage.claim, seen.server.ready)
 	p.failure("the backups", err)
+}
+
+func (r *Reconciler) ensureServiceMonitor(ctx context.Context, p *pass) error {
+	found, err := monitoring.ObserveMonitor(ctx, r.APIReader, p.db, p.track.monitored, r.monitorAPI.Wait(p.now))
+	if err != nil {
+		return err
+	}
+	p.seen.monitor = monitoring.DecideMonitor(p.db, found)
+	err = p.seen.monitor.Act(ctx, r.Client)
+	if p.seen.monitor.NoAPI {
+		r.monitorAPI.Miss(p.now)
+	}
+	if p.seen.monitor.Settled {
+		p.track.monitored = p.db.Generation
+	}
+	return err
+}
+
+func (r *Reconciler) ensureCredentials(ctx context.Context, p *pass) error {
+	found, err := credentials.Observe(ctx, r.Client, r.APIReader, p.db)
+	if err != nil {
+		return err
+	}
+	p.seen.credentials = credentials.Decide(p.db, found, rand.Text, p.now)
+	return p.seen.credentials.Act(ctx, r.Client)
+}
+
+func (r *Reconciler) ensureBinding(ctx context.Context, p *pass) error {
+	found, err := binding.Observe(ctx, r.Client, r.APIReader, p.db)
+	if err != nil {
+		return err
+	}
+	p.seen.binding = binding.Decide(p.db, found, p.seen.credentials.Password, p.seen.certificate.CA, p.now)
+	return p.seen.binding.Act(ctx, r.Client)
+}
+
+func (r *Reconciler) ensureExporter(ctx context.Context, p *pass) error {
+	found, err := monitoring.ObserveExporter(ctx, r.Client, r.APIReader, p.db)
+	if err != nil {
+		return err
+	}
+	p.seen.exporter = monitoring.DecideExporter(p.db, found, rand.Text)
+	return p.seen.exporter.Act(ctx, r.Client)
 }
 
 // ensureInstalled sees to the storage, and to the release that uses it.
@@ -197,7 +247,7 @@ func (r *Reconciler) ensureInstalled(ctx context.Context, p *pass, live *appsv1.
 		return err
 	}
 	seen.image, seen.imageProblem = imageFor(db, r.DefaultImage)
-	values, err := valuesFor(db, seen.credentials.ref, seen.storage, seen.image)
+	values, err := valuesFor(db, credentials.Ref(db), seen.storage, seen.image)
 	if err != nil {
 		return err
 	}
@@ -261,8 +311,8 @@ func (p *pass) server(statefulSet *appsv1.StatefulSet) {
 func (o *observation) recheck() time.Duration {
 	var soonest time.Duration
 	for _, recheck := range []time.Duration{
-		o.credentials.recheck, o.certificate.recheck, o.storage.recheck, o.release.recheck, o.server.recheck,
-		o.backupStorage.recheck, o.monitor.recheck,
+		o.credentials.Recheck, o.certificate.Recheck, o.binding.Recheck, o.exporter.Recheck, o.monitor.Recheck,
+		o.storage.recheck, o.backupStorage.recheck, o.release.recheck, o.server.recheck,
 	} {
 		soonest = step.Sooner(soonest, recheck)
 	}
@@ -270,11 +320,7 @@ func (o *observation) recheck() time.Duration {
 		soonest = step.Sooner(soonest, o.backups.recheck)
 	}
 	if o.withoutExporter != nil {
-		soonest = step.Sooner(soonest, monitorRecheck)
-	}
-	if o.exporter != nil || o.binding != nil {
-		// Secrets that are not ours are not watched.
-		soonest = step.Sooner(soonest, step.SecretRecheck)
+		soonest = step.Sooner(soonest, exporterRecheck)
 	}
 	return soonest
 }

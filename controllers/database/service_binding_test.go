@@ -1,10 +1,8 @@
 package database
 
 import (
-	"net/url"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
@@ -17,63 +15,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	v1 "example.com/cnat-operator/api/database/v1"
-	"example.com/cnat-operator/controllers/database/step"
 )
-
-// Whatever a password has, applications get it back from the URIs: percent-encoded as RFC 3986 says, and, in a query, as
-// the decoder for forms reads it, which the JDBC driver uses.
-func TestURIsOfOddPasswords(t *testing.T) {
-	for _, password := range []string{
-		"plain", "a b", "a+b", "50%", "%41", "a&password=b", "a=b", "a?b", "a#b", "a/b", `a\b`, "a:b@c", "[::1]", `"quoted"`, "'", "`$(x)`",
-		"{}|^<>", ";,", "é ü 漢字 🙂", "\t", "line\n", "\xff\xfe", strings.Repeat("%&", 128),
-	} {
-		for _, tls := range []v1.DatabaseTLS{{}, {SecretName: "pair"}} {
-			db := newDatabase("ns", "shop").spec(func(s *v1.DatabaseSpec) { s.User, s.TLS = "_u9", tls }).build()
-			data := newBinding(db, []byte(password), nil).Data
-			if string(data["password"]) != password {
-				t.Errorf("%q: password is %q", password, data["password"])
-			}
-			uri, err := url.Parse(string(data["uri"]))
-			if err != nil {
-				t.Errorf("%q: uri: %v", password, err)
-				continue
-			}
-			if got, _ := uri.User.Password(); got != password || uri.User.Username() != "_u9" || uri.Host != step.Endpoint(db) || uri.Path != "/shop" {
-				t.Errorf("%q: uri is %s", password, uri)
-			}
-			jdbc, err := url.Parse(strings.TrimPrefix(string(data["jdbc-url"]), "jdbc:"))
-			if err != nil {
-				t.Errorf("%q: jdbc-url: %v", password, err)
-				continue
-			}
-			query, err := url.ParseQuery(jdbc.RawQuery)
-			if err != nil || query.Get("password") != password || query.Get("user") != "_u9" || jdbc.User != nil ||
-				len(query["password"]) != 1 || jdbc.Host != step.Endpoint(db) || jdbc.Path != "/shop" {
-				t.Errorf("%q: jdbc-url is %s (%v)", password, jdbc, err)
-			}
-			if secure := step.TLSEnabled(db); (query.Get("sslmode") == "require") != secure || (uri.Query().Get("sslmode") == "require") != secure {
-				t.Errorf("%q: sslmode in %s and %s", password, uri, jdbc)
-			}
-		}
-	}
-}
-
-// The Secret has the entries that the specification knows, under its names.
-func TestWellKnownEntries(t *testing.T) {
-	db := newDatabase("ns", "shop").spec(func(s *v1.DatabaseSpec) { s.TLS = v1.DatabaseTLS{SecretName: "pair"} }).build()
-	data := newBinding(db, []byte("x"), []byte("PEM")).Data
-	for _, key := range []string{"type", "provider", "host", "port", "uri", "username", "password", "certificates"} {
-		if len(data[key]) == 0 {
-			t.Errorf("there is no %s", key)
-		}
-	}
-	if string(data["certificates"]) != "PEM" || string(data["ca.crt"]) != "PEM" {
-		t.Errorf("the CA's certificate is in %s", data)
-	}
-	if data := newBinding(db, []byte("x"), nil).Data; data["certificates"] != nil {
-		t.Error("there are certificates of a CA that is not known")
-	}
-}
 
 // What an implementation of the Service Binding Specification does, with no more than the rights that the operator's role
 // gives to it: it finds the CRD by its label, reads a Database as any resource, and from it the Secret's name.

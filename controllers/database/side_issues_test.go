@@ -8,6 +8,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	v1 "example.com/cnat-operator/api/database/v1"
+	"example.com/cnat-operator/controllers/database/internal/testdb"
 	"example.com/cnat-operator/controllers/database/step"
 )
 
@@ -41,7 +42,7 @@ func TestRepairsGoOnBesideWhatIsWrong(t *testing.T) {
 	}{
 		{
 			"the certificate was deleted", v1.ReasonSecretMissing, func(s *v1.DatabaseSpec) { s.TLS.SecretName = "pair" },
-			makes("pair", pair(t)), deletes("pair"),
+			makes("pair", testdb.Pair(t)), deletes("pair"),
 		},
 		{
 			"the user's password was deleted", v1.ReasonSecretMissing,

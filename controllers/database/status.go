@@ -14,21 +14,24 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	v1 "example.com/cnat-operator/api/database/v1"
+	"example.com/cnat-operator/controllers/database/binding"
+	"example.com/cnat-operator/controllers/database/certificate"
+	"example.com/cnat-operator/controllers/database/credentials"
+	"example.com/cnat-operator/controllers/database/monitoring"
 	"example.com/cnat-operator/controllers/database/step"
 )
 
 // observation is everything that a pass over one Database found out.
 type observation struct {
-	credentials credentials
-	binding     *step.Problem
+	credentials credentials.Decision
+	binding     binding.Decision
 	// bound: the binding's Secret is there.
 	bound       bool
-	certificate certificate
-	// exporter says what is wrong with the Secret of the exporter's password.
-	exporter *step.Problem
+	certificate certificate.Decision
+	exporter    monitoring.Exporter
 	// withoutExporter says why there is none, although the spec asks for it.
 	withoutExporter *step.Problem
-	monitor         serviceMonitor
+	monitor         monitoring.MonitorDecision
 	// image is what the server is to run, and imageProblem why that is not what the spec asks for.
 	image        string
 	imageProblem *step.Problem
@@ -51,8 +54,8 @@ type observation struct {
 func (o *observation) problem() *step.Problem {
 	var first, all []*step.Problem
 	for _, found := range append([]*step.Problem{
-		o.data, o.certificate.problem, o.release.problem, o.server.problem, o.credentials.problem, o.exporter,
-		o.withoutExporter, o.imageProblem, o.binding, o.monitor.problem, o.storage.problem, o.backupStorage.problem,
+		o.data, o.certificate.Problem, o.release.problem, o.server.problem, o.credentials.Problem, o.exporter.Problem,
+		o.withoutExporter, o.imageProblem, o.binding.Problem, o.monitor.Problem, o.storage.problem, o.backupStorage.problem,
 	}, o.failures...) {
 		switch {
 		case found == nil:
@@ -76,7 +79,7 @@ func (o *observation) problem() *step.Problem {
 
 // events are those of the pass, in the order in which things were done.
 func (o *observation) events() []step.Event {
-	events := slices.Concat(o.credentials.events, o.release.events, o.server.events)
+	events := slices.Concat(o.credentials.Events, o.release.events, o.server.events)
 	if o.restored != nil {
 		events = append(events, step.Normal("Restored", "Restore", "The server runs with the data of the dump"))
 	}
@@ -95,8 +98,8 @@ func statusFor(p *pass) v1.DatabaseStatus {
 	}
 	status.Endpoint = step.Endpoint(db)
 	status.DatabaseName = step.DatabaseName(db)
-	if seen.credentials.usable() && seen.credentials.ref.Name != "" {
-		status.Credentials = seen.credentials.ref
+	if seen.credentials.Usable() {
+		status.Credentials = credentials.Ref(db)
 	}
 	if seen.bound {
 		status.Binding.Name = step.BindingName(db)
@@ -140,7 +143,7 @@ func statusFor(p *pass) v1.DatabaseStatus {
 func isObserved(p *pass) bool {
 	acted := p.seen.release.current && p.seen.release.status.Generation == p.db.Generation
 	reported := len(p.seen.failures) == len(p.failed)
-	return len(p.failed) == 0 || p.seen.monitor.done && (acted || reported)
+	return len(p.failed) == 0 || p.seen.monitor.Done && (acted || reported)
 }
 
 // setConditions sets Ready, Progressing and Stalled, and beside them Reconciling, which is there only while it is True.
@@ -195,7 +198,7 @@ func readiness(db *v1.Database, seen *observation) (ready metav1.Condition, wait
 	if seen.server.ready {
 		encoding, _ := canonicalEncoding(db.Spec.Encoding)
 		words := fmt.Sprintf("the server takes logins of user %s to database %s with encoding %s", db.Spec.User, step.DatabaseName(db), encoding)
-		if at := seen.credentials.replaced; !at.IsZero() {
+		if at := seen.credentials.Replaced; !at.IsZero() {
 			words += fmt.Sprintf("; its password is a new one since %s, when Secret %s had been deleted", at.UTC().Format(time.RFC3339), step.CredentialsName(db))
 		}
 		return step.Condition(v1.ConditionReady, metav1.ConditionTrue, v1.ReasonReady, words), ""

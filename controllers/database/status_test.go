@@ -8,6 +8,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	v1 "example.com/cnat-operator/api/database/v1"
+	"example.com/cnat-operator/controllers/database/credentials"
 	"example.com/cnat-operator/controllers/database/step"
 )
 
@@ -42,7 +43,7 @@ func TestStatus(t *testing.T) {
 		},
 		{
 			"a Secret is missing",
-			observation{credentials: credentials{problem: stuck(v1.ReasonSecretMissing)}},
+			observation{credentials: credentials.Decision{Problem: stuck(v1.ReasonSecretMissing)}},
 			"False SecretMissing", "False SecretMissing", "True SecretMissing", "",
 		},
 		{

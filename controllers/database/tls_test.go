@@ -1,69 +1,16 @@
 package database
 
 import (
-	"strings"
 	"testing"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/client-go/util/cert"
-	"k8s.io/client-go/util/keyutil"
 	clocktesting "k8s.io/utils/clock/testing"
 
 	v1 "example.com/cnat-operator/api/database/v1"
-	"example.com/cnat-operator/controllers/database/step"
+	"example.com/cnat-operator/controllers/database/internal/testdb"
 )
-
-// pair is a certificate with its private key, as cert-manager puts them into a Secret.
-func pair(t *testing.T) map[string][]byte {
-	t.Helper()
-	certificate, key, err := cert.GenerateSelfSignedCertKey("wordpress-database", nil, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return map[string][]byte{corev1.TLSCertKey: certificate, corev1.TLSPrivateKeyKey: key}
-}
-
-func TestCheckPair(t *testing.T) {
-	good, other := pair(t), pair(t)
-	ec, err := keyutil.MakeEllipticPrivateKeyPEM()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, test := range []struct {
-		name     string
-		crt, key []byte
-		// reason is the problem's; empty: none.
-		reason string
-		// words are in its message, beside the Secret's name.
-		words string
-	}{
-		{"a pair", good[corev1.TLSCertKey], good[corev1.TLSPrivateKeyKey], "", ""},
-		{"no certificate", nil, good[corev1.TLSPrivateKeyKey], v1.ReasonSecretMissing, `"tls.crt"`},
-		{"no key", good[corev1.TLSCertKey], nil, v1.ReasonSecretMissing, `"tls.key"`},
-		{"another's key", good[corev1.TLSCertKey], other[corev1.TLSPrivateKeyKey], v1.ReasonSecretInvalid, "does not match"},
-		{"another kind of key", good[corev1.TLSCertKey], ec, v1.ReasonSecretInvalid, "does not match"},
-		{"a certificate that is none", []byte("hello"), good[corev1.TLSPrivateKeyKey], v1.ReasonSecretInvalid, "certificate"},
-		{"a key that is none", good[corev1.TLSCertKey], []byte("Tr0ub4dor"), v1.ReasonSecretInvalid, "key"},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			secret := &corev1.Secret{
-				ObjectMeta: metav1.ObjectMeta{Name: "mine"},
-				Data:       map[string][]byte{corev1.TLSCertKey: test.crt, corev1.TLSPrivateKeyKey: test.key},
-			}
-			got := checkPair(secret)
-			if got == nil {
-				got = &step.Problem{}
-			} else if !strings.Contains(got.Message, `"mine"`) || strings.Contains(got.Message, "Tr0ub4dor") {
-				t.Errorf("the message is %q", got.Message)
-			}
-			if got.Reason != test.reason || !strings.Contains(got.Message, test.words) {
-				t.Errorf("got %+v", got)
-			}
-		})
-	}
-}
 
 // A Database that asks for TLS waits for the certificate, and goes on by itself.
 func TestMissingCertificateIsMended(t *testing.T) {
@@ -82,7 +29,7 @@ func TestMissingCertificateIsMended(t *testing.T) {
 		t.Fatal(err)
 	}
 	waitCondition(t, db, v1.ConditionStalled, metav1.ConditionTrue, v1.ReasonSecretInvalid)
-	update(t, secret, func() { secret.Data = pair(t) })
+	update(t, secret, func() { secret.Data = testdb.Pair(t) })
 	waitCondition(t, db, v1.ConditionStalled, metav1.ConditionFalse, v1.ReasonNotStalled)
 	becomeReady(t, db)
 	if db.Status.Release.Revision != 2 {
@@ -96,7 +43,7 @@ func TestCertificateThatIsDeleted(t *testing.T) {
 	namespace := newNamespace(t)
 	clock := clocktesting.NewFakePassiveClock(time.Now())
 	op := startOperator(t, namespace, operatorOptions{clock: clock})
-	secret := named(&corev1.Secret{Data: pair(t)}, namespace, "pair")
+	secret := named(&corev1.Secret{Data: testdb.Pair(t)}, namespace, "pair")
 	secret.Data["ca.crt"] = []byte("PEM")
 	if err := api.Create(t.Context(), secret); err != nil {
 		t.Fatal(err)

@@ -1,86 +1,30 @@
 package database
 
 import (
-	"context"
 	"testing"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	clocktesting "k8s.io/utils/clock/testing"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/client/fake"
-	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
-	v1 "example.com/cnat-operator/api/database/v1"
+	"example.com/cnat-operator/controllers/database/internal/testdb"
 	"example.com/cnat-operator/controllers/database/step"
 )
 
 // newOffline is a reconciler whose cache, as the real one, has only objects with the operator's label.
 func newOffline(t *testing.T, objects ...client.Object) *Reconciler {
 	t.Helper()
-	live := fake.NewClientBuilder().WithScheme(scheme).WithObjects(objects...).Build()
-	cached := interceptor.NewClient(live, interceptor.Funcs{
-		Get: func(ctx context.Context, c client.WithWatch, key client.ObjectKey, object client.Object, options ...client.GetOption) error {
-			if err := c.Get(ctx, key, object, options...); err != nil || object.GetLabels()[step.LabelPartOf] == step.PartOf {
-				return err
-			}
-			return apierrors.NewNotFound(corev1.Resource("objects"), key.Name)
-		},
-	})
+	cached, live := testdb.Offline(t, objects...)
 	return &Reconciler{Client: cached, APIReader: live, Clock: clocktesting.NewFakePassiveClock(noon)}
-}
-
-func aDatabase() *v1.Database {
-	db := newDatabase("ns", "shop").build()
-	db.UID = "uid"
-	db.SetGroupVersionKind(v1.GroupVersion.WithKind("Database"))
-	return db
-}
-
-// A binding whose labels somebody removed follows the password all the same, and gets them back.
-func TestBindingWithoutLabel(t *testing.T) {
-	db := aDatabase()
-	old := newBinding(db, []byte("first"), nil)
-	delete(old.Labels, step.LabelPartOf)
-	r := newOffline(t, old)
-	if found, err := r.ensureBinding(t.Context(), db, []byte("second"), nil); found != nil || err != nil {
-		t.Fatal(found, err)
-	}
-	live := bindingOf(db)
-	err := r.APIReader.Get(t.Context(), client.ObjectKeyFromObject(live), live)
-	if err != nil || string(live.Data[step.PasswordKey]) != "second" || live.Labels[step.LabelPartOf] != step.PartOf {
-		t.Errorf("the binding has %q, labels %v, %v", live.Data[step.PasswordKey], live.Labels, err)
-	}
-}
-
-// A ServiceMonitor of another Database of the name, as of one that was created again, is not deleted or changed.
-func TestServiceMonitorOfAnother(t *testing.T) {
-	db := aDatabase()
-	other := aDatabase()
-	other.UID = "new"
-	other.Spec.Monitoring = &v1.DatabaseMonitoring{IntervalSeconds: 7}
-	monitor := newServiceMonitor(other)
-	r := newOffline(t, monitor)
-	found, err := r.applyServiceMonitor(t.Context(), db)
-	if found != nil || err != nil {
-		t.Error(found, err)
-	}
-	db.Spec.Monitoring = &v1.DatabaseMonitoring{IntervalSeconds: 9}
-	if found, err = r.applyServiceMonitor(t.Context(), db); found == nil || found.Reason != v1.ReasonNameConflict || err != nil {
-		t.Error(found, err)
-	}
-	if err := r.APIReader.Get(t.Context(), client.ObjectKeyFromObject(monitor), monitor); err != nil || !step.Covers(monitor.Object, newServiceMonitor(other).Object) {
-		t.Errorf("%v, %v", monitor.Object["spec"], err)
-	}
 }
 
 // The mark of data is written only into this Database's ConfigMap.
 func TestMarkOfDataInAnothersConfigMap(t *testing.T) {
-	db := aDatabase()
+	db := testdb.New()
 	for owner, want := range map[types.UID]bool{"uid": true, "new": false} {
 		config := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{
 			Namespace: "ns", Name: step.ConfigName(db), Labels: step.OwnLabels(db),
@@ -117,7 +61,7 @@ func TestPodsOfTheServer(t *testing.T) {
 
 // While a Database waits for a slot, whatever is changed of its objects is noticed.
 func TestFingerprint(t *testing.T) {
-	db := aDatabase()
+	db := testdb.New()
 	config := named(&corev1.ConfigMap{}, "ns", step.ConfigName(db))
 	statefulSet := statefulSetOf(db)
 	statefulSet.Generation = 1
@@ -161,23 +105,6 @@ func TestFingerprint(t *testing.T) {
 			t.Errorf("a change of %s is not noticed", name)
 		} else {
 			last = now
-		}
-	}
-}
-
-// A password that PostgreSQL can't take is refused in the operator's own Secret as in a user's.
-func TestUnusablePasswordInOwnSecret(t *testing.T) {
-	for password, want := range map[string]string{"good": "", "a\x00b": v1.ReasonSecretInvalid} {
-		db := aDatabase()
-		secret := named(&corev1.Secret{Data: map[string][]byte{step.UsernameKey: []byte("wp"), step.PasswordKey: []byte(password)}}, "ns", step.CredentialsName(db))
-		secret.Labels = step.OwnLabels(db)
-		found, err := newOffline(t, secret).ensureCredentials(t.Context(), db)
-		reason := ""
-		if found.problem != nil {
-			reason = found.problem.Reason
-		}
-		if reason != want || err != nil {
-			t.Errorf("%q: %q, %v", password, reason, err)
 		}
 	}
 }

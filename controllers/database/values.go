@@ -1,6 +1,7 @@
 package database
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 
@@ -111,4 +112,21 @@ func valuesFor(
 		return nil, err
 	}
 	return values, nil
+}
+
+// addExporter puts into the chart's values what the exporter needs, where there is one.
+func addExporter(values map[string]any, db *v1.Database, image string) error {
+	if db.Spec.Monitoring == nil {
+		return nil
+	}
+	resources, err := resourceValues(db.Spec.Monitoring.Resources, limitedAs(db.Spec.Resources, defaultExporterResources, exporterLimits))
+	if err != nil {
+		return fmt.Errorf("spec.monitoring.resources: %w", err)
+	}
+	values["exporter"] = map[string]any{
+		"image":      cmp.Or(db.Spec.Monitoring.Image, image),
+		"secretName": step.ExporterName(db),
+		"resources":  resources,
+	}
+	return nil
 }

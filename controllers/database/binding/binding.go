@@ -1,4 +1,5 @@
-package database
+// Package binding sees to the Secret from which an application takes all that it needs to connect.
+package binding
 
 import (
 	"bytes"
@@ -11,7 +12,6 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -30,9 +30,9 @@ const (
 // a minute, and at once when the pod itself changes.
 const annotationPassword = "example.com/password-changed-at"
 
-// newBinding builds the Secret from which an application takes all that it needs to connect. The CA's certificate is
+// newSecret builds the Secret from which an application takes all that it needs to connect. The CA's certificate is
 // empty where none is known.
-func newBinding(db *v1.Database, password, ca []byte) *corev1.Secret {
+func newSecret(db *v1.Database, password, ca []byte) *corev1.Secret {
 	user, secret := percentEncoded(db.Spec.User), percentEncoded(string(password))
 	uri := fmt.Sprintf("postgresql://%s:%s@%s/%s", user, secret, step.Endpoint(db), step.DatabaseName(db))
 	jdbc := fmt.Sprintf("jdbc:postgresql://%s/%s?user=%s&password=%s", step.Endpoint(db), step.DatabaseName(db), user, secret)
@@ -87,68 +87,71 @@ func percentEncoded(text string) string {
 	return encoded.String()
 }
 
-// ensureBinding sees to it that the binding's Secret is there and up to date. It remembers the password that the server
-// was last given: where that changes, the kubelet is notified first, so that it is notified again after an operator was killed.
-func (r *Reconciler) ensureBinding(ctx context.Context, db *v1.Database, password, ca []byte) (*step.Problem, error) {
-	want := newBinding(db, password, ca)
-	have := &corev1.Secret{}
-	err := r.Client.Get(ctx, client.ObjectKeyFromObject(want), have)
-	if apierrors.IsNotFound(err) {
-		err = r.Client.Create(ctx, want)
-		if !apierrors.IsAlreadyExists(err) {
-			if err != nil {
-				return nil, fmt.Errorf("create Secret %s: %w", want.Name, err)
-			}
-			return nil, nil
-		}
-		// One that was just created, or one without our labels.
-		err = r.APIReader.Get(ctx, client.ObjectKeyFromObject(want), have)
+// Observed is what there is of the binding.
+type Observed struct {
+	// Secret is the binding; nil: it is not there.
+	Secret *corev1.Secret
+	// Pod is the server's; nil: it is not there.
+	Pod *corev1.Pod
+}
+
+// Decision says what is to be written, and what is in the way of it.
+type Decision struct {
+	Problem *step.Problem
+	Recheck time.Duration
+
+	// before is what was read, and after what it is to be; nil: nothing is to be written.
+	before, after *corev1.Secret
+	// pod is as it was read, where the kubelet is to be notified, which is done by the annotation.
+	pod      *corev1.Pod
+	notified string
+}
+
+// Observe reads the Secret and the pod.
+func Observe(ctx context.Context, cached, live client.Reader, db *v1.Database) (seen Observed, err error) {
+	name := step.BindingName(db)
+	seen.Secret, err = step.Find[corev1.Secret](ctx, "Secret "+name, client.ObjectKey{Namespace: db.Namespace, Name: name}, cached, live)
+	if err == nil {
+		seen.Pod, err = step.Find[corev1.Pod](ctx, "pod", client.ObjectKey{Namespace: db.Namespace, Name: step.PodName(db)}, cached)
 	}
-	if err != nil {
-		return nil, fmt.Errorf("get Secret %s: %w", want.Name, err)
+	return seen, err
+}
+
+// Decide brings the Secret up to date. It remembers the password that the server was last given: where that changes, the
+// kubelet is to be notified.
+func Decide(db *v1.Database, seen Observed, password, ca []byte, now time.Time) Decision {
+	want, have := newSecret(db, password, ca), seen.Secret
+	if have == nil {
+		return Decision{after: want}
 	}
 	if !step.Belongs(have, db) {
-		return bindingConflict(have), nil
+		found := step.NewProblem(v1.ReasonNameConflict, "Secret %s is not this Database's, and is left alone: remove or rename it, "+
+			"so that there can be a service binding", have.Name)
+		found.Serving = true
+		return Decision{Problem: found, Recheck: step.SecretRecheck}
 	}
+	var d Decision
 	if !bytes.Equal(have.Data[step.PasswordKey], password) {
-		if err := r.refreshPod(ctx, db); err != nil {
-			return nil, err
-		}
+		// A pod that is created from now on gets the new password.
+		d.pod, d.notified = seen.Pod, now.UTC().Format(time.RFC3339Nano)
 	}
 	next := have.DeepCopy()
 	next.OwnerReferences, next.Data = want.OwnerReferences, want.Data
 	metav1.SetMetaDataLabel(&next.ObjectMeta, step.LabelPartOf, step.PartOf)
-	if equality.Semantic.DeepEqual(have, next) {
-		return nil, nil
+	if !equality.Semantic.DeepEqual(have, next) {
+		d.before, d.after = have, next
 	}
-	if err := r.Client.Patch(ctx, next, client.MergeFromWithOptions(have, client.MergeFromWithOptimisticLock{})); err != nil {
-		return nil, fmt.Errorf("patch Secret %s: %w", want.Name, err)
-	}
-	return nil, nil
+	return d
 }
 
-// bindingConflict does not keep the server from serving.
-func bindingConflict(secret *corev1.Secret) *step.Problem {
-	found := step.NewProblem(v1.ReasonNameConflict, "Secret %s is not this Database's, and is left alone: remove or rename it, "+
-		"so that there can be a service binding", secret.Name)
-	found.Serving = true
-	return found
-}
-
-// refreshPod has the kubelet look at the server's pod again.
-func (r *Reconciler) refreshPod(ctx context.Context, db *v1.Database) error {
-	pod := &corev1.Pod{}
-	err := r.Client.Get(ctx, client.ObjectKey{Namespace: db.Namespace, Name: step.PodName(db)}, pod)
-	if apierrors.IsNotFound(err) {
-		return nil // One that is made from now on gets the new password.
+// Act notifies the kubelet and then writes the Secret, so that it is notified again after an operator was killed.
+func (d *Decision) Act(ctx context.Context, c client.Client) error {
+	if d.pod != nil {
+		pod := d.pod.DeepCopy()
+		metav1.SetMetaDataAnnotation(&pod.ObjectMeta, annotationPassword, d.notified)
+		if err := c.Patch(ctx, pod, client.MergeFrom(d.pod)); client.IgnoreNotFound(err) != nil {
+			return fmt.Errorf("notify the kubelet of the new password: %w", err)
+		}
 	}
-	if err != nil {
-		return fmt.Errorf("get pod: %w", err)
-	}
-	before := pod.DeepCopy()
-	metav1.SetMetaDataAnnotation(&pod.ObjectMeta, annotationPassword, r.Clock.Now().UTC().Format(time.RFC3339Nano))
-	if err := r.Client.Patch(ctx, pod, client.MergeFrom(before)); client.IgnoreNotFound(err) != nil {
-		return fmt.Errorf("notify the kubelet of the new password: %w", err)
-	}
-	return nil
+	return step.WriteSecret(ctx, c, d.before, d.after)
 }

@@ -14,6 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	v1 "example.com/cnat-operator/api/database/v1"
+	"example.com/cnat-operator/controllers/database/internal/testdb"
 	"example.com/cnat-operator/controllers/database/step"
 )
 
@@ -106,7 +107,7 @@ func TestBackupOnRequest(t *testing.T) {
 	if !metav1.IsControlledBy(job, db) {
 		t.Errorf("nobody owns the Job: %+v", job.OwnerReferences)
 	}
-	endJob(t, job, batchv1.JobComplete, terminated(0, `{"name":"blog-1.dump","bytes":1234,"seconds":1}`))
+	endJob(t, job, batchv1.JobComplete, testdb.Terminated(0, `{"name":"blog-1.dump","bytes":1234,"seconds":1}`))
 	waitCondition(t, db, v1.ConditionBackupHealthy, metav1.ConditionTrue, v1.ReasonBackupSucceeded)
 	if b := db.Status.Backup; b.LastSuccessTime == nil || b.LastSuccessName != "blog-1.dump" || b.LastSuccessBytes != 1234 || b.LastRequest != "first" {
 		t.Errorf("status is %s", encoded(t, b))
@@ -131,7 +132,7 @@ func TestBackupOnRequest(t *testing.T) {
 	waitJobs(t, db, 1)
 
 	annotate(t, db, "second")
-	endJob(t, waitJobs(t, db, 2), batchv1.JobFailed, terminated(1, "No space left on device\n"))
+	endJob(t, waitJobs(t, db, 2), batchv1.JobFailed, testdb.Terminated(1, "No space left on device\n"))
 	waitCondition(t, db, v1.ConditionBackupHealthy, metav1.ConditionFalse, v1.ReasonBackupFailed)
 	if note := waitEvent(t, db, v1.ReasonBackupFailed); !strings.Contains(note, "No space left") {
 		t.Error(note)

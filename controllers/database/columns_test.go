@@ -10,6 +10,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	v1 "example.com/cnat-operator/api/database/v1"
+	"example.com/cnat-operator/controllers/database/internal/testdb"
 	"example.com/cnat-operator/controllers/database/step"
 	"example.com/cnat-operator/internal/testenv"
 )
@@ -86,7 +87,7 @@ func playVersion(t *testing.T, db *v1.Database, version string) {
 		t.Fatal(err)
 	}
 	pod.Status.InitContainerStatuses = []corev1.ContainerStatus{{
-		Name: versionContainer, State: terminated(0, "postgres (PostgreSQL) "+version+"\n"),
+		Name: "version", State: testdb.Terminated(0, "postgres (PostgreSQL) "+version+"\n"),
 	}}
 	if err := api.Status().Update(t.Context(), pod); err != nil {
 		t.Fatal(err)

@@ -68,12 +68,12 @@ func TestEveryContainerHasResources(t *testing.T) {
 // podsRendered are the pods of the chart's StatefulSet and CronJob.
 func podsRendered(t *testing.T, db *v1.Database) []corev1.PodSpec {
 	t.Helper()
-	claim := storage{size: defaultSize}
+	claim := map[string]any{"size": "1Gi"}
 	values, err := valuesFor(db, v1.SecretKeyReference{Name: "s", Key: "k"}, claim, "image")
 	if err != nil {
 		t.Fatal(err)
 	}
-	more, err := backupValues(db, claim)
+	more, err := backupValues(db, claim, db.Spec.RestoreFrom)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,83 +9,10 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/types"
 
 	v1 "example.com/cnat-operator/api/database/v1"
 	"example.com/cnat-operator/controllers/database/step"
 )
-
-func TestDataProblem(t *testing.T) {
-	claim := func(uid types.UID, phase corev1.PersistentVolumeClaimPhase) *corev1.PersistentVolumeClaim {
-		found := &corev1.PersistentVolumeClaim{ObjectMeta: metav1.ObjectMeta{UID: uid}}
-		found.Status.Phase = phase
-		return found
-	}
-	deleted := claim("first", corev1.ClaimBound)
-	deleted.DeletionTimestamp = ago(0)
-	for _, test := range []struct {
-		name  string
-		known string // the UID of the claim that the server was last ready with
-		ready bool   // the server was ready before, as far as the status of 0.2.0 says
-		word  string // of the annotation
-		claim *corev1.PersistentVolumeClaim
-		// reason is the problem's; empty: none. words are in its message.
-		reason, words string
-	}{
-		{"new", "", false, "", nil, "", ""},
-		{"new, with a claim that is being deleted", "", false, "", deleted, "", ""},
-		{"as it was", "first", true, "", claim("first", corev1.ClaimBound), "", ""},
-		{"upgraded from 0.2.0", "", true, "", claim("any", corev1.ClaimBound), "", ""},
-		{"upgraded from 0.2.0, without a claim", "", true, "", nil, v1.ReasonDataLost, "lost-data=empty:db-uid"},
-		{"upgraded from 0.2.0, and agreed", "", true, "empty:db-uid", nil, "", ""},
-		{"being deleted", "first", true, "", deleted, v1.ReasonDataBeingDeleted, "back up now"},
-		{"being deleted, as agreed", "first", true, "empty:first", deleted, "", ""},
-		{"being deleted, and to be used", "first", true, "use:first", deleted, v1.ReasonDataBeingDeleted, "back up now"},
-		{"deleted", "first", true, "", nil, v1.ReasonDataLost, "kubectl --namespace=ns annotate --overwrite database shop example.com/lost-data=latest:first"},
-		{"deleted, and agreed to an empty one", "first", true, "empty:first", nil, "", ""},
-		{"deleted, and agreed to a dump", "first", true, "shop-20260131T033000Z.dump:first", nil, "", ""},
-		{"deleted, and to be used", "first", true, "use:first", nil, v1.ReasonDataLost, ""},
-		{"deleted, and agreed to an earlier loss", "first", true, "empty:zeroth", nil, v1.ReasonDataLost, ""},
-		{"deleted, and agreed to nothing", "first", true, "empty", nil, v1.ReasonDataLost, ""},
-		{"replaced", "first", true, "", claim("second", corev1.ClaimBound), v1.ReasonDataReplaced, "example.com/lost-data=use:first"},
-		{"replaced, and agreed", "first", true, "use:first", claim("second", corev1.ClaimBound), "", ""},
-		{"created anew as agreed", "first", true, "empty:first", claim("second", corev1.ClaimPending), "", ""},
-		{"without its volume", "first", true, "", claim("first", corev1.ClaimLost), v1.ReasonDataLost, "bring the PersistentVolume back"},
-		{"without its volume, and agreed", "first", true, "empty:first", claim("first", corev1.ClaimLost), v1.ReasonDataLost, "delete the claim"},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			db := newDatabase("ns", "shop").build()
-			db.UID, db.Status.Storage.ClaimUID = "db-uid", test.known
-			if test.ready {
-				db.Status.Encoding = "UTF8"
-			}
-			if test.word != "" {
-				db.Annotations = map[string]string{v1.AnnotationLostData: test.word}
-			}
-			found := dataProblem(db, test.claim)
-			if found == nil {
-				found = &step.Problem{}
-			}
-			if found.Reason != test.reason || !strings.Contains(found.Message, test.words) || strings.HasSuffix(found.Message, "...") {
-				t.Errorf("got %+v", found)
-			}
-		})
-	}
-}
-
-func TestLostDataDump(t *testing.T) {
-	for _, test := range []struct{ word, want string }{
-		{"", ""}, {"empty:u", ""}, {"use:u", ""}, {"latest:u", "latest"}, {"a.dump:u", "a.dump"}, {"a.dump:v", ""}, {"a.dump", ""},
-	} {
-		db := newDatabase("ns", "shop").build()
-		db.Status.Storage.ClaimUID = "u"
-		db.Annotations = map[string]string{v1.AnnotationLostData: test.word}
-		from := restoreSource(db)
-		if from.Dump != test.want || (from.Database != "") != (test.want != "") {
-			t.Errorf("%s: %+v, want %q", test.word, from, test.want)
-		}
-	}
-}
 
 // stalledBy is nil where the Database is Stalled for a reason, with these words in the message.
 func stalledBy(t *testing.T, db *v1.Database, reason, words string) error {
@@ -115,7 +42,7 @@ func TestDeletedClaim(t *testing.T) {
 			if err := get(t, config); err != nil {
 				return err
 			}
-			if _, is := config.Data[hadDataKey]; is != want {
+			if _, is := config.Data["had-data"]; is != want {
 				return fmt.Errorf("it is %t", is)
 			}
 			return nil

@@ -159,19 +159,6 @@ func (r *Reconciler) retainAll(ctx context.Context, db *v1.Database, objects []c
 	return nil
 }
 
-// takeUpAgain removes the mark from a volume claim that an earlier Database of this name left behind.
-func (r *Reconciler) takeUpAgain(ctx context.Context, claim *corev1.PersistentVolumeClaim) error {
-	if claim.Labels[step.LabelRetained] == "" {
-		return nil
-	}
-	before := claim.DeepCopy()
-	delete(claim.Labels, step.LabelRetained)
-	if err := r.Client.Patch(ctx, claim, client.MergeFrom(before)); err != nil {
-		return fmt.Errorf("take up volume claim %s: %w", claim.Name, err)
-	}
-	return nil
-}
-
 // removeFinalizer lets a Database go, unless it was edited after this pass read it: its policy may be another now.
 func (r *Reconciler) removeFinalizer(ctx context.Context, db *v1.Database) error {
 	before := db.DeepCopy()

@@ -10,6 +10,9 @@ import (
 	"sigs.k8s.io/yaml"
 
 	v1 "example.com/cnat-operator/api/database/v1"
+	"example.com/cnat-operator/controllers/database/backups"
+	"example.com/cnat-operator/controllers/database/internal/testdb"
+	"example.com/cnat-operator/controllers/database/server"
 	"example.com/cnat-operator/internal/helm"
 )
 
@@ -17,19 +20,19 @@ import (
 // has bytes of another encoding is in the server's words.
 func TestForeignBytes(t *testing.T) {
 	const foreign = "caf\xe9 \x1b[31m\u009b\x7f\u202e\x00"
-	ended := pod(waiting("CrashLoopBackOff", ""), terminated(1, foreign))
-	ended.Status.ContainerStatuses[0].Name = serverContainer
-	ended.Status.InitContainerStatuses = []corev1.ContainerStatus{{Name: versionContainer, State: terminated(0, "(PostgreSQL) 18\u009b")}}
-	pods := []corev1.Pod{ended}
-	server := serverStateOf(set(1, appsv1.StatefulSetStatus{ObservedGeneration: 1}), pods, "", noon)
-	server.version = serverVersion(pods)
-	job := backupJob("j", batchv1.JobFailed, 0, foreign)
-	done := backupJob("k", batchv1.JobComplete, 0, "")
-	tries := []corev1.Pod{tryOf("j", 0, terminated(1, foreign)), tryOf("k", 0, reported("b\u009b.dump", 20))}
-	db := newDatabase("ns", "wordpress").build()
+	ended := testdb.Pod(testdb.Waiting("CrashLoopBackOff", ""), testdb.Terminated(1, foreign))
+	ended.Status.ContainerStatuses[0].Name = "postgres"
+	ended.Status.InitContainerStatuses = []corev1.ContainerStatus{{Name: "version", State: testdb.Terminated(0, "(PostgreSQL) 18\u009b")}}
+	set := testdb.StatefulSet(1, appsv1.StatefulSetStatus{ObservedGeneration: 1})
+	job := testdb.Job("j", batchv1.JobFailed, 0, foreign)
+	done := testdb.Job("k", batchv1.JobComplete, 0, "")
+	tries := []corev1.Pod{testdb.TryOf("j", 0, testdb.Terminated(1, foreign)), testdb.TryOf("k", 0, testdb.Reported("b\u009b.dump", 20))}
+	db := testdb.New()
+	db.Spec.Backup = &v1.DatabaseBackup{}
 	stored := &helm.Release{Status: foreign, ChartVersion: "1"}
 	seen := observation{
-		server: server, backups: backupsFor(db, []batchv1.Job{job, done}, tries, nil, "", noon),
+		server:  server.Decide(db, server.Observed{StatefulSet: set, Pods: []corev1.Pod{ended}}, noon),
+		backups: backups.Decide(db, backups.Observed{Jobs: []batchv1.Job{job, done}, Pods: tries}, backups.Needs{}, noon),
 		release: releaseResult{status: asStored(v1.ReleaseStatus{Name: "wordpress-database"}, stored)},
 	}
 	db.Status = statusFor(&pass{db: db, seen: seen})

@@ -13,14 +13,16 @@ import (
 
 	v1 "example.com/cnat-operator/api/database/v1"
 	"example.com/cnat-operator/controllers/database/monitoring"
+	"example.com/cnat-operator/controllers/database/server"
 	"example.com/cnat-operator/controllers/database/step"
+	"example.com/cnat-operator/controllers/database/storage"
 	"example.com/cnat-operator/test/health"
 )
 
 // What kstatus and Argo CD say of a Database: InProgress until its server is as the spec says, also while the one of before
 // still serves, and Failed while user action is required, also beside a server that is ready.
 func TestHealth(t *testing.T) {
-	ready, starting := serverState{ready: true}, serverState{waiting: "the first login"}
+	ready, starting := server.State{Ready: true}, server.State{Waiting: "the first login"}
 	current := releaseResult{current: true, status: v1.ReleaseStatus{Generation: 7}}
 	failed := errors.New("the API server said no")
 	tests := map[string]struct {
@@ -103,12 +105,12 @@ func TestHealthKnowsEveryReason(t *testing.T) {
 // Whatever requires user action is a failure, before the server serves, while it does, and while it is upgraded.
 func TestHealthOfStalled(t *testing.T) {
 	for _, reason := range stalls {
-		for _, server := range []serverState{{ready: true}, {waiting: "x"}} {
+		for _, state := range []server.State{{Ready: true}, {Waiting: "x"}} {
 			for _, release := range []releaseResult{{current: true}, {waiting: "x"}, {current: true, slot: true, waiting: "x"}} {
 				found := &step.Problem{Reason: reason, Message: "words", Serving: slices.Contains(serving, reason)}
 				db := newDatabase("ns", "wordpress").build()
 				db.Generation = 7
-				db.Status = statusFor(&pass{db: db, seen: observation{server: server, release: release, storage: storage{problem: found}}})
+				db.Status = statusFor(&pass{db: db, seen: observation{server: state, release: release, storage: storage.Decision{Problem: found}}})
 				if !meta.IsStatusConditionTrue(db.Status.Conditions, v1.ConditionStalled) {
 					t.Errorf("%s is not Stalled: %+v", reason, db.Status.Conditions)
 				}
@@ -122,11 +124,11 @@ func TestHealthOfStalled(t *testing.T) {
 func TestReconcilingGoes(t *testing.T) {
 	db := newDatabase("ns", "wordpress").build()
 	db.Generation = 7
-	db.Status = statusFor(&pass{db: db, seen: observation{release: releaseResult{waiting: "x"}, server: serverState{ready: true}}})
+	db.Status = statusFor(&pass{db: db, seen: observation{release: releaseResult{waiting: "x"}, server: server.State{Ready: true}}})
 	if !meta.IsStatusConditionTrue(db.Status.Conditions, v1.ConditionReconciling) {
 		t.Fatalf("an upgrade is not Reconciling: %+v", db.Status.Conditions)
 	}
-	db.Status = statusFor(&pass{db: db, seen: observation{release: releaseResult{current: true}, server: serverState{ready: true}}})
+	db.Status = statusFor(&pass{db: db, seen: observation{release: releaseResult{current: true}, server: server.State{Ready: true}}})
 	if meta.FindStatusCondition(db.Status.Conditions, v1.ConditionReconciling) != nil {
 		t.Errorf("Reconciling is left: %+v", db.Status.Conditions)
 	}

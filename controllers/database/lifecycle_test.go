@@ -158,7 +158,7 @@ func TestNeverAdopts(t *testing.T) {
 		engine := newEngine(t, apiConfig, chartDir, func(client.Object) []helm.ID {
 			return ChartObjects(mine)
 		})
-		values, err := valuesFor(other, v1.SecretKeyReference{Name: "s", Key: "k"}, storage{size: defaultSize}, "image")
+		values, err := valuesFor(other, v1.SecretKeyReference{Name: "s", Key: "k"}, map[string]any{"size": "1Gi"}, "image")
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -21,7 +21,7 @@ const podOptions = `nodeSelector: {disk: fast}, priorityClassName: high, ` +
 
 // What is asked for goes into the chart, and the chart takes it; what is not asked for is left out.
 func TestServerOptions(t *testing.T) {
-	plain, err := valuesFor(newDatabase("ns", "x").build(), v1.SecretKeyReference{Name: "s", Key: "k"}, storage{size: defaultSize}, "image")
+	plain, err := valuesFor(newDatabase("ns", "x").build(), v1.SecretKeyReference{Name: "s", Key: "k"}, map[string]any{"size": "1Gi"}, "image")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -52,7 +52,7 @@ func TestServerOptions(t *testing.T) {
 			if err := yaml.UnmarshalStrict([]byte(flow(test.spec)), &db.Spec); err != nil {
 				t.Fatal(err)
 			}
-			got, err := valuesFor(db, v1.SecretKeyReference{Name: "s", Key: "k"}, storage{size: defaultSize}, "image")
+			got, err := valuesFor(db, v1.SecretKeyReference{Name: "s", Key: "k"}, map[string]any{"size": "1Gi"}, "image")
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -15,14 +15,6 @@ import (
 	"example.com/cnat-operator/internal/helm"
 )
 
-// attempted is when the last install or upgrade was tried.
-func attempted(known v1.ReleaseStatus) time.Time {
-	if known.LastAttemptTime == nil {
-		return time.Time{}
-	}
-	return known.LastAttemptTime.Time
-}
-
 // situation puts together what the decision is made from.
 func (p *pass) situation(known v1.ReleaseStatus, stored *helm.Release, digest string, drift bool) situation {
 	in := situation{

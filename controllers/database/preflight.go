@@ -17,6 +17,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	v1 "example.com/cnat-operator/api/database/v1"
+	"example.com/cnat-operator/controllers/database/pods"
 	"example.com/cnat-operator/controllers/database/step"
 	"example.com/cnat-operator/internal/helm"
 )
@@ -107,8 +108,8 @@ func (r *Reconciler) exporterProblem(
 	if err != nil {
 		return nil, err
 	}
-	exporter := exporterIn(next.Spec.Template.Spec)
-	if exporter == nil || !missing && live != nil && sameContainer(exporterIn(live.Spec.Template.Spec), exporter) {
+	exporter := pods.ExporterIn(next.Spec.Template.Spec)
+	if exporter == nil || !missing && live != nil && sameContainer(pods.ExporterIn(live.Spec.Template.Spec), exporter) {
 		return nil, nil
 	}
 	refusal, err := r.tryPod(ctx, nextPod(next, live))
@@ -125,7 +126,7 @@ func (r *Reconciler) exporterProblem(
 		}
 	case live != nil && live.Status.Replicas > 0 && strings.Contains(refusal.Error(), exceededQuota):
 		// The pod that is there still counts: what matters is what there is to be beside it.
-		refusal, err = r.tryPod(ctx, growth(nextPod(next, live), exporterIn(live.Spec.Template.Spec), exporter))
+		refusal, err = r.tryPod(ctx, growth(nextPod(next, live), pods.ExporterIn(live.Spec.Template.Spec), exporter))
 		if refusal == nil || err != nil {
 			return nil, err
 		}
@@ -142,7 +143,7 @@ func (r *Reconciler) exporterProblem(
 
 // isPodMissing reports whether the pod has been refused for some time: a quota counts the pod before it for some seconds.
 func (p *pass) isPodMissing() bool {
-	found, reason := p.seen.server.problem, ""
+	found, reason := p.seen.server.Problem, ""
 	if found != nil && found.Reason == v1.ReasonPodMissing {
 		reason = found.Reason
 	}
@@ -214,19 +215,10 @@ func beyond(want, have corev1.ResourceList) corev1.ResourceList {
 	return want
 }
 
-func exporterIn(spec corev1.PodSpec) *corev1.Container {
-	for i := range spec.Containers {
-		if spec.Containers[i].Name == exporterContainer {
-			return &spec.Containers[i]
-		}
-	}
-	return nil
-}
-
 func withoutExporter(containers []corev1.Container) []corev1.Container {
 	var rest []corev1.Container
 	for i := range containers {
-		if containers[i].Name != exporterContainer {
+		if containers[i].Name != pods.ExporterContainer {
 			rest = append(rest, containers[i])
 		}
 	}

@@ -15,6 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	v1 "example.com/cnat-operator/api/database/v1"
+	"example.com/cnat-operator/controllers/database/pods"
 	"example.com/cnat-operator/controllers/database/step"
 )
 
@@ -69,7 +70,7 @@ func exports(t *testing.T, db *v1.Database) bool {
 	if err := get(t, statefulSet); err != nil {
 		t.Fatal(err)
 	}
-	return exporterIn(statefulSet.Spec.Template.Spec) != nil
+	return pods.ExporterIn(statefulSet.Spec.Template.Spec) != nil
 }
 
 // isWithoutExporter reports whether a Database serves without the exporter, and says why.
@@ -189,7 +190,7 @@ func TestPodThatIsRefusedForTheExporter(t *testing.T) {
 			if err := api.Status().Update(t.Context(), statefulSet); err != nil {
 				t.Fatal(err)
 			}
-			clock.SetTime(clock.Now().Add(createGrace))
+			clock.SetTime(clock.Now().Add(pods.CreateGrace))
 			passUntil(t, op, db, "PodMissing", func() error { return stalledBy(t, db, v1.ReasonPodMissing, "forbidden") })
 			if !exports(t, db) {
 				t.Error("the exporter was left out at once")

@@ -11,7 +11,6 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	batchv1 "k8s.io/api/batch/v1"
-	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/tools/events"
@@ -23,11 +22,15 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	v1 "example.com/cnat-operator/api/database/v1"
+	"example.com/cnat-operator/controllers/database/backups"
 	"example.com/cnat-operator/controllers/database/binding"
 	"example.com/cnat-operator/controllers/database/certificate"
 	"example.com/cnat-operator/controllers/database/credentials"
 	"example.com/cnat-operator/controllers/database/monitoring"
+	"example.com/cnat-operator/controllers/database/pods"
+	"example.com/cnat-operator/controllers/database/server"
 	"example.com/cnat-operator/controllers/database/step"
+	"example.com/cnat-operator/controllers/database/storage"
 )
 
 // +kubebuilder:rbac:groups=example.com,resources=databases,verbs=get;list;watch;patch
@@ -120,7 +123,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 	if len(p.failed) > 0 {
 		return retry(errors.Join(p.failed...))
 	}
-	if !p.seen.release.slot && p.seen.server.ready && db.Status.Release.RolloutTime == nil {
+	if !p.seen.release.slot && p.seen.server.Ready && db.Status.Release.RolloutTime == nil {
 		r.tracker.releaseSlot(db.UID)
 	}
 	return ctrl.Result{RequeueAfter: p.seen.recheck(), Priority: priorityOf(db)}, nil
@@ -148,8 +151,10 @@ func (p *pass) failure(what string, err error) {
 func (r *Reconciler) ensure(ctx context.Context, p *pass) {
 	db, seen := p.db, &p.seen
 	seen.release.status = db.Status.Release
-	statefulSet, err := r.observeServer(ctx, p)
+	found, err := server.Observe(ctx, r.Client, r.APIReader, r.crashes, db, p.now)
 	p.failure("reading the server's state", err)
+	statefulSet := found.StatefulSet
+	seen.server = server.Decide(db, found, p.now)
 
 	p.failure("the ServiceMonitor", r.ensureServiceMonitor(ctx, p))
 	err = r.ensureCredentials(ctx, p)
@@ -173,18 +178,14 @@ func (r *Reconciler) ensure(ctx context.Context, p *pass) {
 	} else if err != nil || seen.exporter.Problem != nil {
 		// Without its password there is no exporter, and there is a server all the same. One that serves is not
 		// restarted.
-		p.noExporter = statefulSet == nil || !seen.server.ready || exporterIn(statefulSet.Spec.Template.Spec) == nil
+		p.noExporter = statefulSet == nil || !seen.server.Ready || pods.ExporterIn(statefulSet.Spec.Template.Spec) == nil
 		blocked = blocked || !p.noExporter
 	}
 
 	err = r.ensureInstalled(ctx, p, statefulSet, blocked)
 	p.failure("the release", err)
 	p.server(statefulSet)
-	if seen.server.ready && isUsed(db, seen) {
-		p.failure("the mark of data", r.markHadData(ctx, db, true))
-	}
-	seen.backups, err = r.ensureBackups(ctx, db, p.cronJob, seen.backupStorage.claim, seen.server.ready)
-	p.failure("the backups", err)
+	p.failure("the backups", r.ensureBackups(ctx, p))
 }
 
 func (r *Reconciler) ensureServiceMonitor(ctx context.Context, p *pass) error {
@@ -233,25 +234,15 @@ func (r *Reconciler) ensureExporter(ctx context.Context, p *pass) error {
 // ensureInstalled sees to the storage, and to the release that uses it.
 func (r *Reconciler) ensureInstalled(ctx context.Context, p *pass, live *appsv1.StatefulSet, blocked bool) error {
 	db, seen := p.db, &p.seen
-	var err error
-	if seen.storage, err = r.dataStorage(ctx, db); err != nil {
-		return err
-	}
-	if seen.data = dataProblem(db, seen.storage.claim); seen.data != nil {
-		// A claim that the user creates has none of our labels, and is not watched.
-		seen.storage.recheck = step.SecretRecheck
-	} else if err := r.markHadData(ctx, db, step.HadData(db) && lostDataWord(db) == ""); err != nil {
-		return err // Before there is a claim again that the server may find empty.
-	}
-	if seen.backupStorage, err = r.backupStorageFor(ctx, db); err != nil {
+	if err := r.ensureStorage(ctx, p); err != nil {
 		return err
 	}
 	seen.image, seen.imageProblem = imageFor(db, r.DefaultImage)
-	values, err := valuesFor(db, credentials.Ref(db), seen.storage, seen.image)
+	values, err := valuesFor(db, credentials.Ref(db), seen.storage.Values(), seen.image)
 	if err != nil {
 		return err
 	}
-	backup, err := backupValues(db, seen.backupStorage)
+	backup, err := backupValues(db, seen.backupStorage.Values(), storage.RestoreSource(db))
 	if err != nil {
 		return err
 	}
@@ -260,50 +251,59 @@ func (r *Reconciler) ensureInstalled(ctx context.Context, p *pass, live *appsv1.
 	if want == nil || err != nil {
 		return err
 	}
-	seen.release, err = r.ensureRelease(ctx, p, want, blocked || seen.data != nil)
+	seen.release, err = r.ensureRelease(ctx, p, want, blocked || seen.data.Problem != nil)
 	return err
 }
 
-// observeServer reads the state of the StatefulSet and its pods.
-func (r *Reconciler) observeServer(ctx context.Context, p *pass) (*appsv1.StatefulSet, error) {
-	statefulSet := &appsv1.StatefulSet{}
-	err := r.Client.Get(ctx, client.ObjectKey{Namespace: p.db.Namespace, Name: step.ReleaseName(p.db)}, statefulSet)
-	if apierrors.IsNotFound(err) {
-		statefulSet, err = nil, nil
-	}
+// ensureStorage sees to the volume claims, and to the mark that there is data.
+func (r *Reconciler) ensureStorage(ctx context.Context, p *pass) error {
+	db, seen := p.db, &p.seen
+	data, err := storage.ObserveData(ctx, r.Client, r.APIReader, db)
 	if err != nil {
-		return nil, fmt.Errorf("get StatefulSet: %w", err)
+		return err
 	}
-	pods := &corev1.PodList{}
-	err = r.Client.List(ctx, pods, client.InNamespace(p.db.Namespace), client.MatchingLabels{
-		step.LabelDatabase: p.db.Name, step.LabelComponent: step.ComponentDatabase,
-	})
+	dumps, err := storage.ObserveDumps(ctx, r.Client, r.APIReader, db)
 	if err != nil {
-		return statefulSet, fmt.Errorf("list pods: %w", err)
+		return err
 	}
-	pods.Items = podsOf(statefulSet, pods.Items)
-	asked := questionFor(statefulSet, pods.Items, attempted(p.db.Status.Release), p.now)
-	explanation, err := r.explain(ctx, asked)
-	state := serverStateOf(statefulSet, pods.Items, explanation, p.now)
-	state.version = serverVersion(pods.Items)
-	state.recheck = step.Sooner(state.recheck, asked.after)
-	crashes, failure := r.crashEvents(ctx, p.db.Namespace)
-	state.restarts = withCrashes(p.db.Status.Restarts, state.restarts, pods.Items, crashes)
-	state.events = restartEvents(p.db.Status.Restarts, state.restarts)
-	p.seen.server = state
-	return statefulSet, errors.Join(err, failure)
+	config, err := storage.ObserveConfig(ctx, r.Client, db)
+	if err != nil {
+		return err
+	}
+	seen.storage = storage.Decide(storage.ForData(db), data)
+	seen.data = storage.DecideData(db, data.Claim, config, seen.server.Ready)
+	if db.Spec.Backup != nil {
+		seen.backupStorage = storage.Decide(storage.ForDumps(db), dumps)
+	}
+	for _, do := range []func(context.Context, client.Client) error{seen.storage.Act, seen.data.Act, seen.backupStorage.Act} {
+		if err := do(ctx, r.Client); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *Reconciler) ensureBackups(ctx context.Context, p *pass) error {
+	found, err := backups.Observe(ctx, r.Client, r.APIReader, p.db, p.now)
+	if err != nil {
+		return err
+	}
+	p.seen.backups = backups.Decide(p.db, found, backups.Needs{
+		Claim: p.seen.backupStorage.Claim, CronJob: p.cronJob, Ready: p.seen.server.Ready,
+	}, p.now)
+	return p.seen.backups.Act(ctx, r.Client)
 }
 
 // server corrects the server's state by what was done since it was read.
 func (p *pass) server(statefulSet *appsv1.StatefulSet) {
 	seen := &p.seen
 	if seen.release.rolling {
-		seen.server = serverState{waiting: fmt.Sprintf("StatefulSet %s to be updated", step.ReleaseName(p.db))}
+		seen.server = server.State{Waiting: fmt.Sprintf("StatefulSet %s to be updated", step.ReleaseName(p.db))}
 		return
 	}
-	if restoreSource(p.db).Database != "" && statefulSet != nil && seen.release.current && seen.server.ready {
+	if storage.RestoreSource(p.db).Database != "" && statefulSet != nil && seen.release.current && seen.server.Ready {
 		seen.restored = &metav1.Time{Time: p.now}
-		seen.server = serverState{waiting: "the server to restart without the volume of the dumps", recheck: step.StaleRetry}
+		seen.server = server.State{Waiting: "the server to restart without the volume of the dumps", Recheck: step.StaleRetry}
 	}
 }
 
@@ -312,12 +312,12 @@ func (o *observation) recheck() time.Duration {
 	var soonest time.Duration
 	for _, recheck := range []time.Duration{
 		o.credentials.Recheck, o.certificate.Recheck, o.binding.Recheck, o.exporter.Recheck, o.monitor.Recheck,
-		o.storage.recheck, o.backupStorage.recheck, o.release.recheck, o.server.recheck,
+		o.data.Recheck, o.storage.Recheck, o.backupStorage.Recheck, o.release.recheck, o.server.Recheck,
 	} {
 		soonest = step.Sooner(soonest, recheck)
 	}
 	if o.backups != nil {
-		soonest = step.Sooner(soonest, o.backups.recheck)
+		soonest = step.Sooner(soonest, o.backups.Recheck)
 	}
 	if o.withoutExporter != nil {
 		soonest = step.Sooner(soonest, exporterRecheck)

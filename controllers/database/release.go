@@ -54,7 +54,7 @@ func (r *Reconciler) ensureRelease(ctx context.Context, p *pass, want *helm.Desi
 		return releaseResult{status: known}, nil
 	case known.Status == statusDeployed:
 		wait := ""
-		if !blocked && isRollout(p.db, p.seen.server.ready, p.track.pinned != "") {
+		if !blocked && isRollout(p.db, p.seen.server.Ready, p.track.pinned != "") {
 			var err error
 			if wait, err = r.slot(ctx, p.db); err != nil {
 				return releaseResult{status: known}, err
@@ -71,7 +71,7 @@ func (r *Reconciler) ensureRelease(ctx context.Context, p *pass, want *helm.Desi
 	if err != nil {
 		return releaseResult{status: known}, err
 	}
-	if p.seen.data != nil {
+	if p.seen.data.Problem != nil {
 		found = found.withoutData()
 	}
 	p.cronJob = found.cronJob
@@ -96,7 +96,7 @@ func (r *Reconciler) act(ctx context.Context, p *pass, known v1.ReleaseStatus, w
 	do := decide(in)
 	started := r.Clock.Now()
 	result, err := r.run(ctx, p, do, in, want, found)
-	if do.kind == actionUpgrade && err == nil && in.state() == stateOutdated && isRollout(p.db, p.seen.server.ready, false) {
+	if do.kind == actionUpgrade && err == nil && in.state() == stateOutdated && isRollout(p.db, p.seen.server.Ready, false) {
 		result.status.RolloutTime = &metav1.Time{Time: started}
 	}
 	releaseActions.observe(do.kind, result, err, r.Clock.Since(started))
@@ -230,7 +230,7 @@ func (r *Reconciler) pin(ctx context.Context, p *pass, known v1.ReleaseStatus, w
 	if err != nil {
 		return result, err
 	}
-	if p.seen.data != nil {
+	if p.seen.data.Problem != nil {
 		found = found.withoutData()
 	}
 	p.cronJob = found.cronJob

@@ -10,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	v1 "example.com/cnat-operator/api/database/v1"
+	"example.com/cnat-operator/controllers/database/server"
 )
 
 func TestIsRollout(t *testing.T) {
@@ -142,7 +143,7 @@ func TestImageOfOneThatWaits(t *testing.T) {
 	p := &pass{db: newDatabase("ns", "one").build(), seen: observation{
 		image:   "postgres:18.2",
 		release: releaseResult{current: true, slot: true},
-		server:  serverState{ready: true, version: "18.1"},
+		server:  server.State{Ready: true, Version: "18.1"},
 	}}
 	p.db.Status.Image = "postgres:18.1"
 	if status := statusFor(p); status.Image != "postgres:18.1" {

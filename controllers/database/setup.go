@@ -13,6 +13,7 @@ import (
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
@@ -21,6 +22,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	v1 "example.com/cnat-operator/api/database/v1"
+	"example.com/cnat-operator/controllers/database/server"
 )
 
 const (
@@ -75,9 +77,25 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 	if err != nil {
 		return err
 	}
-	build = build.WatchesRawSource(source.Kind(crashes, &corev1.Event{}, handler.TypedEnqueueRequestsFromMapFunc(crashedDatabase)))
+	build = build.WatchesRawSource(source.Kind(crashes, &corev1.Event{}, handler.TypedEnqueueRequestsFromMapFunc(server.CrashedDatabase)))
 	if err := build.Complete(r); err != nil {
 		return fmt.Errorf("set up the Database controller: %w", err)
 	}
 	return nil
+}
+
+// cacheCrashes adds a cache to the manager. Its own has the events of other controllers, by other selectors.
+func (r *Reconciler) cacheCrashes(mgr ctrl.Manager) (cache.Cache, error) {
+	crashes, err := cache.New(mgr.GetConfig(), cache.Options{
+		HTTPClient: mgr.GetHTTPClient(), Scheme: mgr.GetScheme(), Mapper: mgr.GetRESTMapper(), DefaultNamespaces: r.Namespaces,
+		ByObject: map[client.Object]cache.ByObject{&corev1.Event{}: server.CachedCrashes()},
+	})
+	if err != nil {
+		return nil, fmt.Errorf("set up the cache of crashes: %w", err)
+	}
+	r.crashes = crashes
+	if err := mgr.Add(crashes); err != nil {
+		return nil, fmt.Errorf("add the cache of crashes: %w", err)
+	}
+	return crashes, nil
 }

@@ -14,11 +14,14 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	v1 "example.com/cnat-operator/api/database/v1"
+	"example.com/cnat-operator/controllers/database/backups"
 	"example.com/cnat-operator/controllers/database/binding"
 	"example.com/cnat-operator/controllers/database/certificate"
 	"example.com/cnat-operator/controllers/database/credentials"
 	"example.com/cnat-operator/controllers/database/monitoring"
+	"example.com/cnat-operator/controllers/database/server"
 	"example.com/cnat-operator/controllers/database/step"
+	"example.com/cnat-operator/controllers/database/storage"
 )
 
 // observation is everything that a pass over one Database found out.
@@ -35,16 +38,15 @@ type observation struct {
 	// image is what the server is to run, and imageProblem why that is not what the spec asks for.
 	image        string
 	imageProblem *step.Problem
-	storage      storage
-	// data is what happened to the data of a server that was ready before; nil: nothing.
-	data    *step.Problem
-	release releaseResult
-	server  serverState
+	storage      storage.Decision
+	data         storage.Data
+	release      releaseResult
+	server       server.State
 	// restored is when the server was first seen with the data of the dump, in this pass.
 	restored      *metav1.Time
-	backupStorage storage
+	backupStorage storage.Decision
 	// backups is nil where the pass did not come that far: what the status says of them stays.
-	backups *backups
+	backups *backups.Decision
 	// failures are steps that the API server refused, or that fail for some time.
 	failures []*step.Problem
 }
@@ -54,8 +56,8 @@ type observation struct {
 func (o *observation) problem() *step.Problem {
 	var first, all []*step.Problem
 	for _, found := range append([]*step.Problem{
-		o.data, o.certificate.Problem, o.release.problem, o.server.problem, o.credentials.Problem, o.exporter.Problem,
-		o.withoutExporter, o.imageProblem, o.binding.Problem, o.monitor.Problem, o.storage.problem, o.backupStorage.problem,
+		o.data.Problem, o.certificate.Problem, o.release.problem, o.server.Problem, o.credentials.Problem, o.exporter.Problem,
+		o.withoutExporter, o.imageProblem, o.binding.Problem, o.monitor.Problem, o.storage.Problem, o.backupStorage.Problem,
 	}, o.failures...) {
 		switch {
 		case found == nil:
@@ -79,12 +81,12 @@ func (o *observation) problem() *step.Problem {
 
 // events are those of the pass, in the order in which things were done.
 func (o *observation) events() []step.Event {
-	events := slices.Concat(o.credentials.Events, o.release.events, o.server.events)
+	events := slices.Concat(o.credentials.Events, o.release.events, o.server.Events)
 	if o.restored != nil {
 		events = append(events, step.Normal("Restored", "Restore", "The server runs with the data of the dump"))
 	}
 	if o.backups != nil {
-		events = append(events, o.backups.events...)
+		events = append(events, o.backups.Events...)
 	}
 	return events
 }
@@ -107,29 +109,29 @@ func statusFor(p *pass) v1.DatabaseStatus {
 	if seen.release.status.Name != "" {
 		status.Release = *seen.release.status.DeepCopy()
 	}
-	if seen.server.restarts != nil {
-		status.Restarts = *seen.server.restarts
+	if seen.server.Restarts != nil {
+		status.Restarts = *seen.server.Restarts
 	}
-	if !seen.storage.size.IsZero() {
-		status.Storage = step.ClaimStatus(seen.storage.claim, db.Status.Storage.ClaimUID)
+	if !seen.storage.Size.IsZero() {
+		status.Storage = step.ClaimStatus(seen.storage.Claim, db.Status.Storage.ClaimUID)
 	}
 	if seen.backups != nil {
-		seen.backups.into(&status, db.Generation)
+		seen.backups.Into(&status, db.Generation)
 	}
 	if seen.restored != nil {
 		status.RestoreTime = seen.restored
 	}
 	conditions := conditionsFor(db, seen)
 	status.Reason, status.Message = summary(conditions[0], conditions[1], conditions[2])
-	if isUsed(db, seen) && (seen.server.ready || seen.restored != nil) {
-		status.Storage.ClaimUID = string(seen.storage.claim.UID)
+	if seen.data.Used && (seen.server.Ready || seen.restored != nil) {
+		status.Storage.ClaimUID = string(seen.storage.Claim.UID)
 	}
 	if conditions[0].Status == metav1.ConditionTrue && seen.release.current {
 		// What the readiness probe compares the server's encoding with.
 		status.Encoding, _ = canonicalEncoding(db.Spec.Encoding)
 		status.Release.RolloutTime = nil
-		if seen.server.version != "" {
-			status.ServerVersion = seen.server.version
+		if seen.server.Version != "" {
+			status.ServerVersion = seen.server.Version
 			if !seen.release.slot && seen.image != "" {
 				status.Image = seen.image
 			}
@@ -183,8 +185,8 @@ func conditionsFor(db *v1.Database, seen *observation) []metav1.Condition {
 	}
 	if seen.release.slot {
 		words := "waiting for " + seen.release.waiting
-		if !seen.server.ready {
-			words += ", and now for " + seen.server.waiting
+		if !seen.server.Ready {
+			words += ", and now for " + seen.server.Waiting
 		}
 		progressing = step.Condition(v1.ConditionProgressing, metav1.ConditionTrue, v1.ReasonWaitingForSlot, words)
 	} else if found == nil && ready.Status == metav1.ConditionTrue && seen.release.waiting != "" {
@@ -195,7 +197,7 @@ func conditionsFor(db *v1.Database, seen *observation) []metav1.Condition {
 
 // readiness is whether the server serves, and what it waits for.
 func readiness(db *v1.Database, seen *observation) (ready metav1.Condition, waiting string) {
-	if seen.server.ready {
+	if seen.server.Ready {
 		encoding, _ := canonicalEncoding(db.Spec.Encoding)
 		words := fmt.Sprintf("the server takes logins of user %s to database %s with encoding %s", db.Spec.User, step.DatabaseName(db), encoding)
 		if at := seen.credentials.Replaced; !at.IsZero() {
@@ -203,7 +205,7 @@ func readiness(db *v1.Database, seen *observation) (ready metav1.Condition, wait
 		}
 		return step.Condition(v1.ConditionReady, metav1.ConditionTrue, v1.ReasonReady, words), ""
 	}
-	reason, waiting := v1.ReasonStarting, "waiting for "+seen.server.waiting
+	reason, waiting := v1.ReasonStarting, "waiting for "+seen.server.Waiting
 	if seen.release.waiting != "" && !seen.release.slot {
 		reason, waiting = v1.ReasonInstalling, "waiting for "+seen.release.waiting
 	}

@@ -9,7 +9,9 @@ import (
 
 	v1 "example.com/cnat-operator/api/database/v1"
 	"example.com/cnat-operator/controllers/database/credentials"
+	"example.com/cnat-operator/controllers/database/server"
 	"example.com/cnat-operator/controllers/database/step"
+	"example.com/cnat-operator/controllers/database/storage"
 )
 
 func TestStatus(t *testing.T) {
@@ -23,22 +25,22 @@ func TestStatus(t *testing.T) {
 	}{
 		{
 			"ready",
-			observation{release: releaseResult{current: true}, server: serverState{ready: true}},
+			observation{release: releaseResult{current: true}, server: server.State{Ready: true}},
 			"True Ready", "False Reconciled", "False NotStalled", "UTF8",
 		},
 		{
 			"starting",
-			observation{release: releaseResult{current: true}, server: serverState{waiting: "x"}},
+			observation{release: releaseResult{current: true}, server: server.State{Waiting: "x"}},
 			"False Starting", "True Starting", "False NotStalled", "",
 		},
 		{
 			"upgrading, while the previous server serves",
-			observation{release: releaseResult{waiting: "x"}, server: serverState{ready: true}},
+			observation{release: releaseResult{waiting: "x"}, server: server.State{Ready: true}},
 			"True Ready", "True Installing", "False NotStalled", "",
 		},
 		{
 			"installing",
-			observation{release: releaseResult{waiting: "x"}, server: serverState{waiting: "y"}},
+			observation{release: releaseResult{waiting: "x"}, server: server.State{Waiting: "y"}},
 			"False Installing", "True Installing", "False NotStalled", "",
 		},
 		{
@@ -48,27 +50,27 @@ func TestStatus(t *testing.T) {
 		},
 		{
 			"the release failed, and the previous server serves",
-			observation{release: releaseResult{problem: stuck(v1.ReasonReleaseFailed)}, server: serverState{ready: true}},
+			observation{release: releaseResult{problem: stuck(v1.ReasonReleaseFailed)}, server: server.State{Ready: true}},
 			"True Ready", "False ReleaseFailed", "True ReleaseFailed", "",
 		},
 		{
 			"a refused object beside it, and the server crashes",
 			observation{
 				failures: []*step.Problem{stuck(v1.ReasonRefused)}, release: releaseResult{current: true},
-				server: serverState{problem: stuck(v1.ReasonServerFailed)},
+				server: server.State{Problem: stuck(v1.ReasonServerFailed)},
 			},
 			"False ServerFailed", "False ServerFailed", "True ServerFailed", "",
 		},
 		{
 			"the image is not there",
-			observation{release: releaseResult{current: true}, server: serverState{problem: stuck(v1.ReasonImagePullFailed)}},
+			observation{release: releaseResult{current: true}, server: server.State{Problem: stuck(v1.ReasonImagePullFailed)}},
 			"False ImagePullFailed", "False ImagePullFailed", "True ImagePullFailed", "",
 		},
 		{
 			"a volume that does not grow",
 			observation{
-				storage: storage{problem: &step.Problem{Reason: v1.ReasonStorageNotGrown, Message: "x", Serving: true}},
-				release: releaseResult{current: true}, server: serverState{ready: true},
+				storage: storage.Decision{Problem: &step.Problem{Reason: v1.ReasonStorageNotGrown, Message: "x", Serving: true}},
+				release: releaseResult{current: true}, server: server.State{Ready: true},
 			},
 			"True Ready", "False StorageNotGrown", "True StorageNotGrown", "UTF8",
 		},

@@ -8,89 +8,11 @@ import (
 	storagev1 "k8s.io/api/storage/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	v1 "example.com/cnat-operator/api/database/v1"
 	"example.com/cnat-operator/controllers/database/step"
 )
-
-func TestDecideStorage(t *testing.T) {
-	class := func(grows bool) *storagev1.StorageClass {
-		return &storagev1.StorageClass{ObjectMeta: metav1.ObjectMeta{Name: "disk"}, AllowVolumeExpansion: ptr.To(grows)}
-	}
-	for _, test := range []struct {
-		name  string
-		want  string
-		claim string // what the claim asks for; empty: there is none
-		has   string // what the volume has; empty: the status does not say
-		phase corev1.PersistentVolumeClaimPhase
-		class *storagev1.StorageClass
-		// wantClass and hasClass are the storage class of the spec and of the claim.
-		wantClass, hasClass string
-
-		size, reason string
-		words        string // in the problem; empty: none
-	}{
-		{name: "no claim", want: "1Gi", size: "1Gi"},
-		{name: "the same", want: "1Gi", claim: "1024Mi", phase: corev1.ClaimBound, size: "1Gi"},
-		{name: "a claim that is larger", want: "1Gi", claim: "5Gi", has: "5Gi", phase: corev1.ClaimBound, class: class(true), size: "5Gi"},
-		{name: "a claim that can grow", want: "5Gi", claim: "1Gi", phase: corev1.ClaimBound, class: class(true), size: "5Gi"},
-		{name: "a claim that can't grow yet", want: "5Gi", claim: "1Gi", phase: corev1.ClaimPending, class: class(true), size: "1Gi"},
-		{
-			name: "a claim that can't grow", want: "5Gi", claim: "1Gi", phase: corev1.ClaimBound, class: class(false), size: "1Gi",
-			reason: v1.ReasonStorageNotGrown, words: `class "disk" does not allow volumes to grow. Set spec.storage.size back to 1Gi`,
-		},
-		{
-			name: "a claim without a class", want: "5Gi", claim: "1Gi", phase: corev1.ClaimBound, size: "1Gi",
-			reason: v1.ReasonStorageNotGrown, words: "no storage class",
-		},
-		{name: "growth that does not come, set back to what the volume has", want: "1Gi", claim: "200Ti", has: "1Gi", phase: corev1.ClaimBound, size: "1025Mi"},
-		{name: "growth that does not come, set back to more", want: "5Gi", claim: "200Ti", has: "1Gi", phase: corev1.ClaimBound, size: "5Gi"},
-		{name: "growth that came only so far", want: "1Gi", claim: "200Ti", has: "2Gi", phase: corev1.ClaimBound, size: "2049Mi"},
-		{name: "set back already", want: "1Gi", claim: "1025Mi", has: "1Gi", phase: corev1.ClaimBound, size: "1025Mi"},
-		{
-			name: "too much, and not bound", want: "1Gi", claim: "200Ti", phase: corev1.ClaimPending, size: "200Ti",
-			reason: v1.ReasonStorageNotBound, words: "kubectl --namespace=ns delete pvc c, and it is created again with the 1Gi of spec.storage.size",
-		},
-		{
-			name: "another class than the kept claim's", want: "1Gi", claim: "1Gi", has: "1Gi", phase: corev1.ClaimBound, wantClass: "fast", hasClass: "slow",
-			size: "1Gi", reason: v1.ReasonStorageClassKept, words: `set spec.storage.storageClassName to "slow"`,
-		},
-		{
-			name: "a class, where the kept claim has none", want: "1Gi", claim: "1Gi", has: "1Gi", phase: corev1.ClaimBound, wantClass: "fast",
-			size: "1Gi", reason: v1.ReasonStorageClassKept, words: "remove spec.storage.storageClassName",
-		},
-		{name: "the kept claim's class", want: "1Gi", claim: "1Gi", has: "1Gi", phase: corev1.ClaimBound, wantClass: "slow", hasClass: "slow", size: "1Gi"},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			var claim *corev1.PersistentVolumeClaim
-			wantClass := test.wantClass
-			if test.claim != "" {
-				claim = &corev1.PersistentVolumeClaim{ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: "c"}}
-				claim.Spec.StorageClassName = &test.hasClass
-				claim.Spec.Resources.Requests = corev1.ResourceList{corev1.ResourceStorage: resource.MustParse(test.claim)}
-				claim.Status.Phase = test.phase
-				if test.has != "" {
-					claim.Status.Capacity = corev1.ResourceList{corev1.ResourceStorage: resource.MustParse(test.has)}
-				}
-				if wantClass != "" {
-					wantClass = test.hasClass
-				}
-			}
-			got := decideStorage(storageWanted{"spec.storage", resource.MustParse(test.want), test.wantClass}, claim, test.class)
-			if got.problem == nil {
-				got.problem = &step.Problem{Serving: true}
-			}
-			if got.size.Cmp(resource.MustParse(test.size)) != 0 || got.problem.Reason != test.reason || got.class != wantClass {
-				t.Fatalf("got %s, class %s, %+v", got.size.String(), got.class, got.problem)
-			}
-			if !strings.Contains(got.problem.Message, test.words) || !got.problem.Serving {
-				t.Errorf("problem is %+v", got.problem)
-			}
-		})
-	}
-}
 
 // bind lets a volume claim be bound, as one that grows must be.
 func bind(t *testing.T, claim *corev1.PersistentVolumeClaim) {

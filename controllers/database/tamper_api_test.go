@@ -9,7 +9,6 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -219,7 +218,7 @@ func TestHandMadeUpgrade(t *testing.T) {
 	op := startOperator(t, namespace, operatorOptions{})
 	db := newDatabase(namespace, "shop").create(t)
 	becomeReady(t, db)
-	values, err := valuesFor(db, db.Status.Credentials, storage{size: defaultSize}, "example.com/theirs")
+	values, err := valuesFor(db, db.Status.Credentials, map[string]any{"size": "1Gi"}, "example.com/theirs")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -340,7 +339,7 @@ func TestUpgradeAfterAPause(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			values, err := valuesFor(old, old.Status.Credentials, storage{size: resource.MustParse("9Gi")}, "example.com/postgres:old")
+			values, err := valuesFor(old, old.Status.Credentials, map[string]any{"size": "9Gi"}, "example.com/postgres:old")
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -389,7 +388,7 @@ func TestPlantedHighestRevision(t *testing.T) {
 // The list of what the chart can create has all that it does, and nothing else.
 func TestChartObjects(t *testing.T) {
 	db := newDatabase("ns", "x").build()
-	values, err := valuesFor(db, v1.SecretKeyReference{Name: "s", Key: "k"}, storage{size: defaultSize}, "image")
+	values, err := valuesFor(db, v1.SecretKeyReference{Name: "s", Key: "k"}, map[string]any{"size": "1Gi"}, "image")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -8,14 +8,13 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/utils/ptr"
 
 	v1 "example.com/cnat-operator/api/database/v1"
 	"example.com/cnat-operator/controllers/database/step"
 )
 
 var (
-	defaultSize = resource.MustParse("1Gi")
-
 	defaultResources       = requests("50m", "128Mi")
 	defaultBackupResources = requests("50m", "128Mi")
 
@@ -88,7 +87,7 @@ func resourceValues(asked *corev1.ResourceRequirements, otherwise corev1.Resourc
 
 // valuesFor makes the chart's values. Of the password it knows no more than where it is, since Helm stores the values.
 func valuesFor(
-	db *v1.Database, credentials v1.SecretKeyReference, claim storage, image string,
+	db *v1.Database, credentials v1.SecretKeyReference, claim map[string]any, image string,
 ) (map[string]any, error) {
 	encoding, known := canonicalEncoding(db.Spec.Encoding)
 	if !known {
@@ -104,7 +103,7 @@ func valuesFor(
 		"databaseName": step.DatabaseName(db),
 		"encoding":     encoding,
 		"credentials":  map[string]any{"secretName": credentials.Name, "key": credentials.Key},
-		"storage":      claim.values(),
+		"storage":      claim,
 		"resources":    resources,
 		"labels":       map[string]any{step.LabelDatabase: db.Name},
 	}
@@ -129,4 +128,33 @@ func addExporter(values map[string]any, db *v1.Database, image string) error {
 		"resources":  resources,
 	}
 	return nil
+}
+
+// backupValues are the chart's values for backups and for the dump to begin with. Without either there are none, so
+// that a Database without backups has the values, and the release, that it had before there were any.
+func backupValues(db *v1.Database, claim map[string]any, from v1.DatabaseRestore) (map[string]any, error) {
+	values := map[string]any{}
+	if spec := db.Spec.Backup; spec != nil {
+		resources, err := resourceValues(spec.Resources, backupResources(db))
+		if err != nil {
+			return nil, fmt.Errorf("spec.backup.resources: %w", err)
+		}
+		backup := map[string]any{
+			"name":      db.Name,
+			"schedule":  spec.Schedule,
+			"timeZone":  spec.TimeZone,
+			"suspend":   ptr.Deref(spec.Suspend, false),
+			"retain":    int64(spec.Retain),
+			"resources": resources,
+			"storage":   claim,
+		}
+		if spec.Verification == v1.VerificationRead {
+			backup["verification"] = string(spec.Verification)
+		}
+		values["backup"] = backup
+	}
+	if from.Database != "" {
+		values["restore"] = map[string]any{"from": from.Database, "dump": from.Dump}
+	}
+	return values, nil
 }

@@ -12,6 +12,7 @@ import (
 
 	v1 "example.com/cnat-operator/api/database/v1"
 	"example.com/cnat-operator/controllers/database/step"
+	"example.com/cnat-operator/controllers/database/storage"
 )
 
 func TestCanonicalEncoding(t *testing.T) {
@@ -126,13 +127,13 @@ func TestValues(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			db := newDatabase("ns", "word-press").spec(test.edit).build()
 			image, _ := imageFor(db, "default")
-			got, err := valuesFor(db, ref, decideStorage(wanted("spec.storage", db.Spec.Storage), nil, nil), image)
+			got, err := valuesFor(db, ref, storage.Decide(storage.ForData(db), storage.Observed{}).Values(), image)
 			if err != nil || !reflect.DeepEqual(got, test.want) {
 				t.Errorf("got %v, %v\nwant %v", got, err, test.want)
 			}
 		})
 	}
-	if _, err := valuesFor(newDatabase("ns", "x").spec(func(s *v1.DatabaseSpec) { s.Encoding = "sjis" }).build(), ref, storage{size: defaultSize}, ""); err == nil {
+	if _, err := valuesFor(newDatabase("ns", "x").spec(func(s *v1.DatabaseSpec) { s.Encoding = "sjis" }).build(), ref, map[string]any{"size": "1Gi"}, ""); err == nil {
 		t.Error("an encoding for clients was taken")
 	}
 }
@@ -140,7 +141,7 @@ func TestValues(t *testing.T) {
 // The values are stored in the release: the spec's password must not get there by any way.
 func TestValuesHoldNoPassword(t *testing.T) {
 	db := newDatabase("ns", "x").password("Tr0ub4dor").build()
-	values, err := valuesFor(db, v1.SecretKeyReference{Name: "s", Key: "k"}, storage{size: defaultSize}, "image")
+	values, err := valuesFor(db, v1.SecretKeyReference{Name: "s", Key: "k"}, map[string]any{"size": "1Gi"}, "image")
 	if err != nil {
 		t.Fatal(err)
 	}

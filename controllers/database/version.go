@@ -4,37 +4,13 @@ import (
 	"regexp"
 	"strings"
 
-	corev1 "k8s.io/api/core/v1"
-
 	v1 "example.com/cnat-operator/api/database/v1"
 	"example.com/cnat-operator/controllers/database/step"
 )
 
-// versionContainer leaves the version of the PostgreSQL in the image as its termination message.
-const versionContainer = "version"
-
-var (
-	// Of "postgres (PostgreSQL) 15.14 (Debian 15.14-0+deb12u1)": 15.14.
-	versionWords = regexp.MustCompile(`\(PostgreSQL\) ([0-9]\S*)`)
-	// A tag that begins with the major version, as those of the official image do: 15, 15.14, 15-bookworm. Two digits: more
-	// are a date, and less are the version of something else.
-	versionTag = regexp.MustCompile(`:([1-9][0-9])(?:[.-][^/:]*)?$`)
-)
-
-// serverVersion is what the server's pod says of its version, and empty where it says nothing yet.
-func serverVersion(pods []corev1.Pod) string {
-	for i := range pods {
-		for _, status := range pods[i].Status.InitContainerStatuses {
-			if pods[i].DeletionTimestamp != nil || status.Name != versionContainer || status.State.Terminated == nil {
-				continue
-			}
-			if found := versionWords.FindStringSubmatch(status.State.Terminated.Message); found != nil {
-				return step.Shortened(found[1], 64)
-			}
-		}
-	}
-	return ""
-}
+// versionTag begins with the major version, as those of the official image do: 15, 15.14, 15-bookworm. Two digits: more
+// are a date, and less are the version of something else.
+var versionTag = regexp.MustCompile(`:([1-9][0-9])(?:[.-][^/:]*)?$`)
 
 // taggedMajor is the major version of which an image's tag speaks, and empty where it does not.
 func taggedMajor(image string) string {

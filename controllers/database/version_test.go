@@ -3,27 +3,7 @@ package database
 import (
 	"strings"
 	"testing"
-
-	corev1 "k8s.io/api/core/v1"
 )
-
-func TestServerVersion(t *testing.T) {
-	for words, want := range map[string]string{
-		"postgres (PostgreSQL) 15.14 (Debian 15.14-0+deb12u1)\n": "15.14",
-		"postgres (PostgreSQL) 18.1":                             "18.1",
-		"postgres (PostgreSQL) 19beta1":                          "19beta1",
-		"":                                                       "",
-		"sh: postgres: not found":                                "",
-	} {
-		pods := []corev1.Pod{{}, {Status: corev1.PodStatus{InitContainerStatuses: []corev1.ContainerStatus{
-			{Name: "settings", State: corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{Message: "(PostgreSQL) 1"}}},
-			{Name: versionContainer, State: corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{Message: words}}},
-		}}}}
-		if got := serverVersion(pods); got != want {
-			t.Errorf("%q: %q, want %q", words, got, want)
-		}
-	}
-}
 
 func TestTaggedMajor(t *testing.T) {
 	for image, want := range map[string]string{

@@ -1,13 +1,13 @@
-package database
+package storage
 
 import (
 	"cmp"
 	"context"
 	"fmt"
 	"strings"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -86,16 +86,6 @@ func annotateLostData(db *v1.Database, word string) string {
 		db.Namespace, db.Name, v1.AnnotationLostData, word, lostClaim(db))
 }
 
-// isUsed reports whether a server that is ready now has its data on the claim that was seen. A claim that replaces another
-// is bound by the time that the server runs on it: before that, what is ready is the server on the claim before.
-func isUsed(db *v1.Database, seen *observation) bool {
-	claim := seen.storage.claim
-	if claim == nil || claim.DeletionTimestamp != nil || seen.data != nil {
-		return false
-	}
-	return db.Status.Storage.ClaimUID == "" || db.Status.Storage.ClaimUID == string(claim.UID) || claim.Status.Phase == corev1.ClaimBound
-}
-
 // hadDataKey in the ConfigMap of the scripts has start.sh refuse to initialize an empty volume: that of a server which was
 // ready before has lost its data, as on a disk that was replaced, and the claim does not show it.
 const hadDataKey = "had-data"
@@ -103,32 +93,82 @@ const hadDataKey = "had-data"
 // fieldManagerData is the name under which the key is written.
 const fieldManagerData = "cnat-operator-data"
 
-// markHadData sets or removes the key. It is no part of the release: a change of that would restart the server.
-func (r *Reconciler) markHadData(ctx context.Context, db *v1.Database, had bool) error {
-	config := &corev1.ConfigMap{}
-	err := r.Client.Get(ctx, client.ObjectKey{Namespace: db.Namespace, Name: step.ConfigName(db)}, config)
-	if apierrors.IsNotFound(err) {
+// Data is what happened to the data.
+type Data struct {
+	// Problem says what happened to the data of a server that was ready before; nil: nothing.
+	Problem *step.Problem
+	// Used: a server that is ready now has its data on the claim that was seen.
+	Used bool
+	// Recheck is set where the claim that is waited for may be one that is not watched.
+	Recheck time.Duration
+
+	// config is the ConfigMap as it is to be marked, and before as it was read; nil: it stays.
+	before, config *corev1.ConfigMap
+}
+
+// ObserveConfig reads the ConfigMap of the scripts, and returns nil where there is none.
+func ObserveConfig(ctx context.Context, cached client.Reader, db *v1.Database) (*corev1.ConfigMap, error) {
+	name := step.ConfigName(db)
+	return step.Find[corev1.ConfigMap](ctx, "ConfigMap "+name, client.ObjectKey{Namespace: db.Namespace, Name: name}, cached)
+}
+
+// DecideData decides whether the data is there, and whether the ConfigMap says so. Ready says that the server is.
+func DecideData(db *v1.Database, claim *corev1.PersistentVolumeClaim, config *corev1.ConfigMap, ready bool) Data {
+	if found := dataProblem(db, claim); found != nil {
+		// A claim that the user creates has none of our labels, and is not watched.
+		return Data{Problem: found, Recheck: step.SecretRecheck}
+	}
+	data := Data{Used: isUsed(db, claim)}
+	had := step.HadData(db) && lostDataWord(db) == "" || ready && data.Used
+	if config == nil || !metav1.IsControlledBy(config, db) {
+		return data
+	}
+	if _, marked := config.Data[hadDataKey]; marked == had {
+		return data
+	}
+	data.before, data.config = config, config.DeepCopy()
+	if !had {
+		delete(data.config.Data, hadDataKey)
+		return data
+	}
+	if data.config.Data == nil {
+		data.config.Data = map[string]string{}
+	}
+	data.config.Data[hadDataKey] = string(db.UID)
+	return data
+}
+
+// isUsed reports whether a server that is ready now has its data on the claim that was seen. A claim that replaces another
+// is bound by the time that the server runs on it: before that, what is ready is the server on the claim before.
+func isUsed(db *v1.Database, claim *corev1.PersistentVolumeClaim) bool {
+	if claim == nil || claim.DeletionTimestamp != nil {
+		return false
+	}
+	return db.Status.Storage.ClaimUID == "" || db.Status.Storage.ClaimUID == string(claim.UID) || claim.Status.Phase == corev1.ClaimBound
+}
+
+// Act marks the ConfigMap. The mark is no part of the release: a change of that would restart the server.
+func (d Data) Act(ctx context.Context, c client.Client) error {
+	if d.config == nil {
 		return nil
-	}
-	if err != nil {
-		return fmt.Errorf("get ConfigMap %s: %w", step.ConfigName(db), err)
-	}
-	if _, marked := config.Data[hadDataKey]; marked == had || !metav1.IsControlledBy(config, db) {
-		return nil
-	}
-	before := config.DeepCopy()
-	if config.Data == nil {
-		config.Data = map[string]string{}
-	}
-	if had {
-		config.Data[hadDataKey] = string(db.UID)
-	} else {
-		delete(config.Data, hadDataKey)
 	}
 	// Under a name of its own, or the next apply of the release's ConfigMap would remove it.
-	patch := client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})
-	if err := r.Client.Patch(ctx, config, patch, client.FieldOwner(fieldManagerData)); client.IgnoreNotFound(err) != nil {
-		return fmt.Errorf("patch ConfigMap %s: %w", config.Name, err)
+	patch := client.MergeFromWithOptions(d.before, client.MergeFromWithOptimisticLock{})
+	if err := c.Patch(ctx, d.config, patch, client.FieldOwner(fieldManagerData)); client.IgnoreNotFound(err) != nil {
+		return fmt.Errorf("patch ConfigMap %s: %w", d.config.Name, err)
 	}
 	return nil
+}
+
+// RestoreSource is the dump that the data directory is to be initialized from, and empty where there is none. It names the
+// volume of the dumps until the server was seen with the data. After that this is not mounted any more: it would have to be
+// on the server's node for ever, and could not be removed.
+func RestoreSource(db *v1.Database) v1.DatabaseRestore {
+	if dump := lostDataDump(db); dump != "" {
+		return v1.DatabaseRestore{Database: db.Name, Dump: dump}
+	}
+	if db.Status.RestoreTime == nil {
+		return db.Spec.RestoreFrom
+	}
+	return v1.DatabaseRestore{}
 }

@@ -1,8 +1,7 @@
-package database
+package server
 
 import (
 	"context"
-	"fmt"
 	"regexp"
 	"strconv"
 	"strings"
@@ -12,12 +11,11 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/types"
-	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	v1 "example.com/cnat-operator/api/database/v1"
+	"example.com/cnat-operator/controllers/database/pods"
 	"example.com/cnat-operator/controllers/database/step"
 )
 
@@ -35,8 +33,8 @@ const crashed = probeFailed + reasonCrashed + ": "
 // crashCount is how often it happened, in that message.
 var crashCount = regexp.MustCompile(`\(([0-9]{1,9}) times`)
 
-// cachedCrashes are the events that are watched. Of those that are not of a crash nothing is kept but their names.
-func cachedCrashes() cache.ByObject {
+// CachedCrashes are the events that are watched. Of those that are not of a crash nothing is kept but their names.
+func CachedCrashes() cache.ByObject {
 	return cache.ByObject{
 		Field: fields.SelectorFromSet(fields.Set{"reason": "Unhealthy", "involvedObject.kind": "Pod"}),
 		Transform: func(object any) (any, error) {
@@ -56,24 +54,8 @@ func cachedCrashes() cache.ByObject {
 	}
 }
 
-// cacheCrashes adds a cache to the manager. Its own has the events of other controllers, by other selectors.
-func (r *Reconciler) cacheCrashes(mgr ctrl.Manager) (cache.Cache, error) {
-	crashes, err := cache.New(mgr.GetConfig(), cache.Options{
-		HTTPClient: mgr.GetHTTPClient(), Scheme: mgr.GetScheme(), Mapper: mgr.GetRESTMapper(), DefaultNamespaces: r.Namespaces,
-		ByObject: map[client.Object]cache.ByObject{&corev1.Event{}: cachedCrashes()},
-	})
-	if err != nil {
-		return nil, fmt.Errorf("set up the cache of crashes: %w", err)
-	}
-	r.crashes = crashes
-	if err := mgr.Add(crashes); err != nil {
-		return nil, fmt.Errorf("add the cache of crashes: %w", err)
-	}
-	return crashes, nil
-}
-
-// crashedDatabase leads from such an event to the Database by the name of its pod.
-func crashedDatabase(_ context.Context, seen *corev1.Event) []reconcile.Request {
+// CrashedDatabase leads from such an event to the Database by the name of its pod.
+func CrashedDatabase(_ context.Context, seen *corev1.Event) []reconcile.Request {
 	if seen.Message == "" {
 		return nil
 	}
@@ -86,8 +68,8 @@ func crashedDatabase(_ context.Context, seen *corev1.Event) []reconcile.Request 
 
 // withCrashes adds to the restarts of a server what the cached events say of crashes that it recovered from. What they said
 // before stays, since events expire.
-func withCrashes(before v1.RestartStatus, now *v1.RestartStatus, pods []corev1.Pod, events []corev1.Event) *v1.RestartStatus {
-	pod := remainingPod(pods)
+func withCrashes(before v1.RestartStatus, now *v1.RestartStatus, list []corev1.Pod, events []corev1.Event) *v1.RestartStatus {
+	pod := pods.Remaining(list)
 	if pod == nil || now == nil {
 		return now
 	}
@@ -96,7 +78,7 @@ func withCrashes(before v1.RestartStatus, now *v1.RestartStatus, pods []corev1.P
 	}
 	for i := range events {
 		seen := &events[i]
-		at := metav1.NewTime(seenAt(seen).Truncate(time.Second))
+		at := metav1.NewTime(pods.SeenAt(seen).Truncate(time.Second))
 		if seen.InvolvedObject.UID != pod.UID || seen.Message == "" || now.LastTime != nil && !now.LastTime.Before(&at) {
 			continue
 		}
@@ -108,13 +90,4 @@ func withCrashes(before v1.RestartStatus, now *v1.RestartStatus, pods []corev1.P
 		}
 	}
 	return now
-}
-
-// crashEvents reads the cached events of a namespace.
-func (r *Reconciler) crashEvents(ctx context.Context, namespace string) ([]corev1.Event, error) {
-	events := &corev1.EventList{}
-	if err := r.crashes.List(ctx, events, client.InNamespace(namespace), client.UnsafeDisableDeepCopy); err != nil {
-		return nil, fmt.Errorf("list events of crashes: %w", err)
-	}
-	return events.Items, nil
 }

@@ -1,4 +1,4 @@
-package database
+package server
 
 import (
 	"fmt"
@@ -8,6 +8,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	v1 "example.com/cnat-operator/api/database/v1"
+	"example.com/cnat-operator/controllers/database/pods"
 	"example.com/cnat-operator/controllers/database/step"
 )
 
@@ -29,18 +30,18 @@ var passing = []string{
 }
 
 // loginState is the state of a server that runs and takes no login. The explanation is what the readiness check printed.
-func loginState(pod *corev1.Pod, server *corev1.ContainerStatus, explanation string, now time.Time) serverState {
-	waits := serverState{waiting: fmt.Sprintf("the server in pod %s to take a login", pod.Name), recheck: explainRecheck}
+func loginState(pod *corev1.Pod, server *corev1.ContainerStatus, explanation string, now time.Time) State {
+	waits := State{Waiting: fmt.Sprintf("the server in pod %s to take a login", pod.Name), Recheck: pods.ExplainRecheck}
 	words := probeWords(explanation)
 	if words == "" {
 		if ran := now.Sub(server.State.Running.StartedAt.Time); ran >= 0 && ran < startGrace {
-			waits.recheck = startGrace - ran
+			waits.Recheck = startGrace - ran
 		}
 		return waits
 	}
 	for _, part := range passing {
 		if strings.Contains(words, part) {
-			waits.waiting += ": " + words
+			waits.Waiting += ": " + words
 			return waits
 		}
 	}
@@ -48,7 +49,7 @@ func loginState(pod *corev1.Pod, server *corev1.ContainerStatus, explanation str
 	if !found || !loginReasonsOf[reason] {
 		reason, message = v1.ReasonLoginRefused, words
 	}
-	return serverState{recheck: explainRecheck, problem: step.NewProblem(reason, "the server takes no login: %s. "+
+	return State{Recheck: pods.ExplainRecheck, Problem: step.NewProblem(reason, "the server takes no login: %s. "+
 		"To reach it as the superuser: kubectl --namespace=%s exec -it %s -- psql -U postgres",
 		step.Shortened(strings.TrimSuffix(message, "."), step.MaxMessage/2), pod.Namespace, pod.Name)}
 }

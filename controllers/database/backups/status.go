@@ -1,4 +1,4 @@
-package database
+package backups
 
 import (
 	"cmp"
@@ -15,68 +15,70 @@ import (
 	"example.com/cnat-operator/controllers/database/step"
 )
 
-// backups is what a pass found out about backups.
-type backups struct {
-	status v1.BackupStatus
-	// condition is BackupHealthy; nil: there is nothing to say.
-	condition *metav1.Condition
-	events    []step.Event
-	recheck   time.Duration
+// Decision is what to report of backups, and what to do for a request.
+type Decision struct {
+	Status v1.BackupStatus
+	// Condition is BackupHealthy; nil: there is nothing to report.
+	Condition *metav1.Condition
+	Events    []step.Event
+	Recheck   time.Duration
+
+	// job is to be created for the request; nil: none.
+	job     *batchv1.Job
+	request string
 }
 
-// backupsFor computes what to report of the backups from the Jobs and pods that are there. The status remembers what those
+// decide computes what to report of the backups from the Jobs and pods that are there. The status remembers what those
 // that were deleted reported.
-func backupsFor(
-	db *v1.Database, jobs []batchv1.Job, pods []corev1.Pod, claim *corev1.PersistentVolumeClaim, explanation string, now time.Time,
-) *backups {
+func decide(db *v1.Database, seen Observed, claim *corev1.PersistentVolumeClaim, now time.Time) *Decision {
 	var runs []backupRun
-	for i := range jobs {
-		runs = append(runs, runOf(&jobs[i], pods, explanation, now))
+	for i := range seen.Jobs {
+		runs = append(runs, runOf(&seen.Jobs[i], seen.Pods, seen.Explanation, now))
 	}
 	slices.SortFunc(runs, func(a, b backupRun) int {
 		return cmp.Or(a.ended.Compare(b.ended.Time), cmp.Compare(a.job, b.job))
 	})
 	before := db.Status.Backup
-	seen := &backups{status: withoutLostDumps(before, claim)}
+	d := &Decision{Status: withoutLostDumps(before, claim)}
 	var problem *step.Problem
 	var since *metav1.Time
 	for _, run := range runs {
 		switch {
 		case run.ended.IsZero():
 			since = &run.began
-			problem, seen.recheck = run.problem, step.Sooner(seen.recheck, run.recheck)
+			problem, d.Recheck = run.problem, step.Sooner(d.Recheck, run.recheck)
 		case run.failed == "":
-			seen.succeeded(run, claim)
+			d.succeeded(run, claim)
 		case before.LastFailureTime == nil || before.LastFailureTime.Before(&run.ended):
-			seen.status.LastFailureTime, seen.status.LastFailureMessage = &run.ended, run.failed
+			d.Status.LastFailureTime, d.Status.LastFailureMessage = &run.ended, run.failed
 		}
 	}
-	seen.condition = backupCondition(seen.status, problem, since)
-	if lost := lostDumps(db, seen.status.Storage.ClaimUID, claim); lost != "" {
-		*seen.condition = step.Condition(v1.ConditionBackupHealthy, metav1.ConditionFalse, v1.ReasonBackupsLost, lost)
+	d.Condition = backupCondition(d.Status, problem, since)
+	if lost := lostDumps(db, d.Status.Storage.ClaimUID, claim); lost != "" {
+		*d.Condition = step.Condition(v1.ConditionBackupHealthy, metav1.ConditionFalse, v1.ReasonBackupsLost, lost)
 	}
-	seen.events = backupEvents(before, seen.status)
-	return seen
+	d.Events = backupEvents(before, d.Status)
+	return d
 }
 
 // succeeded notes a good backup that is not older than the newest. It may be that one again, whose pod is gone by now:
 // what the pod reported stays.
-func (b *backups) succeeded(run backupRun, claim *corev1.PersistentVolumeClaim) {
-	if dumpsLost(b.status.Storage.ClaimUID, claim) && (claim == nil || run.ended.Before(&claim.CreationTimestamp)) {
+func (d *Decision) succeeded(run backupRun, claim *corev1.PersistentVolumeClaim) {
+	if dumpsLost(d.Status.Storage.ClaimUID, claim) && (claim == nil || run.ended.Before(&claim.CreationTimestamp)) {
 		return // Its dump was on the claim that was deleted.
 	}
-	last := b.status.LastSuccessTime
+	last := d.Status.LastSuccessTime
 	if last != nil && run.ended.Before(last) || last != nil && run.ended.Equal(last) && run.dump.Name == "" {
 		return
 	}
-	b.status.LastSuccessTime = &run.ended
-	b.status.LastSuccessName, b.status.LastSuccessBytes = run.dump.Name, run.dump.Bytes
-	b.status.LastSuccessRestoredTime = nil
+	d.Status.LastSuccessTime = &run.ended
+	d.Status.LastSuccessName, d.Status.LastSuccessBytes = run.dump.Name, run.dump.Bytes
+	d.Status.LastSuccessRestoredTime = nil
 	if run.dump.Restored && !run.dump.Time.IsZero() {
-		b.status.LastSuccessRestoredTime = &run.dump.Time
+		d.Status.LastSuccessRestoredTime = &run.dump.Time
 	}
 	if claim != nil {
-		b.status.Storage.ClaimUID = string(claim.UID)
+		d.Status.Storage.ClaimUID = string(claim.UID)
 	}
 }
 
@@ -176,13 +178,13 @@ func backupEvents(before, after v1.BackupStatus) []step.Event {
 	return events
 }
 
-// into puts the report into a Database's status.
-func (b *backups) into(status *v1.DatabaseStatus, generation int64) {
-	status.Backup = b.status
-	if b.condition == nil {
+// Into puts the report into a Database's status.
+func (d *Decision) Into(status *v1.DatabaseStatus, generation int64) {
+	status.Backup = d.Status
+	if d.Condition == nil {
 		meta.RemoveStatusCondition(&status.Conditions, v1.ConditionBackupHealthy)
 		return
 	}
-	b.condition.ObservedGeneration = generation
-	meta.SetStatusCondition(&status.Conditions, *b.condition)
+	d.Condition.ObservedGeneration = generation
+	meta.SetStatusCondition(&status.Conditions, *d.Condition)
 }

@@ -1,8 +1,9 @@
-package database
+package backups
 
 import (
 	"cmp"
 	"encoding/json"
+	"slices"
 	"time"
 
 	batchv1 "k8s.io/api/batch/v1"
@@ -10,6 +11,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	v1 "example.com/cnat-operator/api/database/v1"
+	"example.com/cnat-operator/controllers/database/pods"
 	"example.com/cnat-operator/controllers/database/step"
 	"example.com/cnat-operator/internal/text"
 )
@@ -38,12 +40,12 @@ type backupRun struct {
 }
 
 // runOf reads one Job with its pods.
-func runOf(job *batchv1.Job, pods []corev1.Pod, explanation string, now time.Time) backupRun {
+func runOf(job *batchv1.Job, list []corev1.Pod, explanation string, now time.Time) backupRun {
 	run := backupRun{job: job.Name, began: job.CreationTimestamp}
 	if job.Status.StartTime != nil {
 		run.began = *job.Status.StartTime
 	}
-	newest := newestPod(job, pods)
+	newest := newestPod(job, list)
 	var last *corev1.ContainerStateTerminated
 	if newest != nil {
 		for i := range newest.Status.ContainerStatuses {
@@ -61,43 +63,43 @@ func runOf(job *batchv1.Job, pods []corev1.Pod, explanation string, now time.Tim
 		case condition.Type == batchv1.JobFailed:
 			run.ended, run.failed = condition.LastTransitionTime, condition.Message
 			if last != nil && last.ExitCode != 0 {
-				run.failed = terminationMessage(theBackup, last)
+				run.failed = pods.TerminationMessage(pods.Backup, last)
 			}
 			run.failed = step.Shortened(cmp.Or(run.failed, condition.Reason, "the Job says nothing"), step.MaxMessage)
 		}
 	}
 	if run.ended.IsZero() {
 		state := tryState(job, newest, explanation, now)
-		run.problem, run.recheck = state.problem, state.recheck
+		run.problem, run.recheck = state.Problem, state.Recheck
 	}
 	return run
 }
 
 // tryState says why the Job's last try, if there is one, does not go on.
-func tryState(job *batchv1.Job, newest *corev1.Pod, explanation string, now time.Time) serverState {
+func tryState(job *batchv1.Job, newest *corev1.Pod, explanation string, now time.Time) pods.State {
 	if newest != nil {
 		// It is never started again: the next try is a pod of its own.
 		for i := range newest.Status.ContainerStatuses {
-			if ended := failedEnd(&newest.Status.ContainerStatuses[i]); ended != nil {
-				return serverState{problem: step.NewProblem(v1.ReasonBackupFailed, "pod %s: %s", newest.Name, terminationMessage(theBackup, ended))}
+			if ended := pods.FailedEnd(&newest.Status.ContainerStatuses[i]); ended != nil {
+				return pods.State{Problem: step.NewProblem(v1.ReasonBackupFailed, "pod %s: %s", newest.Name, pods.TerminationMessage(pods.Backup, ended))}
 			}
 		}
-		if runningServer(newest) != nil {
-			return serverState{}
+		if pods.RunningServer(newest) != nil {
+			return pods.State{}
 		}
-		return podState(newest, "", now)
+		return pods.StateOf(newest, "", now)
 	}
 	if explanation == "" {
-		return serverState{recheck: explainRecheck}
+		return pods.State{Recheck: pods.ExplainRecheck}
 	}
-	return serverState{recheck: explainRecheck, problem: step.NewProblem(v1.ReasonPodMissing, "Job %s can't create its pod: %s", job.Name, explanation)}
+	return pods.State{Recheck: pods.ExplainRecheck, Problem: step.NewProblem(v1.ReasonPodMissing, "Job %s can't create its pod: %s", job.Name, explanation)}
 }
 
 // newestPod is the Job's last try, or nil.
-func newestPod(job *batchv1.Job, pods []corev1.Pod) *corev1.Pod {
+func newestPod(job *batchv1.Job, list []corev1.Pod) *corev1.Pod {
 	var newest *corev1.Pod
-	for i := range pods {
-		pod := &pods[i]
+	for i := range list {
+		pod := &list[i]
 		if metav1.IsControlledBy(pod, job) && (newest == nil || newest.CreationTimestamp.Before(&pod.CreationTimestamp)) {
 			newest = pod
 		}
@@ -117,3 +119,17 @@ func dumpOf(last *corev1.ContainerStateTerminated) dump {
 
 // maxDumpName is the longest name that the status takes.
 const maxDumpName = 128
+
+// questionFor decides which events could explain why a Job has no pod.
+func questionFor(jobs []batchv1.Job, list []corev1.Pod, now time.Time) pods.Question {
+	for i := range jobs {
+		job := &jobs[i]
+		ended := slices.ContainsFunc(job.Status.Conditions, func(c batchv1.JobCondition) bool {
+			return c.Status == corev1.ConditionTrue && (c.Type == batchv1.JobComplete || c.Type == batchv1.JobFailed)
+		})
+		if !ended && newestPod(job, list) == nil {
+			return pods.Ask(job, pods.CreateReasons, job.CreationTimestamp.Time, pods.CreateGrace, now)
+		}
+	}
+	return pods.Question{}
+}

@@ -26,6 +26,7 @@ import (
 	"example.com/cnat-operator/controllers/at"
 	"example.com/cnat-operator/controllers/crontab"
 	"example.com/cnat-operator/controllers/database"
+	"example.com/cnat-operator/controllers/database/release"
 	"example.com/cnat-operator/internal/helm"
 	"example.com/cnat-operator/internal/olm"
 	// +kubebuilder:scaffold:imports
@@ -104,7 +105,7 @@ func setup(mgr ctrl.Manager, opts options) error {
 	if err != nil {
 		return fmt.Errorf("loading the chart of a Database: %w", err)
 	}
-	releases, err := helm.New(mgr.GetConfig(), mgr.GetHTTPClient(), mgr.GetRESTMapper(), chart, database.ChartObjects)
+	releases, err := helm.New(mgr.GetConfig(), mgr.GetHTTPClient(), mgr.GetRESTMapper(), chart, release.ChartObjects)
 	if err != nil {
 		return fmt.Errorf("setting up Helm: %w", err)
 	}

@@ -66,7 +66,7 @@ func TestFight(t *testing.T) {
 		}
 		return nil
 	})
-	if n := counted.repairs.Load(); n > freeRepairs+1 {
+	if n := counted.repairs.Load(); n > 6 {
 		t.Errorf("repaired %d times", n)
 	}
 }

@@ -2,9 +2,6 @@ package database
 
 import (
 	"cmp"
-	"crypto/rand"
-	"crypto/sha256"
-	"encoding/hex"
 	"maps"
 	"slices"
 	"strings"
@@ -15,6 +12,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	v1 "example.com/cnat-operator/api/database/v1"
+	"example.com/cnat-operator/controllers/database/release"
 	"example.com/cnat-operator/controllers/database/step"
 	"example.com/cnat-operator/internal/cached"
 )
@@ -35,9 +33,6 @@ func CachedObjects() map[client.Object]cache.ByObject {
 }
 
 const (
-	// maxKeys is how many keys of a ConfigMap are cached, and maxKey how long each may be. The chart has a dozen.
-	maxKeys, maxKey = 64, 64
-
 	// maxSecret is how many bytes of a Secret are cached. Ours have some hundreds, and a certificate.
 	maxSecret = 32 << 10
 
@@ -61,7 +56,7 @@ func slim(object any) (any, error) {
 	})
 	switch object := object.(type) {
 	case *corev1.ConfigMap:
-		digestData(object)
+		release.DigestData(object)
 	case *corev1.Secret:
 		left := maxSecret
 		// The smallest first: a password is not lost for somebody else's addition.
@@ -74,24 +69,4 @@ func slim(object any) (any, error) {
 		}
 	}
 	return cached.Bounded(meta, maxObject), nil
-}
-
-// digestMark begins the digests. What is cached may be transformed a second time, as when a list takes the place of what a
-// watch brought, and nobody can write a ConfigMap that passes for digests.
-var digestMark = rand.Text() + ":"
-
-// digestData puts digests in the place of a ConfigMap's data, where they are not there already.
-func digestData(config *corev1.ConfigMap) {
-	digests := map[string]string{}
-	for _, key := range slices.Sorted(maps.Keys(config.Data)) {
-		if len(key) <= maxKey && len(digests) < maxKeys {
-			if strings.HasPrefix(config.Data[key], digestMark) {
-				digests[key] = config.Data[key]
-				continue
-			}
-			sum := sha256.Sum256([]byte(config.Data[key]))
-			digests[strings.Clone(key)] = digestMark + hex.EncodeToString(sum[:])
-		}
-	}
-	config.Data, config.BinaryData = digests, nil
 }

@@ -42,20 +42,6 @@ func TestCachedIsBounded(t *testing.T) {
 	}
 }
 
-// A script that was changed is seen as such.
-func TestCachedConfigMapsAreCompared(t *testing.T) {
-	config := func(script string) *corev1.ConfigMap {
-		config := &corev1.ConfigMap{Data: map[string]string{"start.sh": script}}
-		digestData(config)
-		return config
-	}
-	for script, want := range map[string]bool{"echo": true, "echo 1": false} {
-		if same, err := holds(config(script), config("echo")); err != nil || same != want {
-			t.Errorf("%q: %t, %v", script, same, err)
-		}
-	}
-}
-
 // An informer may transform an object that it has transformed before.
 func TestWhatIsCachedIsTransformedOnce(t *testing.T) {
 	config := &corev1.ConfigMap{Data: map[string]string{"start.sh": "echo"}}

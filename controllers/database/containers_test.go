@@ -10,7 +10,9 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 
 	v1 "example.com/cnat-operator/api/database/v1"
+	"example.com/cnat-operator/controllers/database/release"
 	"example.com/cnat-operator/controllers/database/step"
+	"example.com/cnat-operator/controllers/database/values"
 )
 
 // A quota asks each container of a pod for what it bounds: where the server has requests and limits, all that run
@@ -36,7 +38,7 @@ func TestEveryContainerHasResources(t *testing.T) {
 				s.RestoreFrom = v1.DatabaseRestore{Database: "old", Dump: v1.LatestDump}
 			}).build()
 			pods := podsRendered(t, db)
-			want := defaultResources
+			want := values.DefaultResources
 			if test.spec != nil {
 				want = *test.spec
 			}
@@ -69,21 +71,21 @@ func TestEveryContainerHasResources(t *testing.T) {
 func podsRendered(t *testing.T, db *v1.Database) []corev1.PodSpec {
 	t.Helper()
 	claim := map[string]any{"size": "1Gi"}
-	values, err := valuesFor(db, v1.SecretKeyReference{Name: "s", Key: "k"}, claim, "image")
+	all, err := values.For(db, v1.SecretKeyReference{Name: "s", Key: "k"}, claim, "image")
 	if err != nil {
 		t.Fatal(err)
 	}
-	more, err := backupValues(db, claim, db.Spec.RestoreFrom)
+	more, err := values.Backup(db, claim, db.Spec.RestoreFrom)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for key, value := range more {
-		values[key] = value
+		all[key] = value
 	}
-	if err := addExporter(values, db, "exporter"); err != nil {
+	if err := values.AddExporter(all, db, "exporter"); err != nil {
 		t.Fatal(err)
 	}
-	want, err := newEngine(t, apiConfig, chartDir, ChartObjects).Render(db, step.ReleaseName(db), values)
+	want, err := newEngine(t, apiConfig, chartDir, release.ChartObjects).Render(db, step.ReleaseName(db), all)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -17,19 +17,20 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"example.com/cnat-operator/controllers/database/release"
 	"example.com/cnat-operator/internal/helm"
 )
 
 // countingReleases counts what is asked of Helm, and fails upgrades, repairs and uninstalls when asked to.
 type countingReleases struct {
-	Releases
+	release.Releases
 	calls, installs, repairs atomic.Int64
 
 	mu                                  sync.Mutex
 	upgradeErr, repairErr, uninstallErr error
 }
 
-func (c *countingReleases) wrap(inner Releases) Releases {
+func (c *countingReleases) wrap(inner release.Releases) release.Releases {
 	c.Releases = inner
 	return c
 }

@@ -15,6 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 
 	v1 "example.com/cnat-operator/api/database/v1"
+	"example.com/cnat-operator/controllers/database/release"
 	"example.com/cnat-operator/controllers/database/step"
 	"example.com/cnat-operator/internal/helm"
 )
@@ -67,8 +68,7 @@ func (r *Reconciler) uninstall(ctx context.Context, db *v1.Database) (bool, erro
 	if err != nil {
 		return false, err
 	}
-	in := situation{stored: stored, known: known}
-	if in.state() == stateConflict || stored == nil && known.Revision == 0 {
+	if release.Conflicts(stored, known) || stored == nil && known.Revision == 0 {
 		return false, nil
 	}
 	return true, r.Releases.Uninstall(ctx, db, name, known.Digest)

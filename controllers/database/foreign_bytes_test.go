@@ -13,10 +13,9 @@ import (
 	"example.com/cnat-operator/controllers/database/backups"
 	"example.com/cnat-operator/controllers/database/internal/testdb"
 	"example.com/cnat-operator/controllers/database/server"
-	"example.com/cnat-operator/internal/helm"
 )
 
-// Whatever a server, a backup, an image or a stored release says, kubectl can print the Database: a table whose name
+// Whatever a server, a backup or an image says, kubectl can print the Database: a table whose name
 // has bytes of another encoding is in the server's words.
 func TestForeignBytes(t *testing.T) {
 	const foreign = "caf\xe9 \x1b[31m\u009b\x7f\u202e\x00"
@@ -29,11 +28,9 @@ func TestForeignBytes(t *testing.T) {
 	tries := []corev1.Pod{testdb.TryOf("j", 0, testdb.Terminated(1, foreign)), testdb.TryOf("k", 0, testdb.Reported("b\u009b.dump", 20))}
 	db := testdb.New()
 	db.Spec.Backup = &v1.DatabaseBackup{}
-	stored := &helm.Release{Status: foreign, ChartVersion: "1"}
 	seen := observation{
-		server:  server.Decide(db, server.Observed{StatefulSet: set, Pods: []corev1.Pod{ended}}, noon),
-		backups: backups.Decide(db, backups.Observed{Jobs: []batchv1.Job{job, done}, Pods: tries}, backups.Needs{}, noon),
-		release: releaseResult{status: asStored(v1.ReleaseStatus{Name: "wordpress-database"}, stored)},
+		server:  server.Decide(db, server.Observed{StatefulSet: set, Pods: []corev1.Pod{ended}}, testdb.Noon),
+		backups: backups.Decide(db, backups.Observed{Jobs: []batchv1.Job{job, done}, Pods: tries}, backups.Needs{}, testdb.Noon),
 	}
 	db.Status = statusFor(&pass{db: db, seen: seen})
 	text, err := yaml.Marshal(db)

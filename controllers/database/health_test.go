@@ -13,6 +13,7 @@ import (
 
 	v1 "example.com/cnat-operator/api/database/v1"
 	"example.com/cnat-operator/controllers/database/monitoring"
+	"example.com/cnat-operator/controllers/database/release"
 	"example.com/cnat-operator/controllers/database/server"
 	"example.com/cnat-operator/controllers/database/step"
 	"example.com/cnat-operator/controllers/database/storage"
@@ -23,7 +24,7 @@ import (
 // still serves, and Failed while user action is required, also beside a server that is ready.
 func TestHealth(t *testing.T) {
 	ready, starting := server.State{Ready: true}, server.State{Waiting: "the first login"}
-	current := releaseResult{current: true, status: v1.ReleaseStatus{Generation: 7}}
+	current := release.Result{Current: true, Status: v1.ReleaseStatus{Generation: 7}}
 	failed := errors.New("the API server said no")
 	tests := map[string]struct {
 		seen   observation
@@ -31,19 +32,19 @@ func TestHealth(t *testing.T) {
 		want   health.Verdict
 	}{
 		"ready":      {seen: observation{release: current, server: ready}, want: health.Current},
-		"installing": {seen: observation{release: releaseResult{waiting: "x"}, server: starting}, want: health.InProgress},
+		"installing": {seen: observation{release: release.Result{Waiting: "x"}, server: starting}, want: health.InProgress},
 		"starting":   {seen: observation{release: current, server: starting}, want: health.InProgress},
 		"upgrading, while the server of before serves": {
-			seen: observation{release: releaseResult{waiting: "x"}, server: ready}, want: health.InProgress,
+			seen: observation{release: release.Result{Waiting: "x"}, server: ready}, want: health.InProgress,
 		},
 		"waiting for a rollout slot": {
-			seen: observation{release: releaseResult{current: true, slot: true, waiting: "another"}, server: ready}, want: health.InProgress,
+			seen: observation{release: release.Result{Current: true, Slot: true, Waiting: "another"}, server: ready}, want: health.InProgress,
 		},
 		"restarting after a restore": {
 			seen: observation{release: current, server: starting, restored: &metav1.Time{}}, want: health.InProgress,
 		},
 		"a step failed, and is tried again": {
-			seen: observation{release: releaseResult{waiting: "x"}, server: starting}, failed: []error{failed}, want: health.InProgress,
+			seen: observation{release: release.Result{Waiting: "x"}, server: starting}, failed: []error{failed}, want: health.InProgress,
 		},
 		"a step beside the release is refused": {
 			seen: observation{
@@ -106,7 +107,7 @@ func TestHealthKnowsEveryReason(t *testing.T) {
 func TestHealthOfStalled(t *testing.T) {
 	for _, reason := range stalls {
 		for _, state := range []server.State{{Ready: true}, {Waiting: "x"}} {
-			for _, release := range []releaseResult{{current: true}, {waiting: "x"}, {current: true, slot: true, waiting: "x"}} {
+			for _, release := range []release.Result{{Current: true}, {Waiting: "x"}, {Current: true, Slot: true, Waiting: "x"}} {
 				found := &step.Problem{Reason: reason, Message: "words", Serving: slices.Contains(serving, reason)}
 				db := newDatabase("ns", "wordpress").build()
 				db.Generation = 7
@@ -124,11 +125,11 @@ func TestHealthOfStalled(t *testing.T) {
 func TestReconcilingGoes(t *testing.T) {
 	db := newDatabase("ns", "wordpress").build()
 	db.Generation = 7
-	db.Status = statusFor(&pass{db: db, seen: observation{release: releaseResult{waiting: "x"}, server: server.State{Ready: true}}})
+	db.Status = statusFor(&pass{db: db, seen: observation{release: release.Result{Waiting: "x"}, server: server.State{Ready: true}}})
 	if !meta.IsStatusConditionTrue(db.Status.Conditions, v1.ConditionReconciling) {
 		t.Fatalf("an upgrade is not Reconciling: %+v", db.Status.Conditions)
 	}
-	db.Status = statusFor(&pass{db: db, seen: observation{release: releaseResult{current: true}, server: server.State{Ready: true}}})
+	db.Status = statusFor(&pass{db: db, seen: observation{release: release.Result{Current: true}, server: server.State{Ready: true}}})
 	if meta.FindStatusCondition(db.Status.Conditions, v1.ConditionReconciling) != nil {
 		t.Errorf("Reconciling is left: %+v", db.Status.Conditions)
 	}

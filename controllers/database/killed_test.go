@@ -74,7 +74,7 @@ func waitDeployed(t *testing.T, db *v1.Database, image string) {
 			return err
 		}
 		has := statefulSet.Spec.Template.Spec.Containers[0].Image
-		if db.Status.Release.Status != statusDeployed || image != "" && has != image {
+		if db.Status.Release.Status != "deployed" || image != "" && has != image {
 			return fmt.Errorf("release %+v, image %s", db.Status.Release, has)
 		}
 		return nil

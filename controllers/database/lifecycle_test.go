@@ -13,7 +13,9 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	v1 "example.com/cnat-operator/api/database/v1"
+	"example.com/cnat-operator/controllers/database/release"
 	"example.com/cnat-operator/controllers/database/step"
+	"example.com/cnat-operator/controllers/database/values"
 	"example.com/cnat-operator/internal/helm"
 )
 
@@ -156,13 +158,13 @@ func TestNeverAdopts(t *testing.T) {
 		other.TypeMeta = metav1.TypeMeta{APIVersion: v1.GroupVersion.String(), Kind: "Database"}
 		mine := newDatabase(namespace, "mine").build()
 		engine := newEngine(t, apiConfig, chartDir, func(client.Object) []helm.ID {
-			return ChartObjects(mine)
+			return release.ChartObjects(mine)
 		})
-		values, err := valuesFor(other, v1.SecretKeyReference{Name: "s", Key: "k"}, map[string]any{"size": "1Gi"}, "image")
+		all, err := values.For(other, v1.SecretKeyReference{Name: "s", Key: "k"}, map[string]any{"size": "1Gi"}, "image")
 		if err != nil {
 			t.Fatal(err)
 		}
-		want, err := engine.Render(other, "mine-database", values)
+		want, err := engine.Render(other, "mine-database", all)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -11,6 +11,8 @@ import (
 	"sigs.k8s.io/yaml"
 
 	v1 "example.com/cnat-operator/api/database/v1"
+	"example.com/cnat-operator/controllers/database/release"
+	"example.com/cnat-operator/controllers/database/values"
 )
 
 const podOptions = `nodeSelector: {disk: fast}, priorityClassName: high, ` +
@@ -21,7 +23,7 @@ const podOptions = `nodeSelector: {disk: fast}, priorityClassName: high, ` +
 
 // What is asked for goes into the chart, and the chart takes it; what is not asked for is left out.
 func TestServerOptions(t *testing.T) {
-	plain, err := valuesFor(newDatabase("ns", "x").build(), v1.SecretKeyReference{Name: "s", Key: "k"}, map[string]any{"size": "1Gi"}, "image")
+	plain, err := values.For(newDatabase("ns", "x").build(), v1.SecretKeyReference{Name: "s", Key: "k"}, map[string]any{"size": "1Gi"}, "image")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -52,7 +54,7 @@ func TestServerOptions(t *testing.T) {
 			if err := yaml.UnmarshalStrict([]byte(flow(test.spec)), &db.Spec); err != nil {
 				t.Fatal(err)
 			}
-			got, err := valuesFor(db, v1.SecretKeyReference{Name: "s", Key: "k"}, map[string]any{"size": "1Gi"}, "image")
+			got, err := values.For(db, v1.SecretKeyReference{Name: "s", Key: "k"}, map[string]any{"size": "1Gi"}, "image")
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -64,7 +66,7 @@ func TestServerOptions(t *testing.T) {
 			if got, want := encoded(t, got), encoded(t, want); got != want {
 				t.Errorf("got %s\nwant %s", got, want)
 			}
-			if _, err := newEngine(t, apiConfig, chartDir, ChartObjects).Render(db, "x-database", got); err != nil {
+			if _, err := newEngine(t, apiConfig, chartDir, release.ChartObjects).Render(db, "x-database", got); err != nil {
 				t.Errorf("the chart: %v", err)
 			}
 		})

@@ -6,11 +6,9 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"maps"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
-	batchv1 "k8s.io/api/batch/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/tools/events"
@@ -28,6 +26,7 @@ import (
 	"example.com/cnat-operator/controllers/database/credentials"
 	"example.com/cnat-operator/controllers/database/monitoring"
 	"example.com/cnat-operator/controllers/database/pods"
+	"example.com/cnat-operator/controllers/database/release"
 	"example.com/cnat-operator/controllers/database/server"
 	"example.com/cnat-operator/controllers/database/step"
 	"example.com/cnat-operator/controllers/database/storage"
@@ -60,7 +59,7 @@ type Reconciler struct {
 	// Clock gives the time. Nil is the real one.
 	Clock clock.PassiveClock
 	// Releases is Helm.
-	Releases Releases
+	Releases release.Releases
 	// DefaultImage is the server's image for a Database that names none.
 	DefaultImage string
 	// ExporterImage is the exporter's image for a Database with monitoring that names none.
@@ -84,10 +83,6 @@ type pass struct {
 	track *track
 	now   time.Time
 	seen  observation
-	// noExporter: there is none for now, whatever the spec says.
-	noExporter bool
-	// cronJob creates backups, as it was rendered; nil: it is not there.
-	cronJob *batchv1.CronJob
 	// failed are the errors of the steps.
 	failed []error
 }
@@ -123,8 +118,8 @@ func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 	if len(p.failed) > 0 {
 		return retry(errors.Join(p.failed...))
 	}
-	if !p.seen.release.slot && p.seen.server.Ready && db.Status.Release.RolloutTime == nil {
-		r.tracker.releaseSlot(db.UID)
+	if !p.seen.release.Slot && p.seen.server.Ready && db.Status.Release.RolloutTime == nil {
+		r.tracker.slots.Release(db.UID)
 	}
 	return ctrl.Result{RequeueAfter: p.seen.recheck(), Priority: priorityOf(db)}, nil
 }
@@ -140,7 +135,7 @@ func (p *pass) failure(what string, err error) {
 	lasting := p.track.Since(what, text, p.now) >= step.TransientGrace
 	switch {
 	case err == nil:
-	case isRefusal(err):
+	case release.IsRefusal(err):
 		p.seen.failures = append(p.seen.failures, step.NewProblem(v1.ReasonRefused, "%v", err))
 	case lasting:
 		p.seen.failures = append(p.seen.failures, step.NewProblem(v1.ReasonAPIServerFailing, "%s, for %s and longer: %v", what, step.TransientGrace, err))
@@ -150,22 +145,24 @@ func (p *pass) failure(what string, err error) {
 // ensure takes each step, whatever becomes of the others.
 func (r *Reconciler) ensure(ctx context.Context, p *pass) {
 	db, seen := p.db, &p.seen
-	seen.release.status = db.Status.Release
 	found, err := server.Observe(ctx, r.Client, r.APIReader, r.crashes, db, p.now)
 	p.failure("reading the server's state", err)
 	statefulSet := found.StatefulSet
 	seen.server = server.Decide(db, found, p.now)
+	needs := release.Needs{Live: statefulSet, Ready: seen.server.Ready}
+	needs.PodMissing = seen.server.Problem != nil && seen.server.Problem.Reason == v1.ReasonPodMissing
 
 	p.failure("the ServiceMonitor", r.ensureServiceMonitor(ctx, p))
 	err = r.ensureCredentials(ctx, p)
 	p.failure("the credentials", err)
-	blocked, known := err != nil || !seen.credentials.Usable(), err == nil && seen.credentials.Problem == nil
+	known := err == nil && seen.credentials.Problem == nil
+	needs.Blocked = err != nil || !seen.credentials.Usable()
 	secret, err := certificate.Observe(ctx, r.APIReader, db)
 	if err == nil {
 		seen.certificate = certificate.Decide(db, secret)
 	}
 	p.failure("the certificate", err)
-	blocked = blocked || err != nil || seen.certificate.Problem != nil
+	needs.Blocked = needs.Blocked || err != nil || seen.certificate.Problem != nil
 	if known && err == nil {
 		err = r.ensureBinding(ctx, p)
 		seen.bound = err == nil && seen.binding.Problem == nil
@@ -173,17 +170,16 @@ func (r *Reconciler) ensure(ctx context.Context, p *pass) {
 	}
 	err = r.ensureExporter(ctx, p)
 	p.failure("the exporter", err)
-	if err != nil && !isRefusal(err) {
-		blocked = true
+	if err != nil && !release.IsRefusal(err) {
+		needs.Blocked = true
 	} else if err != nil || seen.exporter.Problem != nil {
 		// Without its password there is no exporter, and there is a server all the same. One that serves is not
 		// restarted.
-		p.noExporter = statefulSet == nil || !seen.server.Ready || pods.ExporterIn(statefulSet.Spec.Template.Spec) == nil
-		blocked = blocked || !p.noExporter
+		needs.NoExporter = statefulSet == nil || !seen.server.Ready || pods.ExporterIn(statefulSet.Spec.Template.Spec) == nil
+		needs.Blocked = needs.Blocked || !needs.NoExporter
 	}
 
-	err = r.ensureInstalled(ctx, p, statefulSet, blocked)
-	p.failure("the release", err)
+	p.failure("the release", r.ensureRelease(ctx, p, needs))
 	p.server(statefulSet)
 	p.failure("the backups", r.ensureBackups(ctx, p))
 }
@@ -231,27 +227,20 @@ func (r *Reconciler) ensureExporter(ctx context.Context, p *pass) error {
 	return p.seen.exporter.Act(ctx, r.Client)
 }
 
-// ensureInstalled sees to the storage, and to the release that uses it.
-func (r *Reconciler) ensureInstalled(ctx context.Context, p *pass, live *appsv1.StatefulSet, blocked bool) error {
-	db, seen := p.db, &p.seen
-	if err := r.ensureStorage(ctx, p); err != nil {
-		return err
-	}
-	seen.image, seen.imageProblem = imageFor(db, r.DefaultImage)
-	values, err := valuesFor(db, credentials.Ref(db), seen.storage.Values(), seen.image)
+// ensureRelease sees to the storage, and to the release that uses it.
+func (r *Reconciler) ensureRelease(ctx context.Context, p *pass, needs release.Needs) error {
+	err := r.ensureStorage(ctx, p)
 	if err != nil {
 		return err
 	}
-	backup, err := backupValues(db, seen.backupStorage.Values(), storage.RestoreSource(db))
-	if err != nil {
-		return err
+	do := release.Step{
+		Client: r.Client, APIReader: r.APIReader, Releases: r.Releases, Clock: r.Clock, DefaultImage: r.DefaultImage,
+		ExporterImage: r.ExporterImage, MaxConcurrentRollouts: r.MaxConcurrentRollouts, Slots: &r.tracker.slots,
 	}
-	maps.Copy(values, backup)
-	want, err := r.render(ctx, p, values, live, blocked)
-	if want == nil || err != nil {
-		return err
-	}
-	seen.release, err = r.ensureRelease(ctx, p, want, blocked || seen.data.Problem != nil)
+	needs.Credentials, needs.RestoreFrom = credentials.Ref(p.db), storage.RestoreSource(p.db)
+	needs.Storage, needs.Dumps = p.seen.storage.Values(), p.seen.backupStorage.Values()
+	needs.DataProblem = p.seen.data.Problem != nil
+	p.seen.release, err = do.Run(ctx, p.db, needs, &p.track.release, p.now)
 	return err
 }
 
@@ -289,7 +278,7 @@ func (r *Reconciler) ensureBackups(ctx context.Context, p *pass) error {
 		return err
 	}
 	p.seen.backups = backups.Decide(p.db, found, backups.Needs{
-		Claim: p.seen.backupStorage.Claim, CronJob: p.cronJob, Ready: p.seen.server.Ready,
+		Claim: p.seen.backupStorage.Claim, CronJob: p.seen.release.CronJob, Ready: p.seen.server.Ready,
 	}, p.now)
 	return p.seen.backups.Act(ctx, r.Client)
 }
@@ -297,11 +286,11 @@ func (r *Reconciler) ensureBackups(ctx context.Context, p *pass) error {
 // server corrects the server's state by what was done since it was read.
 func (p *pass) server(statefulSet *appsv1.StatefulSet) {
 	seen := &p.seen
-	if seen.release.rolling {
+	if seen.release.Rolling {
 		seen.server = server.State{Waiting: fmt.Sprintf("StatefulSet %s to be updated", step.ReleaseName(p.db))}
 		return
 	}
-	if storage.RestoreSource(p.db).Database != "" && statefulSet != nil && seen.release.current && seen.server.Ready {
+	if storage.RestoreSource(p.db).Database != "" && statefulSet != nil && seen.release.Current && seen.server.Ready {
 		seen.restored = &metav1.Time{Time: p.now}
 		seen.server = server.State{Waiting: "the server to restart without the volume of the dumps", Recheck: step.StaleRetry}
 	}
@@ -312,15 +301,12 @@ func (o *observation) recheck() time.Duration {
 	var soonest time.Duration
 	for _, recheck := range []time.Duration{
 		o.credentials.Recheck, o.certificate.Recheck, o.binding.Recheck, o.exporter.Recheck, o.monitor.Recheck,
-		o.data.Recheck, o.storage.Recheck, o.backupStorage.Recheck, o.release.recheck, o.server.Recheck,
+		o.data.Recheck, o.storage.Recheck, o.backupStorage.Recheck, o.release.Recheck, o.server.Recheck,
 	} {
 		soonest = step.Sooner(soonest, recheck)
 	}
 	if o.backups != nil {
 		soonest = step.Sooner(soonest, o.backups.Recheck)
-	}
-	if o.withoutExporter != nil {
-		soonest = step.Sooner(soonest, exporterRecheck)
 	}
 	return soonest
 }

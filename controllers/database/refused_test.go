@@ -1,41 +1,16 @@
 package database
 
 import (
-	"errors"
-	"fmt"
-	"net"
 	"strings"
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	v1 "example.com/cnat-operator/api/database/v1"
 )
-
-func TestIsRefusal(t *testing.T) {
-	secrets := schema.GroupResource{Resource: "secrets"}
-	for _, test := range []struct {
-		err  error
-		want bool
-	}{
-		{apierrors.NewForbidden(secrets, "x", errors.New("exceeded quota")), true},
-		{apierrors.NewInternalError(errors.New("failed calling webhook")), true},
-		{apierrors.NewInternalError(errors.New("etcd")), false},
-		{apierrors.NewConflict(secrets, "x", errors.New("newer")), false},
-		{apierrors.NewAlreadyExists(secrets, "x"), false},
-		{&net.OpError{Op: "dial", Err: errors.New("refused")}, false},
-		{errors.New("something of ours"), false},
-	} {
-		if got := isRefusal(fmt.Errorf("create Secret x: %w", test.err)); got != test.want {
-			t.Errorf("%v: %t", test.err, got)
-		}
-	}
-}
 
 // quotaOf bounds what there may be in a namespace. Its controller is not here.
 func quotaOf(t *testing.T, namespace string, hard corev1.ResourceList) *corev1.ResourceQuota {

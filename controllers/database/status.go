@@ -19,9 +19,11 @@ import (
 	"example.com/cnat-operator/controllers/database/certificate"
 	"example.com/cnat-operator/controllers/database/credentials"
 	"example.com/cnat-operator/controllers/database/monitoring"
+	"example.com/cnat-operator/controllers/database/release"
 	"example.com/cnat-operator/controllers/database/server"
 	"example.com/cnat-operator/controllers/database/step"
 	"example.com/cnat-operator/controllers/database/storage"
+	"example.com/cnat-operator/controllers/database/values"
 )
 
 // observation is everything that a pass over one Database found out.
@@ -32,16 +34,11 @@ type observation struct {
 	bound       bool
 	certificate certificate.Decision
 	exporter    monitoring.Exporter
-	// withoutExporter says why there is none, although the spec asks for it.
-	withoutExporter *step.Problem
-	monitor         monitoring.MonitorDecision
-	// image is what the server is to run, and imageProblem why that is not what the spec asks for.
-	image        string
-	imageProblem *step.Problem
-	storage      storage.Decision
-	data         storage.Data
-	release      releaseResult
-	server       server.State
+	monitor     monitoring.MonitorDecision
+	storage     storage.Decision
+	data        storage.Data
+	release     release.Result
+	server      server.State
 	// restored is when the server was first seen with the data of the dump, in this pass.
 	restored      *metav1.Time
 	backupStorage storage.Decision
@@ -56,8 +53,8 @@ type observation struct {
 func (o *observation) problem() *step.Problem {
 	var first, all []*step.Problem
 	for _, found := range append([]*step.Problem{
-		o.data.Problem, o.certificate.Problem, o.release.problem, o.server.Problem, o.credentials.Problem, o.exporter.Problem,
-		o.withoutExporter, o.imageProblem, o.binding.Problem, o.monitor.Problem, o.storage.Problem, o.backupStorage.Problem,
+		o.data.Problem, o.certificate.Problem, o.release.Problem, o.server.Problem, o.credentials.Problem, o.exporter.Problem,
+		o.release.WithoutExporter, o.release.ImageProblem, o.binding.Problem, o.monitor.Problem, o.storage.Problem, o.backupStorage.Problem,
 	}, o.failures...) {
 		switch {
 		case found == nil:
@@ -81,7 +78,7 @@ func (o *observation) problem() *step.Problem {
 
 // events are those of the pass, in the order in which things were done.
 func (o *observation) events() []step.Event {
-	events := slices.Concat(o.credentials.Events, o.release.events, o.server.Events)
+	events := slices.Concat(o.credentials.Events, o.release.Events, o.server.Events)
 	if o.restored != nil {
 		events = append(events, step.Normal("Restored", "Restore", "The server runs with the data of the dump"))
 	}
@@ -106,8 +103,8 @@ func statusFor(p *pass) v1.DatabaseStatus {
 	if seen.bound {
 		status.Binding.Name = step.BindingName(db)
 	}
-	if seen.release.status.Name != "" {
-		status.Release = *seen.release.status.DeepCopy()
+	if seen.release.Status.Name != "" {
+		status.Release = *seen.release.Status.DeepCopy()
 	}
 	if seen.server.Restarts != nil {
 		status.Restarts = *seen.server.Restarts
@@ -126,14 +123,14 @@ func statusFor(p *pass) v1.DatabaseStatus {
 	if seen.data.Used && (seen.server.Ready || seen.restored != nil) {
 		status.Storage.ClaimUID = string(seen.storage.Claim.UID)
 	}
-	if conditions[0].Status == metav1.ConditionTrue && seen.release.current {
+	if conditions[0].Status == metav1.ConditionTrue && seen.release.Current {
 		// What the readiness probe compares the server's encoding with.
-		status.Encoding, _ = canonicalEncoding(db.Spec.Encoding)
+		status.Encoding, _ = values.CanonicalEncoding(db.Spec.Encoding)
 		status.Release.RolloutTime = nil
 		if seen.server.Version != "" {
 			status.ServerVersion = seen.server.Version
-			if !seen.release.slot && seen.image != "" {
-				status.Image = seen.image
+			if !seen.release.Slot && seen.release.Image != "" {
+				status.Image = seen.release.Image
 			}
 		}
 	}
@@ -143,7 +140,7 @@ func statusFor(p *pass) v1.DatabaseStatus {
 
 // isObserved reports whether a pass has acted on the generation, or reports each error that kept it from that.
 func isObserved(p *pass) bool {
-	acted := p.seen.release.current && p.seen.release.status.Generation == p.db.Generation
+	acted := p.seen.release.Current && p.seen.release.Status.Generation == p.db.Generation
 	reported := len(p.seen.failures) == len(p.failed)
 	return len(p.failed) == 0 || p.seen.monitor.Done && (acted || reported)
 }
@@ -183,14 +180,14 @@ func conditionsFor(db *v1.Database, seen *observation) []metav1.Condition {
 			ready = step.Condition(v1.ConditionReady, metav1.ConditionFalse, found.Reason, found.Message)
 		}
 	}
-	if seen.release.slot {
-		words := "waiting for " + seen.release.waiting
+	if seen.release.Slot {
+		words := "waiting for " + seen.release.Waiting
 		if !seen.server.Ready {
 			words += ", and now for " + seen.server.Waiting
 		}
 		progressing = step.Condition(v1.ConditionProgressing, metav1.ConditionTrue, v1.ReasonWaitingForSlot, words)
-	} else if found == nil && ready.Status == metav1.ConditionTrue && seen.release.waiting != "" {
-		progressing = step.Condition(v1.ConditionProgressing, metav1.ConditionTrue, v1.ReasonInstalling, "waiting for "+seen.release.waiting)
+	} else if found == nil && ready.Status == metav1.ConditionTrue && seen.release.Waiting != "" {
+		progressing = step.Condition(v1.ConditionProgressing, metav1.ConditionTrue, v1.ReasonInstalling, "waiting for "+seen.release.Waiting)
 	}
 	return []metav1.Condition{ready, progressing, stalled}
 }
@@ -198,7 +195,7 @@ func conditionsFor(db *v1.Database, seen *observation) []metav1.Condition {
 // readiness is whether the server serves, and what it waits for.
 func readiness(db *v1.Database, seen *observation) (ready metav1.Condition, waiting string) {
 	if seen.server.Ready {
-		encoding, _ := canonicalEncoding(db.Spec.Encoding)
+		encoding, _ := values.CanonicalEncoding(db.Spec.Encoding)
 		words := fmt.Sprintf("the server takes logins of user %s to database %s with encoding %s", db.Spec.User, step.DatabaseName(db), encoding)
 		if at := seen.credentials.Replaced; !at.IsZero() {
 			words += fmt.Sprintf("; its password is a new one since %s, when Secret %s had been deleted", at.UTC().Format(time.RFC3339), step.CredentialsName(db))
@@ -206,8 +203,8 @@ func readiness(db *v1.Database, seen *observation) (ready metav1.Condition, wait
 		return step.Condition(v1.ConditionReady, metav1.ConditionTrue, v1.ReasonReady, words), ""
 	}
 	reason, waiting := v1.ReasonStarting, "waiting for "+seen.server.Waiting
-	if seen.release.waiting != "" && !seen.release.slot {
-		reason, waiting = v1.ReasonInstalling, "waiting for "+seen.release.waiting
+	if seen.release.Waiting != "" && !seen.release.Slot {
+		reason, waiting = v1.ReasonInstalling, "waiting for "+seen.release.Waiting
 	}
 	return step.Condition(v1.ConditionReady, metav1.ConditionFalse, reason, waiting), waiting
 }

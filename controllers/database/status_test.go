@@ -9,6 +9,7 @@ import (
 
 	v1 "example.com/cnat-operator/api/database/v1"
 	"example.com/cnat-operator/controllers/database/credentials"
+	"example.com/cnat-operator/controllers/database/release"
 	"example.com/cnat-operator/controllers/database/server"
 	"example.com/cnat-operator/controllers/database/step"
 	"example.com/cnat-operator/controllers/database/storage"
@@ -25,22 +26,22 @@ func TestStatus(t *testing.T) {
 	}{
 		{
 			"ready",
-			observation{release: releaseResult{current: true}, server: server.State{Ready: true}},
+			observation{release: release.Result{Current: true}, server: server.State{Ready: true}},
 			"True Ready", "False Reconciled", "False NotStalled", "UTF8",
 		},
 		{
 			"starting",
-			observation{release: releaseResult{current: true}, server: server.State{Waiting: "x"}},
+			observation{release: release.Result{Current: true}, server: server.State{Waiting: "x"}},
 			"False Starting", "True Starting", "False NotStalled", "",
 		},
 		{
 			"upgrading, while the previous server serves",
-			observation{release: releaseResult{waiting: "x"}, server: server.State{Ready: true}},
+			observation{release: release.Result{Waiting: "x"}, server: server.State{Ready: true}},
 			"True Ready", "True Installing", "False NotStalled", "",
 		},
 		{
 			"installing",
-			observation{release: releaseResult{waiting: "x"}, server: server.State{Waiting: "y"}},
+			observation{release: release.Result{Waiting: "x"}, server: server.State{Waiting: "y"}},
 			"False Installing", "True Installing", "False NotStalled", "",
 		},
 		{
@@ -50,27 +51,27 @@ func TestStatus(t *testing.T) {
 		},
 		{
 			"the release failed, and the previous server serves",
-			observation{release: releaseResult{problem: stuck(v1.ReasonReleaseFailed)}, server: server.State{Ready: true}},
+			observation{release: release.Result{Problem: stuck(v1.ReasonReleaseFailed)}, server: server.State{Ready: true}},
 			"True Ready", "False ReleaseFailed", "True ReleaseFailed", "",
 		},
 		{
 			"a refused object beside it, and the server crashes",
 			observation{
-				failures: []*step.Problem{stuck(v1.ReasonRefused)}, release: releaseResult{current: true},
+				failures: []*step.Problem{stuck(v1.ReasonRefused)}, release: release.Result{Current: true},
 				server: server.State{Problem: stuck(v1.ReasonServerFailed)},
 			},
 			"False ServerFailed", "False ServerFailed", "True ServerFailed", "",
 		},
 		{
 			"the image is not there",
-			observation{release: releaseResult{current: true}, server: server.State{Problem: stuck(v1.ReasonImagePullFailed)}},
+			observation{release: release.Result{Current: true}, server: server.State{Problem: stuck(v1.ReasonImagePullFailed)}},
 			"False ImagePullFailed", "False ImagePullFailed", "True ImagePullFailed", "",
 		},
 		{
 			"a volume that does not grow",
 			observation{
 				storage: storage.Decision{Problem: &step.Problem{Reason: v1.ReasonStorageNotGrown, Message: "x", Serving: true}},
-				release: releaseResult{current: true}, server: server.State{Ready: true},
+				release: release.Result{Current: true}, server: server.State{Ready: true},
 			},
 			"True Ready", "False StorageNotGrown", "True StorageNotGrown", "UTF8",
 		},
@@ -120,5 +121,17 @@ func TestTransitions(t *testing.T) {
 		if strings.Join(got, " ") != test.want {
 			t.Errorf("%s: %v, want %s", test.name, got, test.want)
 		}
+	}
+}
+
+// The image that the status names is the one that runs, not the one that the slot will bring.
+func TestImageOfOneThatWaits(t *testing.T) {
+	p := &pass{db: newDatabase("ns", "one").build(), seen: observation{
+		release: release.Result{Image: "postgres:18.2", Current: true, Slot: true},
+		server:  server.State{Ready: true, Version: "18.1"},
+	}}
+	p.db.Status.Image = "postgres:18.1"
+	if status := statusFor(p); status.Image != "postgres:18.1" {
+		t.Errorf("status names image %s", status.Image)
 	}
 }

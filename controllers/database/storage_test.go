@@ -107,7 +107,7 @@ func TestAccessModeOfKeptClaims(t *testing.T) {
 			t.Errorf("%s: %v, %v", name, claim.Spec.AccessModes, err)
 		}
 	}
-	if db.Status.Release.Status != statusDeployed || db.Status.Release.Failures > 0 {
+	if db.Status.Release.Status != "deployed" || db.Status.Release.Failures > 0 {
 		t.Errorf("release %+v", db.Status.Release)
 	}
 }

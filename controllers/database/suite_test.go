@@ -24,6 +24,7 @@ import (
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	v1 "example.com/cnat-operator/api/database/v1"
+	"example.com/cnat-operator/controllers/database/release"
 	"example.com/cnat-operator/internal/helm"
 	"example.com/cnat-operator/internal/testenv"
 )
@@ -59,7 +60,7 @@ type operatorOptions struct {
 	// chart is the chart's directory.
 	chart string
 	// wrap puts something between the reconciler and Helm.
-	wrap func(Releases) Releases
+	wrap func(release.Releases) release.Releases
 	// transport is put before the way to the API server.
 	transport func(http.RoundTripper) http.RoundTripper
 	// clock is the operator's; nil: the real one.
@@ -119,8 +120,8 @@ func startOperator(t *testing.T, namespace string, options operatorOptions) *ope
 	if err != nil {
 		t.Fatal(err)
 	}
-	running := &operator{engine: newEngine(t, cfg, options.chart, ChartObjects)}
-	var releases Releases = running.engine
+	running := &operator{engine: newEngine(t, cfg, options.chart, release.ChartObjects)}
+	var releases release.Releases = running.engine
 	if options.wrap != nil {
 		releases = options.wrap(releases)
 	}

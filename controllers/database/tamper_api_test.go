@@ -15,7 +15,9 @@ import (
 	"sigs.k8s.io/yaml"
 
 	v1 "example.com/cnat-operator/api/database/v1"
+	"example.com/cnat-operator/controllers/database/release"
 	"example.com/cnat-operator/controllers/database/step"
+	"example.com/cnat-operator/controllers/database/values"
 )
 
 // victims are objects that no release may touch: of another namespace, of a kind that the chart does not have, and of one
@@ -126,7 +128,7 @@ func TestTamperedReleaseIsNotObeyed(t *testing.T) {
 			}
 			eventually(t, "the Service", func() error { return ownedBy(t, service, db) })
 			eventually(t, "the release to be replaced", func() error {
-				if err := get(t, db); err != nil || db.Status.Release.Revision != 2 || db.Status.Release.Status != statusDeployed {
+				if err := get(t, db); err != nil || db.Status.Release.Revision != 2 || db.Status.Release.Status != "deployed" {
 					return fmt.Errorf("release %+v (%w)", db.Status.Release, err)
 				}
 				return isDeleted(t, named(&corev1.Secret{}, namespace, storedOf(db, 1)))
@@ -135,7 +137,7 @@ func TestTamperedReleaseIsNotObeyed(t *testing.T) {
 			tamper(t, namespace, storedOf(db, 2), edit)
 			update(t, db, func() { db.Spec.Image = "example.com/postgres:18.9" })
 			eventually(t, "the upgrade", func() error {
-				if err := get(t, db); err != nil || db.Status.Release.Revision != 3 || db.Status.Release.Status != statusDeployed {
+				if err := get(t, db); err != nil || db.Status.Release.Revision != 3 || db.Status.Release.Status != "deployed" {
 					return fmt.Errorf("release %+v (%w)", db.Status.Release, err)
 				}
 				return nil
@@ -218,12 +220,12 @@ func TestHandMadeUpgrade(t *testing.T) {
 	op := startOperator(t, namespace, operatorOptions{})
 	db := newDatabase(namespace, "shop").create(t)
 	becomeReady(t, db)
-	values, err := valuesFor(db, db.Status.Credentials, map[string]any{"size": "1Gi"}, "example.com/theirs")
+	all, err := values.For(db, db.Status.Credentials, map[string]any{"size": "1Gi"}, "example.com/theirs")
 	if err != nil {
 		t.Fatal(err)
 	}
 	db.SetGroupVersionKind(v1.GroupVersion.WithKind("Database"))
-	want, err := op.engine.Render(db, step.ReleaseName(db), values)
+	want, err := op.engine.Render(db, step.ReleaseName(db), all)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -339,11 +341,11 @@ func TestUpgradeAfterAPause(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			values, err := valuesFor(old, old.Status.Credentials, map[string]any{"size": "9Gi"}, "example.com/postgres:old")
+			all, err := values.For(old, old.Status.Credentials, map[string]any{"size": "9Gi"}, "example.com/postgres:old")
 			if err != nil {
 				t.Fatal(err)
 			}
-			want, err := op.engine.Render(old, step.ReleaseName(old), values)
+			want, err := op.engine.Render(old, step.ReleaseName(old), all)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -376,7 +378,7 @@ func TestPlantedHighestRevision(t *testing.T) {
 	for _, image := range []string{"example.com/postgres:18.8", "example.com/postgres:18.9"} {
 		update(t, db, func() { db.Spec.Image = image })
 		becomeReady(t, db)
-		if db.Status.Release.Status != statusDeployed || db.Status.Release.Failures > 0 {
+		if db.Status.Release.Status != "deployed" || db.Status.Release.Failures > 0 {
 			t.Errorf("release is %+v", db.Status.Release)
 		}
 	}
@@ -388,12 +390,12 @@ func TestPlantedHighestRevision(t *testing.T) {
 // The list of what the chart can create has all that it does, and nothing else.
 func TestChartObjects(t *testing.T) {
 	db := newDatabase("ns", "x").build()
-	values, err := valuesFor(db, v1.SecretKeyReference{Name: "s", Key: "k"}, map[string]any{"size": "1Gi"}, "image")
+	all, err := values.For(db, v1.SecretKeyReference{Name: "s", Key: "k"}, map[string]any{"size": "1Gi"}, "image")
 	if err != nil {
 		t.Fatal(err)
 	}
-	values["backup"], values["refuseEvictions"] = map[string]any{"name": "x"}, true
-	want, err := newEngine(t, apiConfig, chartDir, ChartObjects).Render(db, step.ReleaseName(db), values)
+	all["backup"], all["refuseEvictions"] = map[string]any{"name": "x"}, true
+	want, err := newEngine(t, apiConfig, chartDir, release.ChartObjects).Render(db, step.ReleaseName(db), all)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -402,7 +404,7 @@ func TestChartObjects(t *testing.T) {
 		rendered = append(rendered, fmt.Sprint(object.GroupVersionKind(), object.GetName()))
 	}
 	var possible []string
-	for _, id := range ChartObjects(db) {
+	for _, id := range release.ChartObjects(db) {
 		possible = append(possible, fmt.Sprint(id.GroupVersionKind, id.Name))
 	}
 	slices.Sort(rendered)

@@ -9,6 +9,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/resourceversion"
 
 	v1 "example.com/cnat-operator/api/database/v1"
+	"example.com/cnat-operator/controllers/database/release"
 	"example.com/cnat-operator/controllers/database/step"
 )
 
@@ -17,7 +18,7 @@ import (
 type tracker struct {
 	mu     sync.Mutex
 	byName map[types.NamespacedName]*track
-	slots  slots
+	slots  release.Slots
 }
 
 // track is what is remembered of one Database. One pass at a time uses it.
@@ -29,15 +30,9 @@ type track struct {
 	// written is the version at which the operator last wrote the Database.
 	written string
 	step.Sightings
-	// acted is when the release was last installed or upgraded: the cache may be behind.
-	acted   time.Time
-	repairs repairs
-	// pinned is what the objects looked like when they were found to be those of the stored release.
-	pinned string
+	release release.Memory
 	// monitored is the generation for which the ServiceMonitor was seen to.
 	monitored int64
-	// trial is what the API server last said of the pod with the exporter.
-	trial trial
 	// sent is the last event.
 	sent step.Event
 }
@@ -52,7 +47,7 @@ func (t *tracker) of(db *v1.Database) *track {
 		if t.byName == nil {
 			t.byName = map[types.NamespacedName]*track{}
 		}
-		known = &track{uid: db.UID, repairs: repairs{}}
+		known = &track{uid: db.UID}
 		t.byName[key] = known
 	}
 	return known
@@ -63,7 +58,7 @@ func (t *tracker) forget(key types.NamespacedName) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if known := t.byName[key]; known != nil {
-		t.slots.release(known.uid)
+		t.slots.Release(known.uid)
 		delete(t.byName, key)
 	}
 }

@@ -13,6 +13,7 @@ import (
 
 	v1 "example.com/cnat-operator/api/database/v1"
 	"example.com/cnat-operator/controllers/database/step"
+	"example.com/cnat-operator/controllers/database/values"
 )
 
 func quantity(text string) *resource.Quantity {
@@ -104,7 +105,7 @@ func TestRefusedOnCreate(t *testing.T) {
 // All the spellings that the code knows are accepted, so that the API's list and the code's are one.
 func TestAcceptedEncodings(t *testing.T) {
 	namespace := newNamespace(t)
-	names := slices.Collect(maps.Keys(aliases))
+	names := slices.Collect(maps.Keys(values.EncodingAliases))
 	names = append(names, "unicode", "Utf-8", "SQL_ASCII", "ISO_8859-5", "")
 	for _, name := range names {
 		db := newDatabase(namespace, "wordpress").spec(func(s *v1.DatabaseSpec) { s.Encoding = name }).build()

@@ -3,6 +3,7 @@ package storage
 import (
 	"strings"
 	"testing"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -150,5 +151,18 @@ func TestMarkOfData(t *testing.T) {
 				t.Errorf("marked is %t", marked)
 			}
 		})
+	}
+}
+
+// A dump is restored until the server was seen with its data.
+func TestRestoreSource(t *testing.T) {
+	db := testdb.New()
+	db.Spec.RestoreFrom = v1.DatabaseRestore{Database: "old", Dump: "latest"}
+	if got := RestoreSource(db); got != db.Spec.RestoreFrom {
+		t.Errorf("to restore: %+v", got)
+	}
+	db.Status.RestoreTime = testdb.Ago(time.Hour)
+	if got := RestoreSource(db); got.Database != "" {
+		t.Errorf("restored: %+v", got)
 	}
 }

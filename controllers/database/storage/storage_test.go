@@ -1,6 +1,7 @@
 package storage
 
 import (
+	"maps"
 	"strings"
 	"testing"
 
@@ -11,6 +12,7 @@ import (
 	"k8s.io/utils/ptr"
 
 	v1 "example.com/cnat-operator/api/database/v1"
+	"example.com/cnat-operator/controllers/database/internal/testdb"
 	"example.com/cnat-operator/controllers/database/step"
 )
 
@@ -88,5 +90,22 @@ func TestDecideStorage(t *testing.T) {
 				t.Errorf("problem is %+v", got.Problem)
 			}
 		})
+	}
+}
+
+func TestValues(t *testing.T) {
+	large := resource.MustParse("2048Mi")
+	for _, test := range []struct {
+		spec v1.DatabaseStorage
+		want map[string]any
+	}{
+		{v1.DatabaseStorage{}, map[string]any{"size": "1Gi"}},
+		{v1.DatabaseStorage{Size: &large, StorageClassName: "fast"}, map[string]any{"size": "2Gi", "storageClassName": "fast"}},
+	} {
+		db := testdb.New()
+		db.Spec.Storage = test.spec
+		if got := Decide(ForData(db), Observed{}).Values(); !maps.Equal(got, test.want) {
+			t.Errorf("%+v: %v, want %v", test.spec, got, test.want)
+		}
 	}
 }

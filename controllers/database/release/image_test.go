@@ -1,8 +1,10 @@
-package database
+package release
 
 import (
 	"strings"
 	"testing"
+
+	"example.com/cnat-operator/controllers/database/internal/testdb"
 )
 
 func TestTaggedMajor(t *testing.T) {
@@ -47,7 +49,7 @@ func TestImageFor(t *testing.T) {
 		{"another major version, after a tag that did not tell", "postgres:16", "postgres:18", "15.6", "mine:stable", "mine:stable", "spec.image (postgres:16)"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			db := newDatabase("ns", "x").build()
+			db := testdb.New()
 			db.Spec.Image, db.Status.ServerVersion, db.Status.Image = test.spec, test.version, test.running
 			got, found := imageFor(db, test.byDefault)
 			if got != test.want {

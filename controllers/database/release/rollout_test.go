@@ -1,4 +1,4 @@
-package database
+package release
 
 import (
 	"fmt"
@@ -10,7 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	v1 "example.com/cnat-operator/api/database/v1"
-	"example.com/cnat-operator/controllers/database/server"
+	"example.com/cnat-operator/controllers/database/internal/testdb"
 )
 
 func TestIsRollout(t *testing.T) {
@@ -42,10 +42,10 @@ func TestIsRollout(t *testing.T) {
 func TestSlots(t *testing.T) {
 	one, two, three := rolloutDatabase("one"), rolloutDatabase("two"), rolloutDatabase("three")
 	all := func() []v1.Database { return []v1.Database{*one, *two, *three} }
-	var known tracker
+	var known Slots
 	acquire := func(db *v1.Database, limit int, after time.Duration, want bool) {
 		t.Helper()
-		wait := known.acquire(db, all(), limit, noon.Add(after))
+		wait := known.acquire(db, all(), limit, testdb.Noon.Add(after))
 		if (wait == "") != want {
 			t.Errorf("%s waits for %q, want %t", db.Name, wait, want)
 		}
@@ -60,12 +60,12 @@ func TestSlots(t *testing.T) {
 	acquire(two, 1, 0, false)
 	acquire(two, 2, 0, true)
 	acquire(three, 2, 0, false)
-	known.releaseSlot(one.UID)
+	known.Release(one.UID)
 	acquire(three, 2, 0, true)
-	known.releaseSlot(two.UID)
-	known.releaseSlot(three.UID)
+	known.Release(two.UID)
+	known.Release(three.UID)
 	// As a process before this one left it, whose clock was an hour ahead.
-	two.Status.Release.RolloutTime = &metav1.Time{Time: noon.Add(time.Hour)}
+	two.Status.Release.RolloutTime = &metav1.Time{Time: testdb.Noon.Add(time.Hour)}
 	acquire(one, 1, 0, false)
 	acquire(two, 1, 0, true)
 	acquire(one, 1, slotDeadline-1, false)
@@ -75,46 +75,46 @@ func TestSlots(t *testing.T) {
 // One tenant, with however many Databases that don't become ready, does not keep the others from their upgrade. Upgrades
 // that fail in several namespaces do.
 func TestFailedRollouts(t *testing.T) {
-	var known tracker
+	var known Slots
 	var all []v1.Database
 	failed := func(namespace, name string) {
 		db := rolloutDatabase(name)
-		db.Namespace, db.Status.Release.RolloutTime = namespace, &metav1.Time{Time: noon}
+		db.Namespace, db.Status.Release.RolloutTime = namespace, &metav1.Time{Time: testdb.Noon}
 		all = append(all, *db)
 	}
 	for n := range 10 {
 		failed("mallory", fmt.Sprint("m", n))
 	}
 	good := rolloutDatabase("good")
-	known.acquire(good, all, 1, noon)
-	if wait := known.acquire(good, all, 1, noon.Add(slotDeadline)); wait != "" {
+	known.acquire(good, all, 1, testdb.Noon)
+	if wait := known.acquire(good, all, 1, testdb.Noon.Add(slotDeadline)); wait != "" {
 		t.Errorf("waits for %s", wait)
 	}
-	known.releaseSlot(good.UID)
+	known.Release(good.UID)
 	failed("a", "x")
 	failed("b", "x2")
-	known.acquire(good, all, 1, noon.Add(slotDeadline))
-	if wait := known.acquire(good, all, 1, noon.Add(2*slotDeadline)); wait == "" {
+	known.acquire(good, all, 1, testdb.Noon.Add(slotDeadline))
+	if wait := known.acquire(good, all, 1, testdb.Noon.Add(2*slotDeadline)); wait == "" {
 		t.Error("a chart that fails in three namespaces is rolled out on")
 	}
 }
 
 // In a namespace where upgrades failed several times, no more are begun: with each of them the others would have to wait.
 func TestRolloutsThatFailInOneNamespace(t *testing.T) {
-	var known tracker
+	var known Slots
 	var all []v1.Database
 	for n := range maxFailedRollouts {
 		db := rolloutDatabase(fmt.Sprint("m", n))
-		db.Namespace, db.Status.Release.RolloutTime = "mallory", &metav1.Time{Time: noon}
+		db.Namespace, db.Status.Release.RolloutTime = "mallory", &metav1.Time{Time: testdb.Noon}
 		all = append(all, *db)
 	}
 	next := rolloutDatabase("next")
 	next.Namespace = "mallory"
-	known.acquire(next, all, 1, noon)
-	if wait := known.acquire(next, all, 1, noon.Add(slotDeadline)); !strings.Contains(wait, "this namespace") {
+	known.acquire(next, all, 1, testdb.Noon)
+	if wait := known.acquire(next, all, 1, testdb.Noon.Add(slotDeadline)); !strings.Contains(wait, "this namespace") {
 		t.Errorf("waits for %q", wait)
 	}
-	if wait := known.acquire(rolloutDatabase("good"), all, 1, noon.Add(slotDeadline+time.Second)); wait != "" {
+	if wait := known.acquire(rolloutDatabase("good"), all, 1, testdb.Noon.Add(slotDeadline+time.Second)); wait != "" {
 		t.Errorf("another namespace waits for %q", wait)
 	}
 }
@@ -122,32 +122,19 @@ func TestRolloutsThatFailInOneNamespace(t *testing.T) {
 // What was deleted, or is, can't get ready: the rest need not wait for it.
 func TestSlotsOfDeletedDatabases(t *testing.T) {
 	one, two, three := rolloutDatabase("one"), rolloutDatabase("two"), rolloutDatabase("three")
-	var known tracker
+	var known Slots
 	all := []v1.Database{*one, *two, *three}
-	if got := known.acquire(one, all, 1, noon); got != "" {
+	if got := known.acquire(one, all, 1, testdb.Noon); got != "" {
 		t.Fatalf("one waits for %s", got)
 	}
 	// Its finalizer was removed by hand.
-	if got := known.acquire(two, all[1:], 1, noon); got != "" {
+	if got := known.acquire(two, all[1:], 1, testdb.Noon); got != "" {
 		t.Errorf("two waits for %s, which is deleted", got)
 	}
-	all[1].DeletionTimestamp = &metav1.Time{Time: noon}
+	all[1].DeletionTimestamp = &metav1.Time{Time: testdb.Noon}
 	all[1].Status.Release.RolloutTime = &metav1.Time{}
-	if got := known.acquire(three, all[1:], 1, noon); got != "" {
+	if got := known.acquire(three, all[1:], 1, testdb.Noon); got != "" {
 		t.Errorf("three waits for %s, which is being deleted", got)
-	}
-}
-
-// The image that the status names is the one that runs, not the one that the slot will bring.
-func TestImageOfOneThatWaits(t *testing.T) {
-	p := &pass{db: newDatabase("ns", "one").build(), seen: observation{
-		image:   "postgres:18.2",
-		release: releaseResult{current: true, slot: true},
-		server:  server.State{Ready: true, Version: "18.1"},
-	}}
-	p.db.Status.Image = "postgres:18.1"
-	if status := statusFor(p); status.Image != "postgres:18.1" {
-		t.Errorf("status names image %s", status.Image)
 	}
 }
 

@@ -1,4 +1,4 @@
-package database
+package release
 
 import (
 	"regexp"

@@ -1,4 +1,4 @@
-package database
+package release
 
 import (
 	appsv1 "k8s.io/api/apps/v1"

@@ -1,8 +1,10 @@
-package database
+package values
 
 import (
+	"cmp"
 	"encoding/json"
 	"reflect"
+	"strings"
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
@@ -11,8 +13,8 @@ import (
 	"k8s.io/utils/ptr"
 
 	v1 "example.com/cnat-operator/api/database/v1"
+	"example.com/cnat-operator/controllers/database/internal/testdb"
 	"example.com/cnat-operator/controllers/database/step"
-	"example.com/cnat-operator/controllers/database/storage"
 )
 
 func TestCanonicalEncoding(t *testing.T) {
@@ -91,7 +93,7 @@ func TestCanonicalEncoding(t *testing.T) {
 		{"UTF8;", ""},
 		{"-", ""},
 	} {
-		if got, known := canonicalEncoding(test.name); got != test.want || known != (test.want != "") {
+		if got, known := CanonicalEncoding(test.name); got != test.want || known != (test.want != "") {
 			t.Errorf("%q is %q, %t; want %q", test.name, got, known, test.want)
 		}
 	}
@@ -114,7 +116,6 @@ func TestValues(t *testing.T) {
 		}},
 		{"all given", func(s *v1.DatabaseSpec) {
 			s.DatabaseName, s.Encoding, s.Image, s.Password = "blog", "unicode", "postgres:18", "secret"
-			s.Storage = v1.DatabaseStorage{Size: quantity("2048Mi"), StorageClassName: "fast"}
 			s.Resources = &corev1.ResourceRequirements{Limits: corev1.ResourceList{"memory": resource.MustParse("1Gi")}}
 		}, map[string]any{
 			"image": "postgres:18", "user": "wp", "databaseName": "blog", "encoding": "UTF8",
@@ -125,28 +126,32 @@ func TestValues(t *testing.T) {
 		}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			db := newDatabase("ns", "word-press").spec(test.edit).build()
-			image, _ := imageFor(db, "default")
-			got, err := valuesFor(db, ref, storage.Decide(storage.ForData(db), storage.Observed{}).Values(), image)
+			db := testdb.New()
+			db.Name = "word-press"
+			test.edit(&db.Spec)
+			got, err := For(db, ref, test.want["storage"].(map[string]any), cmp.Or(db.Spec.Image, "default"))
 			if err != nil || !reflect.DeepEqual(got, test.want) {
 				t.Errorf("got %v, %v\nwant %v", got, err, test.want)
 			}
 		})
 	}
-	if _, err := valuesFor(newDatabase("ns", "x").spec(func(s *v1.DatabaseSpec) { s.Encoding = "sjis" }).build(), ref, map[string]any{"size": "1Gi"}, ""); err == nil {
+	db := testdb.New()
+	db.Spec.Encoding = "sjis"
+	if _, err := For(db, ref, nil, ""); err == nil {
 		t.Error("an encoding for clients was taken")
 	}
 }
 
 // The values are stored in the release: the spec's password must not get there by any way.
 func TestValuesHoldNoPassword(t *testing.T) {
-	db := newDatabase("ns", "x").password("Tr0ub4dor").build()
-	values, err := valuesFor(db, v1.SecretKeyReference{Name: "s", Key: "k"}, map[string]any{"size": "1Gi"}, "image")
+	db := testdb.New()
+	db.Spec.Password = "Tr0ub4dor"
+	values, err := For(db, v1.SecretKeyReference{Name: "s", Key: "k"}, map[string]any{"size": "1Gi"}, "image")
 	if err != nil {
 		t.Fatal(err)
 	}
 	text, err := json.Marshal(values)
-	if err != nil || reflect.DeepEqual(values, nil) || containsAny(string(text), "Tr0ub4dor") {
+	if err != nil || values == nil || strings.Contains(string(text), "Tr0ub4dor") {
 		t.Errorf("%s, %v", text, err)
 	}
 }
@@ -188,9 +193,10 @@ func TestExporterValues(t *testing.T) {
 		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			db := newDatabase("ns", "x").spec(func(spec *v1.DatabaseSpec) { *spec = test.spec }).build()
+			db := testdb.New()
+			db.Name, db.Spec = "x", test.spec
 			values := map[string]any{}
-			if err := addExporter(values, db, "default"); err != nil {
+			if err := AddExporter(values, db, "default"); err != nil {
 				t.Fatal(err)
 			}
 			if got := values["exporter"]; !reflect.DeepEqual(got, test.want) {
@@ -217,9 +223,53 @@ func TestBackupResources(t *testing.T) {
 			Requests: list("20m", "64Mi"), Limits: list("20m", "64Mi"),
 		}},
 	} {
-		db := newDatabase("ns", "x").spec(func(spec *v1.DatabaseSpec) { spec.Resources = test.server }).build()
+		db := testdb.New()
+		db.Spec.Resources = test.server
 		if got := backupResources(db); !apiequality.Semantic.DeepEqual(got, test.want) {
 			t.Errorf("%s: got %v, want %v", test.name, got, test.want)
 		}
+	}
+}
+
+func TestBackupValues(t *testing.T) {
+	usual := map[string]any{"requests": map[string]any{"cpu": "50m", "memory": "128Mi"}}
+	for _, test := range []struct {
+		name string
+		edit func(*v1.Database)
+		want map[string]any
+	}{
+		{"none", func(*v1.Database) {}, map[string]any{}},
+		{"on request only", func(db *v1.Database) { db.Spec.Backup = &v1.DatabaseBackup{Retain: 7} }, map[string]any{
+			"backup": map[string]any{
+				"name": "blog", "schedule": "", "timeZone": "", "suspend": false, "retain": int64(7),
+				"resources": usual, "storage": map[string]any{"size": "2Gi"},
+			},
+		}},
+		{"all given", func(db *v1.Database) {
+			db.Spec.Backup = &v1.DatabaseBackup{
+				Schedule: "@daily", TimeZone: "Europe/Berlin", Suspend: ptr.To(true), Retain: 2, Verification: v1.VerificationRead,
+				Storage:   v1.BackupStorage{StorageClassName: "slow"},
+				Resources: &corev1.ResourceRequirements{Limits: corev1.ResourceList{"memory": resource.MustParse("1Gi")}},
+			}
+		}, map[string]any{"backup": map[string]any{
+			"name": "blog", "schedule": "@daily", "timeZone": "Europe/Berlin", "suspend": true, "retain": int64(2), "verification": "Read",
+			"resources": map[string]any{"limits": map[string]any{"memory": "1Gi"}}, "storage": map[string]any{"size": "2Gi", "storageClassName": "slow"},
+		}}},
+		{"to restore", func(db *v1.Database) {
+			db.Spec.RestoreFrom = v1.DatabaseRestore{Database: "old", Dump: "latest"}
+		}, map[string]any{"restore": map[string]any{"from": "old", "dump": "latest"}}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			db := testdb.New()
+			db.Name = "blog"
+			test.edit(db)
+			claim := map[string]any{"size": "2Gi"}
+			if db.Spec.Backup != nil && db.Spec.Backup.Storage.StorageClassName != "" {
+				claim["storageClassName"] = db.Spec.Backup.Storage.StorageClassName
+			}
+			if got, err := Backup(db, claim, db.Spec.RestoreFrom); err != nil || !reflect.DeepEqual(got, test.want) {
+				t.Errorf("got %v, %v\nwant %v", got, err, test.want)
+			}
+		})
 	}
 }

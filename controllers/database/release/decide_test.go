@@ -1,4 +1,4 @@
-package database
+package release
 
 import (
 	"errors"
@@ -11,18 +11,6 @@ import (
 	"example.com/cnat-operator/controllers/database/internal/testdb"
 	"example.com/cnat-operator/internal/helm"
 )
-
-func containsAny(text string, parts ...string) bool {
-	for _, part := range parts {
-		if strings.Contains(text, part) {
-			return true
-		}
-	}
-	return false
-}
-
-// The tests of the steps are at the same time.
-var noon, ago = testdb.Noon, testdb.Ago
 
 // Digests of manifests.
 var oldDigest, newDigest = strings.Repeat("0", 64), strings.Repeat("1", 64)
@@ -178,21 +166,21 @@ func TestAfterAction(t *testing.T) {
 		known: v1.ReleaseStatus{Name: "r", Failures: 2, AttemptedDigest: newDigest, LastFailureMessage: "no"},
 	}
 	deployed := &helm.Release{Revision: 3, Status: "deployed", Verified: true, Digest: newDigest, ChartVersion: "1"}
-	done := afterAction(in, deployed, nil, noon)
-	if !done.current || done.status.Failures != 0 || done.status.Digest != newDigest || done.status.LastFailureMessage != "" || done.events[0].Reason != "Upgraded" {
+	done := afterAction(in, deployed, nil, testdb.Noon)
+	if !done.Current || done.Status.Failures != 0 || done.Status.Digest != newDigest || done.Status.LastFailureMessage != "" || done.Events[0].Reason != "Upgraded" {
 		t.Errorf("succeeded: %+v", done)
 	}
-	failed := afterAction(in, &helm.Release{Revision: 3, Status: "failed", Verified: true, Digest: newDigest}, errors.New("no"), noon)
-	if failed.current || failed.status.Failures != 3 || failed.status.Digest != "" || failed.problem.Message != "no" || failed.recheck != backoff(3) {
-		t.Errorf("failed: %+v, %+v", failed, failed.problem)
+	failed := afterAction(in, &helm.Release{Revision: 3, Status: "failed", Verified: true, Digest: newDigest}, errors.New("no"), testdb.Noon)
+	if failed.Current || failed.Status.Failures != 3 || failed.Status.Digest != "" || failed.Problem.Message != "no" || failed.Recheck != backoff(3) {
+		t.Errorf("failed: %+v, %+v", failed, failed.Problem)
 	}
 	// While it waits for the next attempt, the last one's error still holds.
-	in.known = failed.status
-	if waits := waitResult(action{actionWait, time.Second}, in, owned{}); waits.problem == nil || waits.problem.Message != "no" {
-		t.Errorf("waits: %+v", waits.problem)
+	in.known = failed.Status
+	if waits := waitResult(action{actionWait, time.Second}, in, owned{}); waits.Problem == nil || waits.Problem.Message != "no" {
+		t.Errorf("waits: %+v", waits.Problem)
 	}
 	in.known.AttemptedDigest = oldDigest
-	if first := afterAction(in, nil, errors.New("no"), noon); first.status.Failures != 1 || first.status.AttemptedDigest != newDigest {
+	if first := afterAction(in, nil, errors.New("no"), testdb.Noon); first.Status.Failures != 1 || first.Status.AttemptedDigest != newDigest {
 		t.Errorf("failed with other content: %+v", first)
 	}
 }
@@ -203,14 +191,21 @@ func TestReasonOfFailure(t *testing.T) {
 		v1.ReasonNameConflict:  fmt.Errorf("Service x: %w", helm.ErrNotOurs),
 		v1.ReasonReleaseFailed: errors.New("a webhook denied the request: " + helm.ErrNotOurs.Error()),
 	} {
-		failed := afterAction(situation{digest: newDigest}, nil, err, noon)
-		waits := waitResult(action{actionWait, time.Second}, situation{digest: newDigest, known: failed.status}, owned{})
-		if failed.problem.Reason != want || waits.problem == nil || waits.problem.Reason != want {
-			t.Errorf("%v: %+v, then %+v", err, failed.problem, waits.problem)
+		failed := afterAction(situation{digest: newDigest}, nil, err, testdb.Noon)
+		waits := waitResult(action{actionWait, time.Second}, situation{digest: newDigest, known: failed.Status}, owned{})
+		if failed.Problem.Reason != want || waits.Problem == nil || waits.Problem.Reason != want {
+			t.Errorf("%v: %+v, then %+v", err, failed.Problem, waits.Problem)
 		}
 	}
 	of020 := waitResult(action{actionWait, time.Second}, situation{known: v1.ReleaseStatus{LastFailureMessage: "no"}}, owned{})
-	if of020.problem.Reason != v1.ReasonReleaseFailed {
-		t.Errorf("of version 0.2.0, which noted no reason: %+v", of020.problem)
+	if of020.Problem.Reason != v1.ReasonReleaseFailed {
+		t.Errorf("of version 0.2.0, which noted no reason: %+v", of020.Problem)
+	}
+}
+
+// Whatever a stored release says, the status can be printed.
+func TestForeignBytes(t *testing.T) {
+	if got := asStored(v1.ReleaseStatus{}, &helm.Release{Status: "caf\xe9 \x1b[31m\x00"}).Status; got != "caf\uFFFD \uFFFD[31m\uFFFD" {
+		t.Errorf("%q", got)
 	}
 }

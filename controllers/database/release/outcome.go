@@ -1,10 +1,9 @@
-package database
+package release
 
 import (
 	"cmp"
 	"errors"
 	"fmt"
-	"strconv"
 	"strings"
 	"time"
 
@@ -15,37 +14,8 @@ import (
 	"example.com/cnat-operator/internal/helm"
 )
 
-// situation puts together what the decision is made from.
-func (p *pass) situation(known v1.ReleaseStatus, stored *helm.Release, digest string, drift bool) situation {
-	in := situation{
-		stored: stored, known: known, uid: string(p.db.UID), owner: p.db.Name, namespace: p.db.Namespace,
-		digest: digest, drift: drift, acted: cacheLag,
-	}
-	if stored != nil {
-		in.seen = p.track.Since("revision", strconv.FormatInt(stored.Revision, 10), p.now)
-	}
-	if known.LastAttemptTime != nil {
-		in.attempted = p.track.Since("attempt", known.LastAttemptTime.UTC().Format(time.RFC3339), p.now)
-	}
-	if !p.track.acted.IsZero() {
-		in.acted = p.now.Sub(p.track.acted)
-	}
-	return in
-}
-
-// withoutClaims leaves out the volume claims, which may have grown since the release was stored.
-func withoutClaims(objects helm.Objects) helm.Objects {
-	var rest helm.Objects
-	for _, object := range objects {
-		if object.GetKind() != "PersistentVolumeClaim" {
-			rest = append(rest, object)
-		}
-	}
-	return rest
-}
-
 // afterAction is the report of an install or upgrade that ended with err.
-func afterAction(in situation, stored *helm.Release, err error, now time.Time) releaseResult {
+func afterAction(in situation, stored *helm.Release, err error, now time.Time) Result {
 	status := in.known
 	if stored != nil {
 		status = asStored(in.known, stored)
@@ -53,7 +23,7 @@ func afterAction(in situation, stored *helm.Release, err error, now time.Time) r
 	status.LastAttemptTime = &metav1.Time{Time: now}
 	if err == nil {
 		status = succeeded(status)
-		return releaseResult{status: status, current: true, events: []step.Event{in.event(status)}, recheck: cacheLag}
+		return Result{Status: status, Current: true, Events: []step.Event{in.event(status)}, Recheck: cacheLag}
 	}
 	status.Failures = in.failures() + 1
 	status.AttemptedDigest = in.digest
@@ -61,7 +31,7 @@ func afterAction(in situation, stored *helm.Release, err error, now time.Time) r
 	if errors.Is(err, helm.ErrNotOurs) {
 		status.LastFailureReason = v1.ReasonNameConflict
 	}
-	return releaseResult{status: status, recheck: backoff(status.Failures), problem: lastFailure(status)}
+	return Result{Status: status, Recheck: backoff(status.Failures), Problem: lastFailure(status)}
 }
 
 // succeeded is a release's status without failed attempts.
@@ -76,18 +46,18 @@ func lastFailure(status v1.ReleaseStatus) *step.Problem {
 }
 
 // waitResult is the report while an action is put off.
-func waitResult(do action, in situation, found owned) releaseResult {
-	result := releaseResult{status: asStored(in.known, in.stored), recheck: do.wait}
+func waitResult(do action, in situation, found owned) Result {
+	result := Result{Status: asStored(in.known, in.stored), Recheck: do.wait}
 	switch {
 	case in.state() == stateDrifted && in.failures() == 0: // the cache is behind the action
-		result.current, result.rolling = true, found.server
+		result.Current, result.Rolling = true, found.server
 	case in.state() == statePending:
-		result.waiting = fmt.Sprintf("the %s of release %s, which another process may still be working on",
+		result.Waiting = fmt.Sprintf("the %s of release %s, which another process may still be working on",
 			strings.TrimPrefix(in.stored.Status, statusPending), in.known.Name)
 	case in.known.LastFailureMessage != "":
-		result.problem = lastFailure(in.known)
+		result.Problem = lastFailure(in.known)
 	default:
-		result.problem = step.NewProblem(v1.ReasonReleaseFailed, "release %s failed, and is tried again in %s", in.known.Name, do.wait.Round(time.Second))
+		result.Problem = step.NewProblem(v1.ReasonReleaseFailed, "release %s failed, and is tried again in %s", in.known.Name, do.wait.Round(time.Second))
 	}
 	return result
 }

@@ -1,4 +1,4 @@
-package database
+package release
 
 import (
 	"time"
@@ -18,7 +18,7 @@ var releaseActions = actionMetrics{seconds: prometheus.NewHistogramVec(prometheu
 
 func init() { metrics.Registry.MustRegister(releaseActions.seconds) }
 
-func (m actionMetrics) observe(kind actionKind, result releaseResult, err error, took time.Duration) {
+func (m actionMetrics) observe(kind actionKind, result Result, err error, took time.Duration) {
 	if kind == actionNone || kind == actionWait || kind == actionRefuse {
 		return
 	}
@@ -26,7 +26,7 @@ func (m actionMetrics) observe(kind actionKind, result releaseResult, err error,
 	switch {
 	case err != nil:
 		outcome = "retried"
-	case result.problem != nil:
+	case result.Problem != nil:
 		outcome = "failed"
 	}
 	m.seconds.WithLabelValues(string(kind), outcome).Observe(took.Seconds())

@@ -1,13 +1,13 @@
-package database
+package values
 
 import "strings"
 
-// aliases maps the names under which PostgreSQL knows the encodings of a server to its own name for each. It is the
+// EncodingAliases maps the names under which PostgreSQL knows the encodings of a server to its own name for each. It is the
 // table of character sets in PostgreSQL's documentation with the further spellings in its encnames.c; encodings that
 // only a client may use (BIG5, GB18030, GBK, JOHAB, SJIS, SHIFT_JIS_2004, UHC) are left out.
 //
 // The rule on spec.encoding in the API holds the same names.
-var aliases = map[string]string{
+var EncodingAliases = map[string]string{
 	"euccn":        "EUC_CN",
 	"eucjis2004":   "EUC_JIS_2004",
 	"eucjp":        "EUC_JP",
@@ -74,13 +74,13 @@ var aliases = map[string]string{
 	"windows1258":  "WIN1258",
 }
 
-// canonicalEncoding returns PostgreSQL's own name for an encoding, and whether a server knows it. As PostgreSQL does, it
+// CanonicalEncoding returns PostgreSQL's own name for an encoding, and whether a server knows it. As PostgreSQL does, it
 // looks neither at the case nor at hyphens and underscores. Empty is the API's default, for an object that was stored
 // before there was one.
-func canonicalEncoding(name string) (string, bool) {
+func CanonicalEncoding(name string) (string, bool) {
 	if name == "" {
 		name = "UTF8"
 	}
-	canonical, known := aliases[strings.NewReplacer("_", "", "-", "").Replace(strings.ToLower(name))]
+	canonical, known := EncodingAliases[strings.NewReplacer("_", "", "-", "").Replace(strings.ToLower(name))]
 	return canonical, known
 }

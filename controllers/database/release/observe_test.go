@@ -1,38 +1,31 @@
-package database
+package release
 
 import (
 	"testing"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
-	clocktesting "k8s.io/utils/clock/testing"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"example.com/cnat-operator/controllers/database/internal/testdb"
 	"example.com/cnat-operator/controllers/database/step"
 )
 
-// newOffline is a reconciler whose cache, as the real one, has only objects with the operator's label.
-func newOffline(t *testing.T, objects ...client.Object) *Reconciler {
-	t.Helper()
-	cached, live := testdb.Offline(t, objects...)
-	return &Reconciler{Client: cached, APIReader: live, Clock: clocktesting.NewFakePassiveClock(noon)}
-}
-
 // While a Database waits for a slot, whatever is changed of its objects is noticed.
 func TestFingerprint(t *testing.T) {
 	db := testdb.New()
-	config := named(&corev1.ConfigMap{}, "ns", step.ConfigName(db))
-	statefulSet := statefulSetOf(db)
-	statefulSet.Generation = 1
+	config := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: step.ConfigName(db)}}
+	statefulSet := &appsv1.StatefulSet{ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: step.ReleaseName(db), Generation: 1}}
 	for _, object := range []client.Object{config, statefulSet} {
 		object.SetLabels(step.OwnLabels(db))
 		object.SetOwnerReferences(step.OwnedBy(db))
 	}
-	r := newOffline(t, config, statefulSet)
+	cached, live := testdb.Offline(t, config, statefulSet)
+	s := &Step{Client: cached}
 	mark := func() string {
 		t.Helper()
-		found, err := r.fingerprint(t.Context(), db)
+		found, err := s.fingerprint(t.Context(), db)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -40,10 +33,10 @@ func TestFingerprint(t *testing.T) {
 	}
 	change := func(edit func(*appsv1.StatefulSet)) {
 		t.Helper()
-		err := r.APIReader.Get(t.Context(), client.ObjectKeyFromObject(statefulSet), statefulSet)
+		err := live.Get(t.Context(), client.ObjectKeyFromObject(statefulSet), statefulSet)
 		edit(statefulSet)
 		if err == nil {
-			err = r.Client.Update(t.Context(), statefulSet)
+			err = live.Update(t.Context(), statefulSet)
 		}
 		if err != nil {
 			t.Fatal(err)

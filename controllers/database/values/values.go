@@ -1,4 +1,5 @@
-package database
+// Package values builds the values of the chart. It is pure.
+package values
 
 import (
 	"cmp"
@@ -15,7 +16,8 @@ import (
 )
 
 var (
-	defaultResources       = requests("50m", "128Mi")
+	// DefaultResources are those of a server for which the spec names none.
+	DefaultResources       = requests("50m", "128Mi")
 	defaultBackupResources = requests("50m", "128Mi")
 
 	defaultExporterResources = requests("10m", "32Mi")
@@ -85,15 +87,15 @@ func resourceValues(asked *corev1.ResourceRequirements, otherwise corev1.Resourc
 	return runtime.DefaultUnstructuredConverter.ToUnstructured(asked)
 }
 
-// valuesFor makes the chart's values. Of the password it knows no more than where it is, since Helm stores the values.
-func valuesFor(
+// For builds the chart's values of the server. Of the password it knows no more than where it is, since Helm stores the values.
+func For(
 	db *v1.Database, credentials v1.SecretKeyReference, claim map[string]any, image string,
 ) (map[string]any, error) {
-	encoding, known := canonicalEncoding(db.Spec.Encoding)
+	encoding, known := CanonicalEncoding(db.Spec.Encoding)
 	if !known {
 		return nil, fmt.Errorf("spec.encoding %q is not an encoding that a PostgreSQL server takes", db.Spec.Encoding)
 	}
-	resources, err := resourceValues(db.Spec.Resources, defaultResources)
+	resources, err := resourceValues(db.Spec.Resources, DefaultResources)
 	if err != nil {
 		return nil, fmt.Errorf("spec.resources: %w", err)
 	}
@@ -113,8 +115,8 @@ func valuesFor(
 	return values, nil
 }
 
-// addExporter puts into the chart's values what the exporter needs, where there is one.
-func addExporter(values map[string]any, db *v1.Database, image string) error {
+// AddExporter puts into the chart's values what the exporter needs, where there is one.
+func AddExporter(values map[string]any, db *v1.Database, image string) error {
 	if db.Spec.Monitoring == nil {
 		return nil
 	}
@@ -130,9 +132,9 @@ func addExporter(values map[string]any, db *v1.Database, image string) error {
 	return nil
 }
 
-// backupValues are the chart's values for backups and for the dump to begin with. Without either there are none, so
+// Backup are the chart's values for backups and for the dump to begin with. Without either there are none, so
 // that a Database without backups has the values, and the release, that it had before there were any.
-func backupValues(db *v1.Database, claim map[string]any, from v1.DatabaseRestore) (map[string]any, error) {
+func Backup(db *v1.Database, claim map[string]any, from v1.DatabaseRestore) (map[string]any, error) {
 	values := map[string]any{}
 	if spec := db.Spec.Backup; spec != nil {
 		resources, err := resourceValues(spec.Resources, backupResources(db))

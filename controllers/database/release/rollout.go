@@ -1,8 +1,10 @@
-package database
+package release
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"sync"
 	"time"
 
 	"k8s.io/apimachinery/pkg/types"
@@ -43,19 +45,19 @@ func isRollout(db *v1.Database, serving, waiting bool) bool {
 	return known.Status == statusDeployed && installed == db.Generation && (serving || waiting)
 }
 
-// slots are the Databases that have a rollout slot: by their status, or because this process gave them one that the cache
+// Slots are the Databases that have a rollout slot: by their status, or because this process gave them one that the cache
 // may not show.
-type slots struct {
+type Slots struct {
+	mu    sync.Mutex
 	given map[types.UID]bool
 	// seen is since when this process knows of an upgrade.
 	seen map[types.UID]time.Time
 }
 
 // acquire gives a Database a slot, unless all are taken. Then it says why.
-func (t *tracker) acquire(db *v1.Database, all []v1.Database, limit int, now time.Time) (wait string) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	s := &t.slots
+func (s *Slots) acquire(db *v1.Database, all []v1.Database, limit int, now time.Time) (wait string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	if s.given == nil {
 		s.given, s.seen = map[types.UID]bool{}, map[types.UID]time.Time{}
 	}
@@ -91,28 +93,20 @@ func (t *tracker) acquire(db *v1.Database, all []v1.Database, limit int, now tim
 	return ""
 }
 
-// release takes a slot back.
-func (s *slots) release(uid types.UID) {
+// Release takes a slot back.
+func (s *Slots) Release(uid types.UID) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	delete(s.given, uid)
 	delete(s.seen, uid)
 }
 
-func (t *tracker) releaseSlot(uid types.UID) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.slots.release(uid)
-}
-
-// slot returns what a Database waits for before it may be upgraded, or nothing where it may.
-func (r *Reconciler) slot(ctx context.Context, db *v1.Database) (string, error) {
+// slot returns what the Database waits for before it may be upgraded, or nothing where it may.
+func (r *run) slot(ctx context.Context) (string, error) {
 	all := &v1.DatabaseList{}
 	// It is only read, and there may be many of them.
 	if err := r.Client.List(ctx, all, client.UnsafeDisableDeepCopy); err != nil {
 		return "", fmt.Errorf("list Databases: %w", err)
 	}
-	limit := r.MaxConcurrentRollouts
-	if limit == 0 {
-		limit = defaultRollouts
-	}
-	return r.tracker.acquire(db, all.Items, limit, r.Clock.Now()), nil
+	return r.Slots.acquire(r.db, all.Items, cmp.Or(r.MaxConcurrentRollouts, defaultRollouts), r.now), nil
 }

@@ -1,4 +1,4 @@
-package database
+package release
 
 import (
 	"fmt"
@@ -29,7 +29,6 @@ const (
 const (
 	statusDeployed     = "deployed"
 	statusFailed       = "failed"
-	statusSuperseded   = "superseded"
 	statusPending      = "pending-"
 	statusUninstalling = "uninstalling"
 )
@@ -198,4 +197,9 @@ func (in situation) event(status v1.ReleaseStatus) step.Event {
 	default:
 		return step.Normal("Upgraded", "Upgrade", "Upgraded "+release)
 	}
+}
+
+// Conflicts reports whether a stored release was never this operator's.
+func Conflicts(stored *helm.Release, known v1.ReleaseStatus) bool {
+	return situation{stored: stored, known: known}.state() == stateConflict
 }

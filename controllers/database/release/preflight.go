@@ -1,4 +1,4 @@
-package database
+package release
 
 import (
 	"context"
@@ -19,6 +19,7 @@ import (
 	v1 "example.com/cnat-operator/api/database/v1"
 	"example.com/cnat-operator/controllers/database/pods"
 	"example.com/cnat-operator/controllers/database/step"
+	"example.com/cnat-operator/controllers/database/values"
 	"example.com/cnat-operator/internal/helm"
 )
 
@@ -35,33 +36,54 @@ const exporterRecheck = time.Minute
 // another.
 var onlyPods = regexp.MustCompile(`requested: ((count/)?pods=1,? ?)+used:`)
 
+// rendered is what the chart gives.
+type rendered struct {
+	// want is nil where the chart can't be rendered, and problem says why.
+	want    *helm.Desired
+	problem *step.Problem
+	// withoutExporter says why there is no exporter, although the spec asks for it.
+	withoutExporter *step.Problem
+}
+
 // render renders the release: with the exporter where there is to be one, and the API server would let the pod be with
 // it.
-func (r *Reconciler) render(
-	ctx context.Context, p *pass, values map[string]any, live *appsv1.StatefulSet, blocked bool,
-) (*helm.Desired, error) {
-	db, seen := p.db, &p.seen
-	plain := maps.Clone(values)
-	if !p.noExporter {
-		if err := addExporter(values, db, r.ExporterImage); err != nil {
-			return nil, err
+func (r *run) render(ctx context.Context, image string) (rendered, error) {
+	plain, err := r.values(image)
+	if err != nil {
+		return rendered{}, err
+	}
+	full := maps.Clone(plain)
+	if !r.needs.NoExporter {
+		if err := values.AddExporter(full, r.db, r.ExporterImage); err != nil {
+			return rendered{}, err
 		}
 	}
-	want, err := r.Releases.Render(db, step.ReleaseName(db), values)
-	if err == nil && !blocked && len(values) > len(plain) {
-		if seen.withoutExporter, err = r.tryExporter(ctx, p, want, live); err != nil {
-			return nil, err
+	var result rendered
+	result.want, err = r.Releases.Render(r.db, step.ReleaseName(r.db), full)
+	if err == nil && !r.needs.Blocked && len(full) > len(plain) {
+		if result.withoutExporter, err = r.tryExporter(ctx, result.want); err != nil {
+			return rendered{}, err
 		}
-		if seen.withoutExporter != nil {
-			want, err = r.Releases.Render(db, step.ReleaseName(db), plain)
+		if result.withoutExporter != nil {
+			result.want, err = r.Releases.Render(r.db, step.ReleaseName(r.db), plain)
 		}
 	}
 	if err != nil {
 		// Nothing was asked of the API server: a chart that can't be rendered fails the same way each time.
-		seen.release.problem = step.NewProblem(v1.ReasonReleaseFailed, "%v", err)
-		return nil, nil
+		result.want, result.problem = nil, step.NewProblem(v1.ReasonReleaseFailed, "%v", err)
 	}
-	return want, nil
+	return result, nil
+}
+
+// values are the chart's, without the exporter.
+func (r *run) values(image string) (map[string]any, error) {
+	all, err := values.For(r.db, r.needs.Credentials, r.needs.Storage, image)
+	if err != nil {
+		return nil, err
+	}
+	backup, err := values.Backup(r.db, r.needs.Dumps, r.needs.RestoreFrom)
+	maps.Copy(all, backup)
+	return all, err
 }
 
 // trial is what came of asking.
@@ -82,29 +104,27 @@ func (t trial) isFresh(about string, now time.Time) bool {
 }
 
 // tryExporter says why the server is to be without the exporter, or nil.
-func (r *Reconciler) tryExporter(
-	ctx context.Context, p *pass, want *helm.Desired, live *appsv1.StatefulSet,
-) (*step.Problem, error) {
-	missing := p.isPodMissing()
-	about := fmt.Sprint(p.db.Generation, missing, want.Digest)
+func (r *run) tryExporter(ctx context.Context, want *helm.Desired) (*step.Problem, error) {
+	missing := r.isPodMissing()
+	about := fmt.Sprint(r.db.Generation, missing, want.Digest)
 	switch {
-	case want.Digest == p.db.Status.Release.Digest && !missing:
+	case want.Digest == r.db.Status.Release.Digest && !missing:
 		return nil, nil
-	case p.track.trial.isFresh(about, p.now):
-		return p.track.trial.found, nil
+	case r.memory.trial.isFresh(about, r.now):
+		return r.memory.trial.found, nil
 	}
-	found, err := r.exporterProblem(ctx, want, live, missing)
+	found, err := r.exporterProblem(ctx, want, r.needs.Live, missing)
 	if err == nil {
-		p.track.trial = trial{about: about, at: p.now, found: found}
+		r.memory.trial = trial{about: about, at: r.now, found: found}
 	}
 	return found, err
 }
 
 // exporterProblem asks the API server for the next pod, where its exporter is another or the pod is missing.
-func (r *Reconciler) exporterProblem(
+func (s *Step) exporterProblem(
 	ctx context.Context, want *helm.Desired, live *appsv1.StatefulSet, missing bool,
 ) (*step.Problem, error) {
-	next, err := r.statefulSetIn(want.Objects)
+	next, err := s.statefulSetIn(want.Objects)
 	if err != nil {
 		return nil, err
 	}
@@ -112,7 +132,7 @@ func (r *Reconciler) exporterProblem(
 	if exporter == nil || !missing && live != nil && sameContainer(pods.ExporterIn(live.Spec.Template.Spec), exporter) {
 		return nil, nil
 	}
-	refusal, err := r.tryPod(ctx, nextPod(next, live))
+	refusal, err := s.tryPod(ctx, nextPod(next, live))
 	if refusal == nil || err != nil {
 		return nil, err
 	}
@@ -121,12 +141,12 @@ func (r *Reconciler) exporterProblem(
 		// Where the server is refused by itself, it would be no better off.
 		alone := nextPod(next, live)
 		alone.Spec.Containers = withoutExporter(alone.Spec.Containers)
-		if other, err := r.tryPod(ctx, alone); other != nil || err != nil {
+		if other, err := s.tryPod(ctx, alone); other != nil || err != nil {
 			return nil, err
 		}
 	case live != nil && live.Status.Replicas > 0 && strings.Contains(refusal.Error(), exceededQuota):
 		// The pod that is there still counts: what matters is what there is to be beside it.
-		refusal, err = r.tryPod(ctx, growth(nextPod(next, live), pods.ExporterIn(live.Spec.Template.Spec), exporter))
+		refusal, err = s.tryPod(ctx, growth(nextPod(next, live), pods.ExporterIn(live.Spec.Template.Spec), exporter))
 		if refusal == nil || err != nil {
 			return nil, err
 		}
@@ -142,21 +162,21 @@ func (r *Reconciler) exporterProblem(
 }
 
 // isPodMissing reports whether the pod has been refused for some time: a quota counts the pod before it for some seconds.
-func (p *pass) isPodMissing() bool {
-	found, reason := p.seen.server.Problem, ""
-	if found != nil && found.Reason == v1.ReasonPodMissing {
-		reason = found.Reason
+func (r *run) isPodMissing() bool {
+	reason := ""
+	if r.needs.PodMissing {
+		reason = v1.ReasonPodMissing
 	}
-	return p.track.Since("the pod", reason, p.now) >= step.TransientGrace
+	return r.memory.Since("the pod", reason, r.now) >= step.TransientGrace
 }
 
 // tryPod asks the API server whether it would create a pod.
-func (r *Reconciler) tryPod(ctx context.Context, pod *corev1.Pod) (refusal, err error) {
-	err = r.Client.Create(ctx, pod, client.DryRunAll)
+func (s *Step) tryPod(ctx context.Context, pod *corev1.Pod) (refusal, err error) {
+	err = s.Client.Create(ctx, pod, client.DryRunAll)
 	switch {
 	case err == nil, apierrors.IsAlreadyExists(err), strings.Contains(err.Error(), "does not support dry run"):
 		return nil, nil
-	case isRefusal(err):
+	case IsRefusal(err):
 		return err, nil
 	default:
 		return nil, fmt.Errorf("try to create the pod: %w", err)
@@ -164,10 +184,10 @@ func (r *Reconciler) tryPod(ctx context.Context, pod *corev1.Pod) (refusal, err 
 }
 
 // statefulSetIn is the chart's StatefulSet.
-func (r *Reconciler) statefulSetIn(objects helm.Objects) (*appsv1.StatefulSet, error) {
+func (s *Step) statefulSetIn(objects helm.Objects) (*appsv1.StatefulSet, error) {
 	for _, object := range objects {
 		if object.GetKind() == "StatefulSet" {
-			typed, err := r.typed(object)
+			typed, err := s.typed(object)
 			if err != nil {
 				return nil, fmt.Errorf("chart's StatefulSet: %w", err)
 			}
@@ -238,9 +258,9 @@ func sameContainer(have, want *corev1.Container) bool {
 	return err == nil && step.Covers(haveContent, wantContent)
 }
 
-// isRefusal reports whether the API server said no, as for a quota, a policy or a webhook: that lasts, other than a stale
+// IsRefusal reports whether the API server said no, as for a quota, a policy or a webhook: that lasts, other than a stale
 // read or an API server that is away.
-func isRefusal(err error) bool {
+func IsRefusal(err error) bool {
 	var answer apierrors.APIStatus
 	return errors.As(err, &answer) && !helm.IsTransient(err) && !step.IsStaleRead(err)
 }

@@ -26,7 +26,7 @@ import (
 	"example.com/cnat-operator/controllers/database/values"
 )
 
-// observation is everything that a pass over one Database found out.
+// observation is what the steps of a pass made of what was read, and what came of that.
 type observation struct {
 	credentials credentials.Decision
 	binding     binding.Decision
@@ -40,8 +40,8 @@ type observation struct {
 	release     release.Result
 	server      server.State
 	// restored is when the server was first seen with the data of the dump, in this pass.
-	restored      *metav1.Time
-	backupStorage storage.Decision
+	restored *metav1.Time
+	dumps    storage.Decision
 	// backups is nil where the pass did not come that far: what the status says of them stays.
 	backups *backups.Decision
 	// failures are steps that the API server refused, or that fail for some time.
@@ -54,7 +54,7 @@ func (o *observation) problem() *step.Problem {
 	var first, all []*step.Problem
 	for _, found := range append([]*step.Problem{
 		o.data.Problem, o.certificate.Problem, o.release.Problem, o.server.Problem, o.credentials.Problem, o.exporter.Problem,
-		o.release.WithoutExporter, o.release.ImageProblem, o.binding.Problem, o.monitor.Problem, o.storage.Problem, o.backupStorage.Problem,
+		o.release.WithoutExporter, o.release.ImageProblem, o.binding.Problem, o.monitor.Problem, o.storage.Problem, o.dumps.Problem,
 	}, o.failures...) {
 		switch {
 		case found == nil:
@@ -74,6 +74,21 @@ func (o *observation) problem() *step.Problem {
 	found := step.NewProblem(all[0].Reason, "%s", strings.Join(messages, "; and "))
 	found.Serving = all[0].Serving
 	return found
+}
+
+// recheck is after what time to look again, besides when something changes.
+func (o *observation) recheck() time.Duration {
+	var soonest time.Duration
+	for _, recheck := range []time.Duration{
+		o.credentials.Recheck, o.certificate.Recheck, o.binding.Recheck, o.exporter.Recheck, o.monitor.Recheck,
+		o.data.Recheck, o.storage.Recheck, o.dumps.Recheck, o.release.Recheck, o.server.Recheck,
+	} {
+		soonest = step.Sooner(soonest, recheck)
+	}
+	if o.backups != nil {
+		soonest = step.Sooner(soonest, o.backups.Recheck)
+	}
+	return soonest
 }
 
 // events are those of the pass, in the order in which things were done.

@@ -131,7 +131,8 @@ func (p *pass) failure(what string, err error) {
 	case release.IsRefusal(err):
 		p.seen.failures = append(p.seen.failures, step.NewProblem(v1.ReasonRefused, "%v", err))
 	case lasting:
-		p.seen.failures = append(p.seen.failures, step.NewProblem(v1.ReasonAPIServerFailing, "%s, for %s and longer: %v", what, step.TransientGrace, err))
+		p.seen.failures = append(p.seen.failures, step.NewProblem(v1.ReasonAPIServerFailing,
+			"%s, for %s and longer: %v", what, step.TransientGrace, err))
 	}
 }
 

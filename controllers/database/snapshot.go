@@ -24,7 +24,8 @@ func read[Observed any](seen Observed, err error) piece[Observed] {
 	return piece[Observed]{seen, err}
 }
 
-// snapshot is all that a pass reads before it decides anything. Only the release reads more, once the chart was rendered.
+// snapshot is all that a pass reads before it decides anything. Only the release reads more, once the chart was
+// rendered.
 type snapshot struct {
 	server      piece[server.Observed]
 	monitor     piece[monitoring.Monitor]

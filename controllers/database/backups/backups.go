@@ -76,7 +76,8 @@ func Decide(db *v1.Database, seen Observed, needs Needs, now time.Time) *Decisio
 	}
 	d := decide(db, seen, needs.Claim, now)
 	d.Recheck = step.Sooner(d.Recheck, seen.AskAfter)
-	if request := requestOf(db); request != "" && request != db.Status.Backup.LastRequest && needs.Ready && needs.CronJob != nil {
+	request := requestOf(db)
+	if request != "" && request != db.Status.Backup.LastRequest && needs.Ready && needs.CronJob != nil {
 		d.request, d.job = request, requestedJob(db, needs.CronJob, request)
 	}
 	return d
@@ -92,7 +93,8 @@ func (d *Decision) Act(ctx context.Context, c client.Client) error {
 		return fmt.Errorf("create Job %s: %w", d.job.Name, err)
 	}
 	d.Status.LastRequest = d.request
-	d.Events = append(d.Events, step.Normal("BackupRequested", "Backup", fmt.Sprintf("Made Job %s for the backup that was asked for", d.job.Name)))
+	d.Events = append(d.Events, step.Normal("BackupRequested", "Backup",
+		fmt.Sprintf("Made Job %s for the backup that was asked for", d.job.Name)))
 	return nil
 }
 
@@ -119,7 +121,7 @@ func requestedJob(db *v1.Database, cronJob *batchv1.CronJob, request string) *ba
 			Namespace: db.Namespace,
 			Name:      dbname.BackupJob(db.Name, db.UID, request),
 			Labels:    cronJob.Spec.JobTemplate.Labels,
-
+			// It is deleted with the Database.
 			OwnerReferences: step.OwnedBy(db),
 		},
 		Spec: *cronJob.Spec.JobTemplate.Spec.DeepCopy(),

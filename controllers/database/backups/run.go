@@ -81,7 +81,8 @@ func tryState(job *batchv1.Job, newest *corev1.Pod, explanation string, now time
 		// It is never started again: the next try is a pod of its own.
 		for i := range newest.Status.ContainerStatuses {
 			if ended := pods.FailedEnd(&newest.Status.ContainerStatuses[i]); ended != nil {
-				return pods.State{Problem: step.NewProblem(v1.ReasonBackupFailed, "pod %s: %s", newest.Name, pods.TerminationMessage(pods.Backup, ended))}
+				return pods.State{Problem: step.NewProblem(v1.ReasonBackupFailed, "pod %s: %s", newest.Name,
+					pods.TerminationMessage(pods.Backup, ended))}
 			}
 		}
 		if pods.RunningServer(newest) != nil {
@@ -92,7 +93,8 @@ func tryState(job *batchv1.Job, newest *corev1.Pod, explanation string, now time
 	if explanation == "" {
 		return pods.State{Recheck: pods.ExplainRecheck}
 	}
-	return pods.State{Recheck: pods.ExplainRecheck, Problem: step.NewProblem(v1.ReasonPodMissing, "Job %s can't create its pod: %s", job.Name, explanation)}
+	return pods.State{Recheck: pods.ExplainRecheck, Problem: step.NewProblem(v1.ReasonPodMissing,
+		"Job %s can't create its pod: %s", job.Name, explanation)}
 }
 
 // newestPod is the Job's last try, or nil.

@@ -109,16 +109,15 @@ type Decision struct {
 
 // Observe reads the Secret and the pod.
 func Observe(ctx context.Context, cached, live client.Reader, db *v1.Database) (seen Observed, err error) {
-	name := step.BindingName(db)
-	seen.Secret, err = step.Find[corev1.Secret](ctx, "Secret "+name, client.ObjectKey{Namespace: db.Namespace, Name: name}, cached, live)
+	seen.Secret, err = step.FindSecret(ctx, db, step.BindingName(db), cached, live)
 	if err == nil {
-		seen.Pod, err = step.Find[corev1.Pod](ctx, "pod", client.ObjectKey{Namespace: db.Namespace, Name: step.PodName(db)}, cached)
+		seen.Pod, err = step.Find[corev1.Pod](ctx, "pod", db.Namespace, step.PodName(db), cached)
 	}
 	return seen, err
 }
 
-// Decide brings the Secret up to date. It remembers the password that the server was last given: where that changes, the
-// kubelet is to be notified.
+// Decide brings the Secret up to date. It remembers the password that the server was last given: where that changes,
+// the kubelet is to be notified.
 func Decide(db *v1.Database, seen Observed, password, ca []byte, now time.Time) Decision {
 	want, have := newSecret(db, password, ca), seen.Secret
 	if have == nil {

@@ -21,14 +21,13 @@ type Decision struct {
 	Recheck time.Duration
 }
 
-// Observe reads the Secret, live: it is not in the cache, which would have to hold all Secrets then. It returns nil where
-// there is none.
+// Observe reads the Secret, live: it is not in the cache, which would have to hold all Secrets then. It returns nil
+// where there is none.
 func Observe(ctx context.Context, live client.Reader, db *v1.Database) (*corev1.Secret, error) {
 	if !step.TLSEnabled(db) {
 		return nil, nil
 	}
-	name := db.Spec.TLS.SecretName
-	return step.Find[corev1.Secret](ctx, "Secret "+name, client.ObjectKey{Namespace: db.Namespace, Name: name}, live)
+	return step.FindSecret(ctx, db, db.Spec.TLS.SecretName, live)
 }
 
 // Decide checks the Secret. A server that runs has the certificate already, and takes a renewed one up by itself; but
@@ -39,7 +38,8 @@ func Decide(db *v1.Database, secret *corev1.Secret) Decision {
 	}
 	if secret == nil {
 		missing := step.NewProblem(v1.ReasonSecretMissing, "Secret %q of spec.tls.secretName is not there: create it, "+
-			"with the certificate under %s and its private key under %s", db.Spec.TLS.SecretName, corev1.TLSCertKey, corev1.TLSPrivateKeyKey)
+			"with the certificate under %s and its private key under %s",
+			db.Spec.TLS.SecretName, corev1.TLSCertKey, corev1.TLSPrivateKeyKey)
 		return Decision{Problem: missing, Recheck: step.SecretRecheck}
 	}
 	if found := checkPair(secret); found != nil {

@@ -64,11 +64,9 @@ func Observe(ctx context.Context, cached, live client.Reader, db *v1.Database) (
 	if isOwn(db) {
 		readers = []client.Reader{cached, live}
 	}
-	name := Ref(db).Name
-	seen.Secret, err = step.Find[corev1.Secret](ctx, "Secret "+name, client.ObjectKey{Namespace: db.Namespace, Name: name}, readers...)
+	seen.Secret, err = step.FindSecret(ctx, db, Ref(db).Name, readers...)
 	if err == nil && seen.Secret == nil && mayRestore(db) {
-		name = step.BindingName(db)
-		seen.Binding, err = step.Find[corev1.Secret](ctx, "Secret "+name, client.ObjectKey{Namespace: db.Namespace, Name: name}, live)
+		seen.Binding, err = step.FindSecret(ctx, db, step.BindingName(db), live)
 	}
 	return seen, err
 }

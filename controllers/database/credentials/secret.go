@@ -26,7 +26,9 @@ const (
 )
 
 // newSecret is the operator's Secret, and the event that reports it.
-func newSecret(db *v1.Database, binding *corev1.Secret, generate func() string, now time.Time) (*corev1.Secret, step.Event) {
+func newSecret(
+	db *v1.Database, binding *corev1.Secret, generate func() string, now time.Time,
+) (*corev1.Secret, step.Event) {
 	secret := &corev1.Secret{
 		ObjectMeta: metav1.ObjectMeta{Name: step.CredentialsName(db), Namespace: db.Namespace},
 		Type:       corev1.SecretTypeBasicAuth,
@@ -62,7 +64,8 @@ func restore(secret *corev1.Secret, db *v1.Database, password []byte, now time.T
 // boundPassword is the password in the binding, or nil. Whoever may change that Secret may change the one with the
 // password just as well, so it is believed, as far as PostgreSQL can take it.
 func boundPassword(db *v1.Database, binding *corev1.Secret) []byte {
-	if binding == nil || !step.Belongs(binding, db) || !metav1.IsControlledBy(binding, db) || string(binding.Data[step.UsernameKey]) != db.Spec.User {
+	if binding == nil || !step.Belongs(binding, db) || !metav1.IsControlledBy(binding, db) ||
+		string(binding.Data[step.UsernameKey]) != db.Spec.User {
 		return nil
 	}
 	password := binding.Data[step.PasswordKey]

@@ -31,12 +31,11 @@ func ObserveExporter(ctx context.Context, cached, live client.Reader, db *v1.Dat
 	if db.Spec.Monitoring == nil {
 		return nil, nil
 	}
-	name := step.ExporterName(db)
-	return step.Find[corev1.Secret](ctx, "Secret "+name, client.ObjectKey{Namespace: db.Namespace, Name: name}, cached, live)
+	return step.FindSecret(ctx, db, step.ExporterName(db), cached, live)
 }
 
-// DecideExporter decides whether the Secret is to be created. Nobody else needs it, so it goes with the Database whatever
-// becomes of the data.
+// DecideExporter decides whether the Secret is to be created. Nobody else needs it, so it goes with the Database
+// whatever becomes of the data.
 func DecideExporter(db *v1.Database, have *corev1.Secret, generate func() string) Exporter {
 	switch {
 	case db.Spec.Monitoring == nil:
@@ -45,8 +44,8 @@ func DecideExporter(db *v1.Database, have *corev1.Secret, generate func() string
 		return Exporter{secret: newSecret(db, generate())}
 	case !step.Belongs(have, db):
 		return Exporter{
-			Problem: step.NewProblem(v1.ReasonNameConflict, "Secret %s is not this Database's, and is left alone: remove or rename it, "+
-				"or remove spec.monitoring", have.Name),
+			Problem: step.NewProblem(v1.ReasonNameConflict,
+				"Secret %s is not this Database's, and is left alone: remove or rename it, or remove spec.monitoring", have.Name),
 			Recheck: step.SecretRecheck,
 		}
 	}

@@ -71,10 +71,12 @@ func newServiceMonitor(db *v1.Database) *unstructured.Unstructured {
 	return monitor
 }
 
-// ObserveMonitor reads the ServiceMonitor, once for each generation of the Database in the operator's life, so that a pass
-// with nothing to do costs no request. Settled is the last generation for which it was, and wait until when the API is
-// taken as missing.
-func ObserveMonitor(ctx context.Context, live client.Reader, db *v1.Database, settled int64, wait time.Duration) (Monitor, error) {
+// ObserveMonitor reads the ServiceMonitor, once for each generation of the Database in the operator's life, so that a
+// pass with nothing to do costs no request. Settled is the last generation for which it was, and wait for how long the
+// API is still taken as missing.
+func ObserveMonitor(
+	ctx context.Context, live client.Reader, db *v1.Database, settled int64, wait time.Duration,
+) (Monitor, error) {
 	// It may have been there before this process began, or in an earlier generation that did not get as far as this.
 	if settled == db.Generation || db.Spec.Monitoring == nil && settled == 0 && !monitoredBefore(db) {
 		return Monitor{}, nil

@@ -64,8 +64,8 @@ func (r *run) observe(ctx context.Context, want *helm.Desired) (observed, error)
 	return seen, err
 }
 
-// observePinned finds out whether the release is to stay as it is stored, as far as that is the operator's own, and reads
-// it. Helm is asked only where an object changed.
+// observePinned finds out whether the release is to stay as it is stored, as far as that is the operator's own, and
+// reads it. Helm is asked only where an object changed.
 func (r *run) observePinned(ctx context.Context, seen *observed) (err error) {
 	if !r.blocked && isRollout(r.db, r.needs.Ready, r.memory.pinned != "") {
 		if seen.wait, err = r.slot(ctx); err != nil {

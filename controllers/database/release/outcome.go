@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	v1 "example.com/cnat-operator/api/database/v1"
@@ -77,4 +78,11 @@ func asStored(known v1.ReleaseStatus, stored *helm.Release) v1.ReleaseStatus {
 		status.Digest = stored.Digest
 	}
 	return status
+}
+
+// IsRefusal reports whether the API server said no, as for a quota, a policy or a webhook: that lasts, other than a stale
+// read or an API server that is away.
+func IsRefusal(err error) bool {
+	var answer apierrors.APIStatus
+	return errors.As(err, &answer) && !helm.IsTransient(err) && !step.IsStaleRead(err)
 }

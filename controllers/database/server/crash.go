@@ -68,7 +68,9 @@ func CrashedDatabase(_ context.Context, seen *corev1.Event) []reconcile.Request 
 
 // withCrashes adds to the restarts of a server what the cached events say of crashes that it recovered from. What they said
 // before stays, since events expire.
-func withCrashes(before v1.RestartStatus, now *v1.RestartStatus, list []corev1.Pod, events []corev1.Event) *v1.RestartStatus {
+func withCrashes(
+	before v1.RestartStatus, now *v1.RestartStatus, list []corev1.Pod, events []corev1.Event,
+) *v1.RestartStatus {
 	pod := pods.Remaining(list)
 	if pod == nil || now == nil {
 		return now

@@ -79,7 +79,8 @@ func restartsOf(list []corev1.Pod) *v1.RestartStatus {
 	return restarts
 }
 
-// restartEvents report that the server ended by itself: at the first time, and where it goes on to do so every pods.GoodRun.
+// restartEvents report that the server ended by itself: at the first time, and where it goes on to do so every
+// pods.GoodRun.
 func restartEvents(before v1.RestartStatus, after *v1.RestartStatus) []step.Event {
 	if after == nil || after.LastTime == nil {
 		return nil

@@ -49,12 +49,12 @@ type State struct {
 	Recheck time.Duration
 }
 
-// Observe reads the StatefulSet, its pods, and the events that explain why the server is not ready. What was read before
-// an error is returned with it.
-func Observe(ctx context.Context, cached, live, crashes client.Reader, db *v1.Database, now time.Time) (Observed, error) {
-	var seen Observed
-	key := client.ObjectKey{Namespace: db.Namespace, Name: step.ReleaseName(db)}
-	statefulSet, err := step.Find[appsv1.StatefulSet](ctx, "StatefulSet", key, cached)
+// Observe reads the StatefulSet, its pods, and the events that explain why the server is not ready. Where only events
+// can't be read, the rest is returned with the error.
+func Observe(
+	ctx context.Context, cached, live, crashes client.Reader, db *v1.Database, now time.Time,
+) (seen Observed, err error) {
+	statefulSet, err := step.Find[appsv1.StatefulSet](ctx, "StatefulSet", db.Namespace, step.ReleaseName(db), cached)
 	if err != nil {
 		return seen, err
 	}
@@ -70,7 +70,8 @@ func Observe(ctx context.Context, cached, live, crashes client.Reader, db *v1.Da
 	seen.AskAfter = asked.After
 	seen.Explanation, err = asked.Answer(ctx, live)
 	events := &corev1.EventList{}
-	if failure := crashes.List(ctx, events, client.InNamespace(db.Namespace), client.UnsafeDisableDeepCopy); failure != nil {
+	failure := crashes.List(ctx, events, client.InNamespace(db.Namespace), client.UnsafeDisableDeepCopy)
+	if failure != nil {
 		err = errors.Join(err, fmt.Errorf("list events of crashes: %w", failure))
 	}
 	seen.Crashes = events.Items

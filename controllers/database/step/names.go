@@ -111,8 +111,8 @@ func WithoutOwner(owners []metav1.OwnerReference, uid types.UID) []metav1.OwnerR
 	return slices.DeleteFunc(slices.Clone(owners), func(owner metav1.OwnerReference) bool { return owner.UID == uid })
 }
 
-// Belongs reports whether a Secret is one that the operator created for a Database of this name. That of the password has
-// no owner, since it may outlive the Database.
+// Belongs reports whether a Secret is one that the operator created for a Database of this name. That of the password
+// has no owner, since it may outlive the Database.
 func Belongs(secret *corev1.Secret, db *v1.Database) bool {
 	return secret.Labels[LabelManagedBy] == PartOf && secret.Labels[LabelDatabase] == db.Name
 }

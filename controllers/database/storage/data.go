@@ -109,7 +109,7 @@ type Data struct {
 // ObserveConfig reads the ConfigMap of the scripts, and returns nil where there is none.
 func ObserveConfig(ctx context.Context, cached client.Reader, db *v1.Database) (*corev1.ConfigMap, error) {
 	name := step.ConfigName(db)
-	return step.Find[corev1.ConfigMap](ctx, "ConfigMap "+name, client.ObjectKey{Namespace: db.Namespace, Name: name}, cached)
+	return step.Find[corev1.ConfigMap](ctx, "ConfigMap "+name, db.Namespace, name, cached)
 }
 
 // DecideData decides whether the data is there, and whether the ConfigMap says so. Ready says that the server is.

@@ -79,19 +79,21 @@ func ObserveDumps(ctx context.Context, cached, live client.Reader, db *v1.Databa
 	return observe(ctx, cached, live, key, db.Status.Backup.Storage.ClaimUID != "", ForDumps(db))
 }
 
-// observe reads a claim. One that the cache does not have may be there without our labels, which matters where it is known
-// to have been there, so that its absence is a loss.
-func observe(ctx context.Context, cached, live client.Reader, key client.ObjectKey, known bool, want Wanted) (seen Observed, err error) {
+// observe reads a claim. One that the cache does not have may be there without our labels, which matters where it is
+// known to have been there, so that its absence is a loss.
+func observe(
+	ctx context.Context, cached, live client.Reader, key client.ObjectKey, known bool, want Wanted,
+) (seen Observed, err error) {
 	readers := []client.Reader{cached}
 	if known {
 		readers = append(readers, live)
 	}
-	seen.Claim, err = step.Find[corev1.PersistentVolumeClaim](ctx, "volume claim", key, readers...)
+	seen.Claim, err = step.Find[corev1.PersistentVolumeClaim](ctx, "volume claim", key.Namespace, key.Name, readers...)
 	if err != nil || !mustGrow(want.Size, seen.Claim) {
 		return seen, err
 	}
 	if name := ptr.Deref(seen.Claim.Spec.StorageClassName, ""); name != "" {
-		seen.Class, err = step.Find[storagev1.StorageClass](ctx, "storage class", client.ObjectKey{Name: name}, live)
+		seen.Class, err = step.Find[storagev1.StorageClass](ctx, "storage class", "", name, live)
 	}
 	return seen, err
 }

@@ -87,7 +87,8 @@ func resourceValues(asked *corev1.ResourceRequirements, otherwise corev1.Resourc
 	return runtime.DefaultUnstructuredConverter.ToUnstructured(asked)
 }
 
-// For builds the chart's values of the server. Of the password it knows no more than where it is, since Helm stores the values.
+// For builds the chart's values of the server. Of the password it knows no more than where it is, since Helm stores the
+// values.
 func For(
 	db *v1.Database, credentials v1.SecretKeyReference, claim map[string]any, image string,
 ) (map[string]any, error) {

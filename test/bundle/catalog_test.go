@@ -22,11 +22,14 @@ type blob struct {
 	Entries        []entry
 }
 
+// entry is one of a channel or, with a reference, of what is deprecated.
 type entry struct {
 	Name      string
 	Replaces  string
 	Skips     []string
 	SkipRange string
+	Reference struct{ Schema, Name string }
+	Message   string
 }
 
 func catalog(t *testing.T) map[string][]blob {

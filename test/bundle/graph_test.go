@@ -11,26 +11,35 @@ import (
 // is no loop, and all others are reached from the head.
 func line(entries []entry) error {
 	byName := map[string]entry{}
-	followed := map[string]bool{}
 	for _, e := range entries {
 		byName[e.Name] = e
-		for _, older := range edges(e) {
-			followed[older] = true
-		}
 	}
-	var heads []string
 	for _, e := range entries {
-		if !followed[e.Name] {
-			heads = append(heads, e.Name)
-		}
 		if err := agree(e, byName); err != nil {
 			return err
 		}
 	}
-	if len(heads) != 1 {
+	if heads := heads(entries); len(heads) != 1 {
 		return fmt.Errorf("the heads are %v, want one", heads)
 	}
 	return nil
+}
+
+// heads are the entries that no other one upgrades from.
+func heads(entries []entry) []string {
+	followed := map[string]bool{}
+	for _, e := range entries {
+		for _, older := range edges(e) {
+			followed[older] = true
+		}
+	}
+	var names []string
+	for _, e := range entries {
+		if !followed[e.Name] {
+			names = append(names, e.Name)
+		}
+	}
+	return names
 }
 
 // edges are the entries that one upgrades from.

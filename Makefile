@@ -89,7 +89,7 @@ demo: deploy deploy-agenda plugins ## Show an At, a Database, a CronTab and the 
 	hack/demo
 
 .PHONY: test
-test: envtest-bin bin/helm bin/helm-unittest ## Run unit tests, API server tests and chart tests.
+test: envtest-bin bin/kustomize bin/helm bin/helm-unittest ## Run unit tests, API server tests and chart tests.
 	hack/test
 
 .PHONY: ci
@@ -229,6 +229,10 @@ build-installer: bin/kustomize $(LOCAL_BIN) ## Write all manifests to dist/insta
 	kustomize build dist/installer > dist/install.yaml
 	hack/overlay dist/installer-agenda agenda
 	kustomize build dist/installer-agenda > dist/install-agenda.yaml
+
+.PHONY: chart
+chart: bin/kustomize $(LOCAL_BIN) ## Generate the operator's own chart, for helm install, in dist/chart.
+	hack/chart dist/chart
 
 ##@ OLM
 
@@ -386,7 +390,7 @@ scorecard: olm-images deploy bin/operator-sdk bin/scorecard-test ## Run operator
 	hack/scorecard
 
 .PHONY: readme-test
-readme-test: deploy ## Run the README's commands, as far as the other tests don't.
+readme-test: deploy bin/helm ## Run the README's commands, as far as the other tests don't.
 	test/readme
 
 .PHONY: e2e-tenant

@@ -147,6 +147,10 @@ lint-fix: bin/golangci-lint ## Lint the Go code, and fix what can be fixed.
 tidy: ## Tidy all Go modules.
 	for module in $(MODULES); do (cd $$module && go mod tidy) || exit 1; done
 
+.PHONY: vuln
+vuln: bin/govulncheck ## Look for known vulnerabilities that the programs can reach; VULN_DB is the database's URL.
+	hack/vuln
+
 .PHONY: verify
 verify: ## Regenerate, format, tidy and lint everything; fail if the tree would change.
 	hack/verify

@@ -16,6 +16,8 @@ bin/helm-unittest: tools/helm/go.mod
 	@hack/tool tools/helm github.com/helm-unittest/helm-unittest/cmd/helm-unittest $@ $(SMALL)
 bin/cyclonedx-gomod: tools/cyclonedx-gomod/go.mod
 	@hack/tool tools/cyclonedx-gomod github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod $@ $(SMALL)
+bin/govulncheck: tools/govulncheck/go.mod
+	@hack/tool tools/govulncheck golang.org/x/vuln/cmd/govulncheck $@ $(SMALL)
 bin/kwok: tools/kwok/go.mod
 	@hack/tool tools/kwok sigs.k8s.io/kwok/cmd/kwok $@ $(SMALL)
 bin/helm-operator: tools/helm-operator/go.mod

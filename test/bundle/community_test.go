@@ -28,10 +28,11 @@ func readYAML(t *testing.T, path string, into any) {
 	}
 }
 
-func annotations(t *testing.T) map[string]string {
+// annotations are those of the bundle in a folder of the repository.
+func annotations(t *testing.T, bundle string) map[string]string {
 	t.Helper()
 	var metadata struct{ Annotations map[string]string }
-	readYAML(t, "bundle/metadata/annotations.yaml", &metadata)
+	readYAML(t, filepath.Join(bundle, "metadata", "annotations.yaml"), &metadata)
 	return metadata.Annotations
 }
 
@@ -41,6 +42,7 @@ func TestCommunityRequiredFields(t *testing.T) {
 	for name, pattern := range map[string]string{
 		"capabilities": `^(Basic Install|Seamless Upgrades|Full Lifecycle|Deep Insights|Auto Pilot)$`,
 		"repository":   `^https?://.+`, "support": `.{3,}`, "alm-examples": `(?s).{30,}`, "description": `.{10,}`,
+		"containerImage": `^([^/]+/)+[^/:]+:.+`, "categories": `.`,
 	} {
 		if value := csv.Annotations[name]; !regexp.MustCompile(pattern).MatchString(value) {
 			t.Errorf("annotation %s is %q", name, value)
@@ -51,6 +53,9 @@ func TestCommunityRequiredFields(t *testing.T) {
 	}
 	if n := len(csv.Spec.DisplayName); n < 3 || n > 50 {
 		t.Errorf("displayName has %d characters", n)
+	}
+	if len(csv.Spec.Description) < 20 || len(csv.Spec.Provider.Name) < 3 || slices.Contains(csv.Spec.Keywords, "") {
+		t.Errorf("description, provider %q or keywords %q", csv.Spec.Provider.Name, csv.Spec.Keywords)
 	}
 	for _, maintainer := range csv.Spec.Maintainers {
 		if maintainer.Name == "" || maintainer.Email == "" {
@@ -73,7 +78,7 @@ func TestCommunityRequiredFields(t *testing.T) {
 func TestCommunityNames(t *testing.T) {
 	bundle := load(t, folder)
 	name, version, _ := strings.Cut(bundle.CSV.Name, ".v")
-	if name != annotations(t)["operators.operatorframework.io.bundle.package.v1"] || version != bundle.CSV.Spec.Version.String() {
+	if name != annotations(t, "bundle")["operators.operatorframework.io.bundle.package.v1"] || version != bundle.CSV.Spec.Version.String() {
 		t.Errorf("%s is not of the package and version", bundle.CSV.Name)
 	}
 	released, err := filepath.Glob("../../released/*/bundle")
@@ -128,10 +133,20 @@ func TestCommunityGraph(t *testing.T) {
 	}
 }
 
+// Where the bundle can be installed, the one that it replaces can be, too: the catalog of each OpenShift has both.
+func TestCommunityReplacedIsAvailable(t *testing.T) {
+	replaced := strings.TrimPrefix(load(t, folder).CSV.Spec.Replaces, "cnat-operator.v")
+	const key = "com.redhat.openshift.versions"
+	older := annotations(t, filepath.Join("released", replaced, "bundle"))[key]
+	if now := annotations(t, "bundle")[key]; older != "" && older != now {
+		t.Errorf("%s is for OpenShift %s, and replaces %s, which is for %s", folder, now, replaced, older)
+	}
+}
+
 // OpenShift 4.N has Kubernetes 1.(N+13), as 4.17 has 1.30: what the annotation names has the oldest Kubernetes that the CSV
 // takes, and no version that could take it is left out.
 func TestOpenShiftVersionsAgreeWithKubernetes(t *testing.T) {
-	openshift := annotations(t)["com.redhat.openshift.versions"]
+	openshift := annotations(t, "bundle")["com.redhat.openshift.versions"]
 	found := regexp.MustCompile(`^v4\.(\d+)$`).FindStringSubmatch(openshift)
 	if found == nil {
 		t.Fatalf("com.redhat.openshift.versions is %q", openshift)
@@ -147,7 +162,7 @@ func TestOpenShiftVersionsAgreeWithKubernetes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for key, value := range annotations(t) {
+	for key, value := range annotations(t, "bundle") {
 		if !strings.Contains(string(dockerfile), "LABEL "+key+"="+value+"\n") {
 			t.Errorf("bundle.Dockerfile has no label %s=%s", key, value)
 		}

@@ -1,6 +1,7 @@
 package bundle
 
 import (
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -41,7 +42,7 @@ func TestThePodIsRestrictedAndAvailable(t *testing.T) {
 func TestPlatformLabelsAgreeWithTheAffinity(t *testing.T) {
 	csv := load(t, folder).CSV
 	labels := map[string][]string{}
-	for name := range csv.Labels {
+	for _, name := range slices.Sorted(maps.Keys(csv.Labels)) {
 		if key, value, ok := strings.Cut(strings.TrimPrefix(name, "operatorframework.io/"), "."); ok {
 			labels["kubernetes.io/"+key] = append(labels["kubernetes.io/"+key], value)
 		}
@@ -53,7 +54,7 @@ func TestPlatformLabelsAgreeWithTheAffinity(t *testing.T) {
 		t.Fatalf("labels %v, affinity %v", labels, terms)
 	}
 	for _, expression := range terms[0].MatchExpressions {
-		if got := labels[expression.Key]; !slices.Equal(got, expression.Values) {
+		if got := labels[expression.Key]; !slices.Equal(got, slices.Sorted(slices.Values(expression.Values))) {
 			t.Errorf("%s: the labels have %v, the affinity %v", expression.Key, got, expression.Values)
 		}
 	}

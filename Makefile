@@ -182,18 +182,20 @@ verify-plugins: release-plugins plugins ## Build them again elsewhere; fail if a
 	hack/verify-plugins "$(PLUGINS)" dist/plugins
 
 # A release runs anywhere: its manifests name no image of the local cluster.
-ANYWHERE     = env -u SHELL_IMAGE -u POSTGRES_IMAGE -u EXPORTER_IMAGE PLUGINS="$(PLUGINS)" \
+ANYWHERE     = env -u AGENDA_IMG -u SHELL_IMAGE -u POSTGRES_IMAGE -u EXPORTER_IMAGE PLUGINS="$(PLUGINS)" \
 	$(MAKE) --no-print-directory CLUSTER=existing IMG=$(RELEASE_IMG)
 RELEASE_IMG ?= example.com/cnat-operator:$(VERSION)
+RELEASE_BIN := $(addprefix bin/,image kustomize cyclonedx-gomod spdx cosign)
 .PHONY: release
-release: bin/image bin/kustomize bin/cyclonedx-gomod ## Build what a release consists of, in dist/release; RELEASE_IMG is where its image will be.
+release: $(RELEASE_BIN) ## Build and sign what a release consists of, in dist/release; RELEASE_IMG is where its image will be.
 	@$(ANYWHERE) release-files
 .PHONY: release-files
 release-files:
 	hack/release dist/release
+	hack/sign dist/release
 
 .PHONY: verify-release
-verify-release: bin/image bin/kustomize bin/cyclonedx-gomod ## Check a release's files, and that what is committed gives the same bytes elsewhere.
+verify-release: $(RELEASE_BIN) ## Check a release's signatures and files, and that what is committed gives the same bytes elsewhere.
 	@$(ANYWHERE) verify-release-files
 .PHONY: verify-release-files
 verify-release-files:

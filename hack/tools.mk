@@ -16,6 +16,10 @@ bin/helm-unittest: tools/helm/go.mod
 	@hack/tool tools/helm github.com/helm-unittest/helm-unittest/cmd/helm-unittest $@ $(SMALL)
 bin/cyclonedx-gomod: tools/cyclonedx-gomod/go.mod
 	@hack/tool tools/cyclonedx-gomod github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod $@ $(SMALL)
+bin/spdx: tools/spdx/go.mod tools/spdx/main.go
+	@hack/tool tools/spdx . $@ $(SMALL)
+bin/cosign: tools/cosign/go.mod
+	@hack/tool tools/cosign github.com/sigstore/cosign/v3/cmd/cosign $@ $(SMALL)
 bin/govulncheck: tools/govulncheck/go.mod
 	@hack/tool tools/govulncheck golang.org/x/vuln/cmd/govulncheck $@ $(SMALL)
 bin/kwok: tools/kwok/go.mod

@@ -1,11 +1,12 @@
-// Command licenses writes the licences of all modules that are linked into the programs of cmd, for any system, as who
-// passes programs on must pass these on. It fails where it does not know a licence, or it is not one of those that may be
+// Command licenses writes the licences of all modules that are linked into the programs of cmd, for any system: who passes
+// programs on must pass these on. It fails where it does not know a licence, or it is not one of those that may be
 // used here.
 package main
 
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"fmt"
 	"io"
 	"os"
@@ -30,14 +31,19 @@ func main() {
 // module is one that is linked, with the folder of its sources.
 type module struct{ path, version, folder string }
 
-// linked are the modules of which the programs consist, but for this one.
+// linked are the modules of which the programs consist, but for those of this repository. The agenda runs in a cluster only.
 func linked(root string) ([]module, error) {
 	var all []module
-	for _, system := range []string{"linux", "darwin", "windows"} {
+	for _, build := range []struct{ folder, packages, system string }{
+		{root, "./cmd/...", "linux"},
+		{root, "./cmd/...", "darwin"},
+		{root, "./cmd/...", "windows"},
+		{filepath.Join(root, "cmd", "agenda"), ".", "linux"},
+	} {
 		command := exec.Command("go", "list", "-deps", "-f",
-			"{{with .Module}}{{if not .Main}}{{.Path}} {{.Version}} {{.Dir}}{{end}}{{end}}", "./cmd/...")
-		command.Dir = root
-		command.Env = append(os.Environ(), "GOOS="+system, "CGO_ENABLED=0")
+			"{{with .Module}}{{if and (not .Main) (not .Replace)}}{{.Path}} {{.Version}} {{.Dir}}{{end}}{{end}}", build.packages)
+		command.Dir = build.folder
+		command.Env = append(os.Environ(), "GOOS="+build.system, "CGO_ENABLED=0")
 		command.Stderr = os.Stderr
 		output, err := command.Output()
 		if err != nil {
@@ -49,7 +55,9 @@ func linked(root string) ([]module, error) {
 			}
 		}
 	}
-	slices.SortFunc(all, func(a, b module) int { return strings.Compare(a.path, b.path) })
+	slices.SortFunc(all, func(a, b module) int {
+		return cmp.Or(strings.Compare(a.path, b.path), strings.Compare(a.version, b.version))
+	})
 	return slices.Compact(all), nil
 }
 

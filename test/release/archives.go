@@ -4,6 +4,7 @@ import (
 	"archive/tar"
 	"bytes"
 	"compress/gzip"
+	"crypto/sha256"
 	"debug/elf"
 	"debug/macho"
 	"debug/pe"
@@ -36,6 +37,15 @@ func files(archive io.Reader) (map[string][]byte, error) {
 	}
 }
 
+// unpacked are the files of a packed tar archive.
+func unpacked(packed []byte) (map[string][]byte, error) {
+	archive, err := gzip.NewReader(bytes.NewReader(packed))
+	if err != nil {
+		return nil, err
+	}
+	return files(archive)
+}
+
 // descriptor is what of an OCI descriptor is needed.
 type descriptor struct {
 	MediaType string
@@ -43,8 +53,8 @@ type descriptor struct {
 	Platform  struct{ OS, Architecture string }
 }
 
-// imagePlatforms are the platforms of an OCI archive. The program in each image must be for its platform.
-func imagePlatforms(file string) ([]string, error) {
+// programs are those of a name in an OCI archive, by their images' platforms, for which they must be.
+func programs(file, name string) (map[string][]byte, error) {
 	archive, err := os.Open(file)
 	if err != nil {
 		return nil, err
@@ -57,7 +67,11 @@ func imagePlatforms(file string) ([]string, error) {
 		return nil, err
 	}
 	read := func(digest string, into any) error {
-		return json.Unmarshal(blobs["blobs/"+strings.Replace(digest, ":", "/", 1)], into)
+		content, err := blob(blobs, digest)
+		if err != nil {
+			return err
+		}
+		return json.Unmarshal(content, into)
 	}
 	var index struct{ Manifests []descriptor }
 	if err := json.Unmarshal(blobs["index.json"], &index); err != nil {
@@ -70,7 +84,7 @@ func imagePlatforms(file string) ([]string, error) {
 			return nil, err
 		}
 	}
-	var platforms []string
+	all := map[string][]byte{}
 	for _, image := range index.Manifests {
 		var manifest struct {
 			Config descriptor
@@ -83,49 +97,58 @@ func imagePlatforms(file string) ([]string, error) {
 		if config.OS != image.Platform.OS || config.Architecture != image.Platform.Architecture {
 			return nil, fmt.Errorf("the index says %v, the image %v", image.Platform, config)
 		}
-		if err := checkManager(blobs, manifest.Layers, config.Architecture); err != nil {
+		content, err := program(blobs, manifest.Layers, name)
+		if err == nil {
+			err = checkProgram(content, config.OS, config.Architecture)
+		}
+		if err != nil {
 			return nil, err
 		}
-		platforms = append(platforms, config.OS+"/"+config.Architecture)
+		all[config.OS+"/"+config.Architecture] = content
 	}
-	return platforms, nil
+	return all, nil
 }
 
-// checkManager checks what the operator's program in an image was built for.
-func checkManager(blobs map[string][]byte, layers []descriptor, architecture string) error {
+// blob is the content that has a digest.
+func blob(blobs map[string][]byte, digest string) ([]byte, error) {
+	content := blobs["blobs/"+strings.Replace(digest, ":", "/", 1)]
+	if got := fmt.Sprintf("sha256:%x", sha256.Sum256(content)); got != digest {
+		return nil, fmt.Errorf("the archive has %s for %s", got, digest)
+	}
+	return content, nil
+}
+
+// program is one in the root folder of an image.
+func program(blobs map[string][]byte, layers []descriptor, name string) ([]byte, error) {
 	for _, layer := range layers {
-		content := io.Reader(bytes.NewReader(blobs["blobs/"+strings.Replace(layer.Digest, ":", "/", 1)]))
-		if strings.HasSuffix(layer.MediaType, "gzip") {
-			unpacked, err := gzip.NewReader(content)
-			if err != nil {
-				return err
-			}
-			content = unpacked
-		}
-		in, err := files(content)
+		content, err := blob(blobs, layer.Digest)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		if program, found := in["manager"]; found {
-			return checkProgram(program, "linux", architecture)
+		read := func(packed []byte) (map[string][]byte, error) { return files(bytes.NewReader(packed)) }
+		if strings.HasSuffix(layer.MediaType, "gzip") {
+			read = unpacked
+		}
+		in, err := read(content)
+		if err != nil {
+			return nil, err
+		}
+		if program, found := in[name]; found {
+			return program, nil
 		}
 	}
-	return errors.New("the image has no manager")
+	return nil, fmt.Errorf("it has no /%s", name)
 }
 
-// checkPlugin checks the program in an archive kubectl-NAME-OS-ARCHITECTURE.tar.gz.
-func checkPlugin(file string) error {
+// plugin is the program in an archive kubectl-NAME-OS-ARCHITECTURE.tar.gz, for which it must be.
+func plugin(file string) ([]byte, error) {
 	packed, err := os.ReadFile(file)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	unpacked, err := gzip.NewReader(bytes.NewReader(packed))
+	in, err := unpacked(packed)
 	if err != nil {
-		return err
-	}
-	in, err := files(unpacked)
-	if err != nil {
-		return err
+		return nil, err
 	}
 	parts := strings.Split(strings.TrimSuffix(filepath.Base(file), ".tar.gz"), "-")
 	name, platform := strings.Join(parts[:2], "-"), parts[2:]
@@ -133,9 +156,9 @@ func checkPlugin(file string) error {
 		name += ".exe"
 	}
 	if len(in) != 1 || in[name] == nil {
-		return fmt.Errorf("it does not have %s alone", name)
+		return nil, fmt.Errorf("it does not have %s alone", name)
 	}
-	return checkProgram(in[name], platform[0], platform[1])
+	return in[name], checkProgram(in[name], platform[0], platform[1])
 }
 
 // checkProgram reads what a program was built for from its header.
@@ -168,26 +191,4 @@ func checkProgram(program []byte, system, architecture string) error {
 		return fmt.Errorf("its program is for %q, not for %s/%s", machine, system, architecture)
 	}
 	return nil
-}
-
-// countComponents is how many modules a CycloneDX bill of materials has. It must be that of the version.
-func countComponents(file, version string) (int, error) {
-	content, err := os.ReadFile(file)
-	if err != nil {
-		return 0, err
-	}
-	var bill struct {
-		BOMFormat string
-		Metadata  struct {
-			Component struct{ Name, Version string }
-		}
-		Components []struct{ Name, Version string }
-	}
-	if err := json.Unmarshal(content, &bill); err != nil {
-		return 0, err
-	}
-	if of := bill.Metadata.Component; bill.BOMFormat != "CycloneDX" || of.Version != version || len(bill.Components) == 0 {
-		return 0, fmt.Errorf("%s is about %s %s and has %d components", filepath.Base(file), of.Name, of.Version, len(bill.Components))
-	}
-	return len(bill.Components), nil
 }

@@ -84,7 +84,7 @@ var _ = Describe("Backup of a Database", func() {
 		awaitDatabase(ctx, namespace, "blog", databasev1.ConditionBackupHealthy, databasev1.ReasonBackupSucceeded)
 
 		By("reporting one that waits for a table which is locked, since when")
-		psql(ctx, db, "CREATE TABLE locked (a int)")
+		psql(ctx, db, "CREATE TABLE locked (a int); ALTER TABLE locked OWNER TO blog")
 		lock := exec.CommandContext(ctx, "kubectl", "--namespace="+namespace, "exec", "blog-database-0", "--",
 			"psql", "-XqU", "postgres", "-d", "blog", "-c", "BEGIN; LOCK TABLE locked; SELECT pg_sleep(600)")
 		Expect(lock.Start()).To(Succeed())

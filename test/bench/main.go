@@ -89,18 +89,18 @@ func run(ctx context.Context, n sizes, measure func(*bench, context.Context, siz
 	return measure(b, ctx, n)
 }
 
-// ats measures Ats beside Jobs that are created directly, and CronJobs; then what they cost while they wait. Each part has
-// a control plane of its own: what is left of another would count. Only names one part; empty: all.
+// ats measures what Ats cost while they wait, and then how late they start, beside Jobs that are created directly and
+// CronJobs. Each part has a control plane of its own: what is left of another would count. Only names one part; empty: all.
 func ats(ctx context.Context, n sizes, plot, only string) error {
 	known := only == ""
 	for _, part := range []struct {
 		name    string
 		measure func(*bench, context.Context, sizes) error
 	}{
-		{"lateness", func(b *bench, ctx context.Context, n sizes) error { return b.lateness(ctx, n, plot) }},
 		{"pending", (*bench).pending},
 		{"many", func(b *bench, ctx context.Context, n sizes) error { return b.pendingAts(ctx, "many", n.many) }},
 		{"among", func(b *bench, ctx context.Context, n sizes) error { return b.amongNew(ctx, n.singles) }},
+		{"lateness", func(b *bench, ctx context.Context, n sizes) error { return b.lateness(ctx, n, plot) }},
 	} {
 		if only != "" && only != part.name || part.name == "many" && n.many == 0 {
 			continue

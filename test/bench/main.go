@@ -19,9 +19,11 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/go-logr/logr"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
+	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"example.com/cnat-operator/test/controlplane"
@@ -49,6 +51,7 @@ func main() {
 	times := flag.Int("rounds", 5, "How many times bursts are measured.")
 	idle := flag.Int("idle", 10000, "How many CronTabs are idle when the operator's cost is measured.")
 	flag.Parse()
+	ctrl.SetLogger(logr.Discard())
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	n := sizes{*burst, *times, *singles, *pending, *many, *fat, *idle}

@@ -153,8 +153,8 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 			return r.after(now, next), nil
 		}
 	}
-	if errors.Is(err, write.ErrStale) || err == nil && seen != nil {
-		return ctrl.Result{RequeueAfter: firstRetry}, nil // the cache will have caught up
+	if errors.Is(err, write.ErrStale) || errors.Is(err, errBusy) || err == nil && seen != nil {
+		return ctrl.Result{RequeueAfter: firstRetry}, nil // the cache will have caught up, or others been tried
 	}
 	return ctrl.Result{}, err
 }

@@ -2,6 +2,7 @@ package at
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -16,13 +17,23 @@ import (
 // maxTries is how many Ats are tried at once: each is read as a whole, which may be 1 MB, and its Job is sent.
 const maxTries = 4
 
+// tryPatience is how long an At waits to be tried before its worker is free for others: a webhook may be slow to answer.
+const tryPatience = 50 * time.Millisecond
+
+// errBusy means that as many Ats are being tried as may be.
+var errBusy = errors.New("other Ats are being tried")
+
 // try asks the API server, by a dry run, whether it would take the At's Job, so
 // that a mistake is reported when it is made, not when the run is due; and whether
 // the namespace puts the Job into a queue.
 func (r *Reconciler) try(ctx context.Context, seen *snapshot) error {
 	if r.tries != nil {
-		r.tries <- struct{}{}
-		defer func() { <-r.tries }()
+		select {
+		case r.tries <- struct{}{}:
+			defer func() { <-r.tries }()
+		case <-r.Clock.After(tryPatience):
+			return errBusy
+		}
 	}
 	at := seen.at
 	whole := &cnatv1alpha1.At{} // what the cache has lacks what is to run

@@ -1,6 +1,7 @@
 package at
 
 import (
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -9,6 +10,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
@@ -87,5 +89,14 @@ func TestRefusalByTryEndsBeforeTheStart(t *testing.T) {
 	}
 	if last = refusals.note(at, cnatv1alpha1.ReasonJobRefused, strings.Repeat("no", 1<<20), due); len(last.message) > maxMessage {
 		t.Errorf("%d bytes of a refusal are kept", len(last.message))
+	}
+}
+
+// Where as many Ats are tried as may be, as by a webhook that does not answer, others leave their worker to those that are
+// due.
+func TestTryWaitsForAWhileOnly(t *testing.T) {
+	r := &Reconciler{Clock: clock.RealClock{}, tries: make(chan struct{})} // which has room for none
+	if err := r.try(t.Context(), &snapshot{at: &cnatv1alpha1.At{}}); !errors.Is(err, errBusy) {
+		t.Errorf("the try ended with %v, want %v", err, errBusy)
 	}
 }

@@ -23,7 +23,7 @@ import (
 func (r *Reconciler) act(ctx context.Context, next plan, seen *snapshot) error {
 	switch next.step {
 	case stepTry:
-		return r.try(ctx, seen)
+		return r.ask(ctx, seen)
 	case stepHold:
 		return r.hold(ctx, seen)
 	case stepPrepare:

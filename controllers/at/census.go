@@ -11,6 +11,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	toolscache "k8s.io/client-go/tools/cache"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 
@@ -21,16 +22,16 @@ import (
 // question needs a pass over all of them.
 type census struct {
 	sync.Mutex
-	phases   map[cnatv1alpha1.AtPhase]int
-	stalled  map[string]int // by reason
-	due      map[int64]int  // Ats that are to start, by the second, in Unix time
-	seconds  secondHeap     // the keys of due, and some that are no longer
-	refusals *refusals
+	phases  map[cnatv1alpha1.AtPhase]int
+	stalled map[string]int  // by reason
+	due     map[int64]int   // Ats that are to start, by the second, in Unix time
+	seconds secondHeap      // the keys of due, and some that are no longer
+	forget  func(types.UID) // of what is remembered of an At that is deleted
 }
 
-func newCensus(refusals *refusals) *census {
+func newCensus(forget func(types.UID)) *census {
 	return &census{
-		phases: map[cnatv1alpha1.AtPhase]int{}, stalled: map[string]int{}, due: map[int64]int{}, refusals: refusals,
+		phases: map[cnatv1alpha1.AtPhase]int{}, stalled: map[string]int{}, due: map[int64]int{}, forget: forget,
 	}
 }
 
@@ -47,7 +48,7 @@ func (c *census) watch(objects cache.Informers) error {
 				}
 				c.count(deleted, -1)
 				if at, ok := deleted.(*cnatv1alpha1.At); ok {
-					c.refusals.forget(at.UID)
+					c.forget(at.UID)
 				}
 			},
 		})

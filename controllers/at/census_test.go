@@ -18,7 +18,7 @@ func TestNextDue(t *testing.T) {
 	says := func(reason string, stalled *stall) func(*cnatv1alpha1.At) {
 		return func(at *cnatv1alpha1.At) { proceed(&at.Status, observation{now: due}, reason, stalled) }
 	}
-	c := newCensus(&refusals{})
+	c := newCensus(nil)
 	for _, at := range []*cnatv1alpha1.At{
 		newAt(in(-5*time.Hour), suspended),
 		newAt(in(-4*time.Hour), says(cnatv1alpha1.ReasonSuspended, nil)), // its Job is queued
@@ -41,7 +41,7 @@ func TestNextDue(t *testing.T) {
 
 // An At that is over requires no user action that could help it: no alert fires for it.
 func TestStalledAtsAreCountedUntilTheyAreOver(t *testing.T) {
-	c := newCensus(&refusals{})
+	c := newCensus(nil)
 	for _, step := range []step{stepRefused, stepMiss} {
 		at := newAt(startingDeadline(60))
 		at.Status = nextStatus(at, observation{now: due, step: step, refusal: &refusal{reason: cnatv1alpha1.ReasonJobRefused}})
@@ -54,7 +54,7 @@ func TestStalledAtsAreCountedUntilTheyAreOver(t *testing.T) {
 
 // An At that is moved again and again leaves nothing behind.
 func TestCensusForgets(t *testing.T) {
-	c := newCensus(&refusals{})
+	c := newCensus(nil)
 	c.count(newAt(), 1)
 	for i := range 100_000 {
 		moved := newAt(func(at *cnatv1alpha1.At) {

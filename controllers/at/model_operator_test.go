@@ -92,6 +92,7 @@ func (o *operator) restart(behind int) {
 	o.cache, o.read = apimodel.Objects{}, map[string]int{}
 	o.queue, o.later = map[string]bool{}, map[string]time.Time{}
 	o.refusals.byUID.Clear()
+	o.accepted.byUID.Clear()
 	o.at, o.dead = nil, false
 	for _, kind := range kinds {
 		o.catchUp(kind, max(0, len(o.model.History)-behind))

@@ -66,8 +66,10 @@ func pending(now time.Time, seen snapshot) plan {
 		return plan{step: stepCancel}
 	case job == nil && untried(seen) && untouched(now, at) > 0:
 		return plan{step: stepNone, wait: untouched(now, at)}
-	case job == nil && (isSuspended(at) || left > 0) && untried(seen):
+	case job == nil && isSuspended(at) && untried(seen):
 		return idle(at, plan{step: stepTry})
+	case job == nil && left > 0 && untried(seen): // who starts the Job is not known: it can't be created ahead
+		return idle(at, plan{step: stepTry, wait: await(left, 0)})
 	case isSuspended(at):
 		return idle(at, plan{step: stepSuspend})
 	case missed(now, at):

@@ -141,10 +141,13 @@ func TestDecide(t *testing.T) {
 			now: due.AddDate(-1, 0, 0), at: newAt(), want: plan{stepWait, maxSleep},
 		},
 		"new: its Job is tried": {
-			now: due.AddDate(-1, 0, 0), at: newAt(), untried: true, want: plan{step: stepTry},
+			now: due.AddDate(-1, 0, 0), at: newAt(), untried: true, want: plan{stepTry, maxSleep},
 		},
-		"new, and time to prepare: its Job is tried, which reports whether it may be prepared": {
-			now: due.Add(-lead), at: newAt(), untried: true, want: plan{step: stepTry},
+		"new, and due soon: its Job is tried, now before others": {
+			now: due.Add(-maxLead - time.Second), at: newAt(), untried: true, want: plan{stepTry, time.Second},
+		},
+		"new, and time to prepare: its Job is tried, which reports whether it may be prepared; it starts without": {
+			now: due.Add(-lead), at: newAt(), untried: true, want: plan{stepTry, lead},
 		},
 		"new, and due: that shows it as well": {
 			now: due, at: newAt(), untried: true, want: plan{step: stepHold},
@@ -155,7 +158,7 @@ func TestDecide(t *testing.T) {
 		"stalled since before this process: its Job is tried again": {
 			now: due.AddDate(-1, 0, 0), at: newAt(observed, func(at *cnatv1alpha1.At) {
 				proceed(&at.Status, observation{now: due}, cnatv1alpha1.ReasonScheduled, &stall{cnatv1alpha1.ReasonJobRefused, "no"})
-			}), untried: true, want: plan{step: stepTry},
+			}), untried: true, want: plan{stepTry, maxSleep},
 		},
 		"shortly before: sleeps until it is prepared": {
 			now: due.Add(-lead - time.Second), at: newAt(), want: plan{stepWait, time.Second},

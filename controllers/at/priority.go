@@ -26,23 +26,37 @@ const (
 )
 
 // priorityOf is the place in the queue of an At that is new or has changed.
-// What is there when the operator starts, and is not due, can wait.
+// What is there when the operator starts, and is not due soon, can wait.
 func priorityOf(now time.Time, at *cnatv1alpha1.At, initial bool) int {
-	due := at.DueTime()
 	switch {
-	case at.Status.JobUID == "" && !at.Status.Finished() && !isSuspended(at) && !now.Before(due.Time):
+	case startsWithin(0, now, at):
 		return duePriority
-	case initial, at.Status.ObservedGeneration != at.Generation && due.After(now.Add(maxLead)):
-		return handler.LowPriority // so can what is new: the API server is asked about its Job
+	case startsWithin(maxLead, now, at):
+		return 0
+	case initial, at.Status.ObservedGeneration != at.Generation && at.Status.JobUID == "": // so can what is new
+		return handler.LowPriority
 	default:
 		return 0
 	}
 }
 
+// tryPriority is the place of an At among those that are to be tried.
+func tryPriority(now time.Time, at *cnatv1alpha1.At, _ bool) int {
+	if startsWithin(maxLead, now, at) {
+		return 0
+	}
+	return handler.LowPriority
+}
+
+// startsWithin reports whether an At is to start, and due by then.
+func startsWithin(span time.Duration, now time.Time, at *cnatv1alpha1.At) bool {
+	return at.Status.JobUID == "" && !at.Status.Finished() && !isSuspended(at) && !at.DueTime().After(now.Add(span))
+}
+
 // priority is the place in the queue that a plan's next pass has; nil: as it was.
 func (p plan) priority() *int {
 	switch p.step {
-	case stepWait:
+	case stepWait, stepTry:
 		return ptr.To(preparePriority)
 	case stepReady:
 		return ptr.To(duePriority)
@@ -54,7 +68,10 @@ func (p plan) priority() *int {
 }
 
 // atHandler enqueues Ats by their priority.
-type atHandler struct{ clock clock.PassiveClock }
+type atHandler struct {
+	clock    clock.PassiveClock
+	priority func(now time.Time, at *cnatv1alpha1.At, initial bool) int
+}
 
 var _ handler.EventHandler = &atHandler{}
 
@@ -99,7 +116,7 @@ func (h *atHandler) add(object client.Object, initial bool, q queue) {
 	request := reconcile.Request{NamespacedName: types.NamespacedName{Namespace: object.GetNamespace(), Name: object.GetName()}}
 	at, isAt := object.(*cnatv1alpha1.At)
 	if priorities, ok := q.(priorityqueue.PriorityQueue[reconcile.Request]); ok && isAt {
-		priorities.AddWithOpts(priorityqueue.AddOpts{Priority: ptr.To(priorityOf(h.clock.Now(), at, initial))}, request)
+		priorities.AddWithOpts(priorityqueue.AddOpts{Priority: ptr.To(h.priority(h.clock.Now(), at, initial))}, request)
 		return
 	}
 	q.Add(request)

@@ -19,6 +19,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 	"sigs.k8s.io/controller-runtime/pkg/source"
@@ -56,9 +57,12 @@ type Reconciler struct {
 	// ttlSecondsAfterFinished; nil: for ever.
 	DefaultTTL *time.Duration
 
-	census   *census       // of the Ats in the cache; nil: there is none
-	refusals refusals      // of Jobs
-	tries    chan struct{} // has one for each At that is being tried; nil: any number may be
+	census   *census  // of the Ats in the cache; nil: there is none
+	refusals refusals // of Jobs
+	accepted accepted // Jobs, by dry runs
+
+	// Ats that are to be tried, and that were; nil: they are tried at once.
+	untried, tried chan event.GenericEvent
 }
 
 // +kubebuilder:rbac:groups=cnat.programming-kubernetes.info,resources=ats,verbs=get;list;watch;patch;delete
@@ -86,7 +90,7 @@ func CachedObjects() map[client.Object]cache.ByObject {
 // SetupWithManager registers the Reconciler: an At is looked at when it, its
 // Job or its pod changes, when it is due, and when the wall clock was stepped.
 func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
-	r.census, r.tries = newCensus(&r.refusals), make(chan struct{}, maxTries)
+	r.census = newCensus(r.forget)
 	if err := r.census.watch(mgr.GetCache()); err != nil {
 		return err
 	}
@@ -103,19 +107,29 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 	if err != nil {
 		return err
 	}
+	if err := r.setupTries(mgr); err != nil {
+		return err
+	}
 	return ctrl.NewControllerManagedBy(mgr).
 		Named("at").
-		Watches(&cnatv1alpha1.At{}, &atHandler{r.Clock}).
+		Watches(&cnatv1alpha1.At{}, &atHandler{r.Clock, priorityOf}).
 		Watches(&batchv1.Job{}, handler.EnqueueRequestForOwner(mgr.GetScheme(), mgr.GetRESTMapper(), &cnatv1alpha1.At{}, handler.OnlyControllerOwner())).
 		Watches(&corev1.Pod{}, handler.EnqueueRequestsFromMapFunc(atOfPod)).
 		Watches(&corev1.Event{}, handler.EnqueueRequestsFromMapFunc(r.atOfEvent)).
 		Watches(&eventsv1.Event{}, handler.EnqueueRequestsFromMapFunc(r.atOfEvent)).
-		WatchesRawSource(source.Channel(steps.Stepped, &atHandler{r.Clock})).
+		WatchesRawSource(source.Channel(steps.Stepped, &atHandler{r.Clock, priorityOf})).
+		WatchesRawSource(source.Channel(r.tried, &atHandler{r.Clock, priorityOf})).
 		WithOptions(controller.Options{
 			MaxConcurrentReconciles: r.Workers,
 			RateLimiter:             workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](firstRetry, lastRetry),
 		}).
 		Complete(r)
+}
+
+// forget is for an At that is deleted.
+func (r *Reconciler) forget(uid types.UID) {
+	r.refusals.forget(uid)
+	r.accepted.forget(uid)
 }
 
 // waits reports whether an object is an At that may still start.
@@ -153,8 +167,8 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 			return r.after(now, next), nil
 		}
 	}
-	if errors.Is(err, write.ErrStale) || errors.Is(err, errBusy) || err == nil && seen != nil {
-		return ctrl.Result{RequeueAfter: firstRetry}, nil // the cache will have caught up, or others been tried
+	if errors.Is(err, write.ErrStale) || err == nil && seen != nil {
+		return ctrl.Result{RequeueAfter: firstRetry}, nil // the cache will have caught up
 	}
 	return ctrl.Result{}, err
 }

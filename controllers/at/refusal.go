@@ -38,7 +38,7 @@ func (r *refusals) of(at *cnatv1alpha1.At) *refusal {
 }
 
 // note remembers that the At was refused once more. It is tried again later, but
-// no later than at the times given.
+// no later than at those of the times given that have not passed.
 func (r *refusals) note(at *cnatv1alpha1.At, reason, message string, now time.Time, latest ...time.Time) *refusal {
 	next := &refusal{generation: at.Generation, reason: reason, message: text.Bounded(message, maxMessage), delay: firstRetry}
 	if last := r.of(at); last != nil {
@@ -46,7 +46,7 @@ func (r *refusals) note(at *cnatv1alpha1.At, reason, message string, now time.Ti
 	}
 	next.until = now.Add(next.delay)
 	for _, limit := range latest {
-		if limit.Before(next.until) {
+		if limit.After(now) && limit.Before(next.until) {
 			next.until = limit
 		}
 	}

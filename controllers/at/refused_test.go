@@ -79,7 +79,9 @@ func webhookNowhere(t *testing.T, namespace string) client.Object {
 	return webhookAgainst(t, namespace, creationOfJobs)
 }
 
-func webhookAgainst(t *testing.T, namespace string, what admissionv1.RuleWithOperations) client.Object {
+func webhookAgainst(
+	t *testing.T, namespace string, what admissionv1.RuleWithOperations, changes ...func(*admissionv1.ValidatingWebhook),
+) client.Object {
 	t.Helper()
 	webhook := &admissionv1.ValidatingWebhookConfiguration{
 		ObjectMeta: metav1.ObjectMeta{Name: namespace},
@@ -92,6 +94,9 @@ func webhookAgainst(t *testing.T, namespace string, what admissionv1.RuleWithOpe
 			SideEffects:             ptr.To(admissionv1.SideEffectClassNone),
 			AdmissionReviewVersions: []string{"v1"},
 		}},
+	}
+	for _, change := range changes {
+		change(&webhook.Webhooks[0])
 	}
 	create(t, webhook)
 	return webhook

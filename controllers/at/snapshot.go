@@ -26,7 +26,7 @@ type snapshot struct {
 	live       bool           // it is what the API server said, not the cache; else the At lacks what is to run
 	lead       time.Duration  // how long before it is due its Job is created, unless somebody else starts it
 	queue      string         // who does, as far as it is known; empty: nobody
-	tried      bool           // the API server was just asked about its Job
+	tried      bool           // the API server was asked about its Job as it is now
 	defaultTTL *time.Duration // of Ats that have none of their own; nil: they are kept
 	refusal    *refusal       // of its Job in its generation; nil: there was none
 }
@@ -47,6 +47,7 @@ func (r *Reconciler) read(ctx context.Context, from client.Reader, name types.Na
 		queue: cmp.Or(at.Labels[queueLabel], at.Status.Queue),
 		lead:  leadOf(at, r.census.dueWith(at)), defaultTTL: r.DefaultTTL,
 	}
+	r.accepted.recall(seen)
 	return seen, r.readJob(ctx, from, seen)
 }
 

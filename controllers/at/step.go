@@ -14,7 +14,8 @@ const (
 	// stepWait: it is not time to create its Job; check again after the plan's wait.
 	stepWait step = "Wait"
 	// stepTry: its spec is new, and it is not due: ask the API server whether it
-	// would take its Job, and who would start it.
+	// would take its Job, and who would start it; go on without an answer after
+	// the plan's wait.
 	stepTry step = "Try"
 	// stepSuspend: it must not start until somebody says so.
 	stepSuspend step = "Suspend"
@@ -88,9 +89,11 @@ func hasOthersFinalizer(seen *snapshot) bool {
 // goesOn reports whether there may be another step to take at once.
 func (p plan) goesOn(seen *snapshot) bool {
 	switch p.step {
-	case stepTry, stepHold, stepPrepare, stepRecord, stepRetract, stepForget, stepCollect, stepRelease, stepConflict,
-		stepMiss, stepCancel, stepLost:
+	case stepHold, stepPrepare, stepRecord, stepRetract, stepForget, stepCollect, stepRelease, stepConflict, stepMiss,
+		stepCancel, stepLost:
 		return true
+	case stepTry:
+		return seen.tried
 	case stepStart: // what follows on it, the Job's own event brings about
 		return seen.refusal != nil
 	default:

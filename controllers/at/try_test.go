@@ -1,16 +1,19 @@
 package at
 
 import (
-	"errors"
+	"fmt"
+	"net"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	admissionv1 "k8s.io/api/admissionregistration/v1"
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/utils/clock"
+	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
@@ -92,11 +95,53 @@ func TestRefusalByTryEndsBeforeTheStart(t *testing.T) {
 	}
 }
 
-// Where as many Ats are tried as may be, as by a webhook that does not answer, others leave their worker to those that are
-// due.
-func TestTryWaitsForAWhileOnly(t *testing.T) {
-	r := &Reconciler{Clock: clock.RealClock{}, tries: make(chan struct{})} // which has room for none
-	if err := r.try(t.Context(), &snapshot{at: &cnatv1alpha1.At{}}); !errors.Is(err, errBusy) {
-		t.Errorf("the try ended with %v, want %v", err, errBusy)
+// While the API server answers no dry runs, as many as there are, others start on time.
+func TestNobodyWaitsForTries(t *testing.T) {
+	namespace := newNamespace(t)
+	asked := silentForDryRuns(t, namespace)
+	startOperator(t, namespace)
+	for i := range 3 * maxTries {
+		create(t, &cnatv1alpha1.At{
+			ObjectMeta: metav1.ObjectMeta{Name: fmt.Sprintf("far-%d", i), Namespace: namespace},
+			Spec:       cnatv1alpha1.AtSpec{Schedule: &metav1.Time{Time: time.Now().AddDate(1, 0, 0)}, Run: runv1.Run{Command: "true"}},
+		})
 	}
+	eventually(t, "as many tries as may be", func() (bool, error) { return asked.Load() == maxTries, nil })
+	start := time.Now().Add(2 * time.Second).Truncate(time.Millisecond)
+	at := createAt(t, namespace, start)
+	awaitAt(t, at, "started", func(status *cnatv1alpha1.AtStatus) bool { return status.JobUID != "" })
+	if late := time.Since(start); late > 5*time.Second {
+		t.Errorf("started %s late", late)
+	}
+	last := &cnatv1alpha1.At{ObjectMeta: metav1.ObjectMeta{Name: fmt.Sprintf("far-%d", 3*maxTries-1), Namespace: namespace}}
+	if err := api.Get(t.Context(), client.ObjectKeyFromObject(last), last); err != nil || last.Status.ObservedGeneration > 0 {
+		t.Errorf("the last of the others does not wait: %v %+v", err, last.Status)
+	}
+}
+
+// silentForDryRuns has a webhook asked about the namespace's dry runs that never answers, and counts how often it is asked.
+func silentForDryRuns(t *testing.T, namespace string) *atomic.Int32 {
+	t.Helper()
+	asked := &atomic.Int32{}
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = listener.Close() })
+	go func() {
+		for {
+			connection, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			asked.Add(1)
+			t.Cleanup(func() { _ = connection.Close() })
+		}
+	}()
+	webhookAgainst(t, namespace, creationOfJobs, func(webhook *admissionv1.ValidatingWebhook) {
+		webhook.ClientConfig.URL = ptr.To("https://" + listener.Addr().String())
+		webhook.TimeoutSeconds = ptr.To[int32](30)
+		webhook.MatchConditions = []admissionv1.MatchCondition{{Name: "dry-run", Expression: "request.dryRun"}}
+	})
+	return asked
 }

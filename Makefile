@@ -20,7 +20,7 @@ ifdef KUBECONFIG
 CLUSTER := existing
 else
 # With any other target that uses a cluster beside it, as in `make cluster-up deploy`, the local one is asked for.
-START   := $(filter cluster cluster-% demo e2e% test-e2e scorecard readme-test olm-% bench-failover,$(MAKECMDGOALS))
+START   := $(filter cluster cluster-% demo e2e% test-e2e scorecard readme-test olm-% monitoring-up bench-failover,$(MAKECMDGOALS))
 ASKED   := $(if $(START),,$(filter $(USER_GOALS),$(MAKECMDGOALS)))
 CLUSTER := $(if $(ASKED),$(if $(shell sed -n '/^current-context: *[^ "]/p' $(HOME)/.kube/config 2> /dev/null),existing,local),local)
 endif
@@ -278,6 +278,16 @@ olm-down: bin/helm bin/kubectl ## Remove OLM, and all that it installed.
 olm-images: olm-up push ## Push all that OLM installs the operator from to the local cluster's registry.
 	hack/olm-images
 
+##@ Monitoring
+
+.PHONY: monitoring-up
+monitoring-up: cluster $(if $(LOCAL_BIN),$(MONITORING_BIN) bin/image) bin/kustomize ## Install Prometheus, its operator and Alertmanager in the cluster, with this operator's metrics and alerts.
+	hack/monitoring up
+
+.PHONY: monitoring-down
+monitoring-down: $(RUNNING) bin/kustomize ## Remove Prometheus, its operator and Alertmanager.
+	hack/monitoring down
+
 ##@ Cluster
 
 .PHONY: cluster-deps
@@ -390,6 +400,11 @@ e2e-rights: bin/kustomize ## Compare the rights that the operator has with those
 e2e-olm: olm-images bin/operator-sdk bin/kustomize ## Install, upgrade, break and remove the operator with OLM on the local cluster.
 	@$(MAKE) --no-print-directory undeploy > /dev/null
 	go test ./test/e2e-olm -count=1 -timeout=40m -v
+
+.PHONY: e2e-monitoring
+e2e-monitoring: deploy monitoring-up ## Make every alert fire in the local cluster, and resolve it by its runbook; draw the dashboards in PICTURES.
+	kustomize build dist/deploy > dist/monitoring/install.yaml
+	go test ./test/e2e-monitoring -count=1 -timeout=40m -v $(if $(PICTURES),-args -pictures=$(abspath $(PICTURES)))
 
 .PHONY: scorecard
 scorecard: olm-images deploy bin/operator-sdk bin/scorecard-test ## Run operator-sdk's scorecard, with this project's own tests, on the local cluster.

@@ -52,6 +52,19 @@ bin/olm/cpb: tools/olm/go.mod
 bin/olm/grpc_health_probe: tools/olm/go.mod
 	@hack/tool tools/olm github.com/grpc-ecosystem/grpc-health-probe $@ $(SMALL)
 
+# The programs of the images that Prometheus is run by. Prometheus has only the service discovery that its operator
+# configures, without which it compiles in half the time.
+PROMETHEUS_OPERATOR := github.com/prometheus-operator/prometheus-operator
+MONITORING_BIN      := $(addprefix bin/monitoring/,prometheus-operator prometheus-config-reloader prometheus alertmanager)
+bin/monitoring/prometheus-operator: tools/prometheus-operator/go.mod
+	@hack/tool tools/prometheus-operator $(PROMETHEUS_OPERATOR)/cmd/operator $@ $(SMALL)
+bin/monitoring/prometheus-config-reloader: tools/prometheus-operator/go.mod
+	@hack/tool tools/prometheus-operator $(PROMETHEUS_OPERATOR)/cmd/prometheus-config-reloader $@ $(SMALL)
+bin/monitoring/prometheus: tools/prometheus/go.mod
+	@hack/tool tools/prometheus github.com/prometheus/prometheus/cmd/prometheus $@ -tags remove_all_sd,enable_kubernetes_sd $(SMALL)
+bin/monitoring/alertmanager: tools/alertmanager/go.mod
+	@hack/tool tools/alertmanager github.com/prometheus/alertmanager/cmd/alertmanager $@ $(SMALL)
+
 # The node of the local cluster; envtest uses its API server and etcd as well.
 KUBERNETES_VERSION := $(shell sed -n 's|.*k8s.io/kubernetes v|v|p' tools/node/go.mod)
 VERSION_FLAG       := -X k8s.io/component-base/version

@@ -77,6 +77,9 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 	if err != nil {
 		return err
 	}
+	if err := RegisterMetrics(mgr.GetClient()); err != nil {
+		return err
+	}
 	build = build.WatchesRawSource(source.Kind(crashes, &corev1.Event{}, handler.TypedEnqueueRequestsFromMapFunc(server.CrashedDatabase)))
 	if err := build.Complete(r); err != nil {
 		return fmt.Errorf("set up the Database controller: %w", err)

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
+	"github.com/onsi/ginkgo/v2/types"
 	. "github.com/onsi/gomega"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/client-go/kubernetes"
@@ -55,6 +56,7 @@ func TestMonitoring(t *testing.T) {
 
 var _ = BeforeSuite(func(ctx SpecContext) {
 	SetDefaultEventuallyTimeout(patience)
+	EnforceDefaultTimeoutsWhenUsingContexts()
 	SetDefaultEventuallyPollingInterval(time.Second)
 	beginning = time.Now()
 
@@ -107,8 +109,11 @@ func refreshPrometheus(ctx SpecContext) {
 
 // A line for each step, with its time, and what there is to see after a failure.
 var _ = ReportAfterEach(func(spec SpecReport) {
+	if spec.State == types.SpecStateSkipped {
+		return
+	}
 	result := map[bool]string{true: "FAIL", false: "pass"}[spec.Failed()]
-	fmt.Printf("%s  %6.1f s  %s\n", result, spec.RunTime.Seconds(), spec.LeafNodeText)
+	fmt.Printf("\n%s  %6.1f s  %s\n", result, spec.RunTime.Seconds(), spec.LeafNodeText)
 	if !spec.Failed() {
 		return
 	}
@@ -146,9 +151,10 @@ func mustRun(ctx SpecContext, input, commands string) string {
 	return output
 }
 
-// newNamespace creates a namespace that is deleted in the end.
+// newNamespace creates a namespace that is deleted in the end, under a name that the one of the run before has not.
 func newNamespace(ctx SpecContext, name string) string {
 	GinkgoHelper()
+	name = fmt.Sprintf("%s-%d", name, time.Now().Unix()%10000)
 	mustRun(ctx, "", "kubectl create namespace "+name)
 	DeferCleanup(func(ctx SpecContext) { mustRun(ctx, "", "kubectl delete namespace --wait=false "+name) })
 	return name

@@ -23,7 +23,7 @@ type Point struct {
 // A column of Grafana's grid of 24, and a row, in pixels; and what is around a panel's plot.
 const (
 	column, row                     = 50, 36
-	margin, left, right, top, below = 8, 64, 12, 30, 24
+	margin, left, right, top, below = 8, 64, 20, 30, 24
 	legendLine, mostInLegend        = 14, 4
 )
 
@@ -153,9 +153,9 @@ func inUnit(value float64, unit string) string {
 	case "s":
 		return inTime(value)
 	case "ops":
-		return fmt.Sprintf("%.3g/s", value)
+		return scaled(value, 1000, "/s", "k/s", "M/s")
 	default:
-		return fmt.Sprintf("%.3g", value)
+		return strings.TrimSpace(scaled(value, 1000, "", "k", "M"))
 	}
 }
 

@@ -109,7 +109,8 @@ func TestInUnit(t *testing.T) {
 		{90, "s", "90 s"},
 		{-7200, "s", "-2 h"},
 		{300, "s", "5 min"},
-		{1.5, "ops", "1.5/s"},
+		{1.5, "ops", "1.5 /s"},
+		{2330, "ops", "2.33 k/s"},
 		{2, "short", "2"},
 	} {
 		if got := inUnit(test.value, test.unit); got != test.want {

@@ -402,8 +402,9 @@ e2e-olm: olm-images bin/operator-sdk bin/kustomize ## Install, upgrade, break an
 	go test ./test/e2e-olm -count=1 -timeout=40m -v
 
 .PHONY: e2e-monitoring
-e2e-monitoring: deploy monitoring-up ## Make every alert fire in the local cluster, and resolve it by its runbook; draw the dashboards in PICTURES.
+e2e-monitoring: deploy deploy-agenda monitoring-up ## Make every alert fire in the local cluster, and resolve it by its runbook; draw the dashboards in PICTURES.
 	kustomize build dist/deploy > dist/monitoring/install.yaml
+	kustomize build dist/deploy-agenda > dist/monitoring/install-agenda.yaml
 	go test ./test/e2e-monitoring -count=1 -timeout=40m -v $(if $(PICTURES),-args -pictures=$(abspath $(PICTURES)))
 
 .PHONY: scorecard

@@ -120,6 +120,13 @@ var _ = Describe("Monitoring", Ordered, func() {
 		isResolved(ctx, "CnatAtsStartLate", nil)
 	})
 
+	It("alerts of an agenda that does not answer", func(ctx SpecContext) {
+		mustRun(ctx, "", "kubectl -n cnat-agenda scale deployment/cnat-agenda --replicas=0")
+		fires(ctx, "CnatAgendaUnavailable", nil)
+		fix(ctx, "CnatAgendaUnavailable", nil)
+		isResolved(ctx, "CnatAgendaUnavailable", nil)
+	})
+
 	It("alerts of an operator that is down, and of what it missed", func(ctx SpecContext) {
 		deadline := time.Now().Add(40 * time.Second)
 		create(ctx, shop, atManifest("missed", in(30*time.Second)+", startingDeadlineSeconds: 10"))

@@ -31,7 +31,7 @@ const (
 
 	rulesFile    = "../../config/prometheus/rules.yaml"
 	runbooksFile = "../../docs/runbooks.md"
-	// installDir has install.yaml, which the runbooks' commands apply.
+	// installDir has install.yaml and install-agenda.yaml, which the runbooks' commands apply.
 	installDir = "../../dist/monitoring"
 
 	// patience is for an alert to fire or be resolved, of which the longest window is a minute and a half.
@@ -129,7 +129,7 @@ var _ = ReportAfterEach(func(spec SpecReport) {
 	}
 })
 
-// run runs commands as a user does who has install.yaml at hand.
+// run runs commands as a user does who has the manifests at hand.
 func run(ctx SpecContext, input, commands string) (string, error) {
 	command := exec.CommandContext(ctx, "sh", "-e", "-c", commands)
 	command.Dir, command.Stdin = directoryOf(commands), strings.NewReader(input)
@@ -138,7 +138,7 @@ func run(ctx SpecContext, input, commands string) (string, error) {
 }
 
 func directoryOf(commands string) string {
-	if strings.Contains(commands, "install.yaml") {
+	if strings.Contains(commands, "-f install") {
 		return installDir
 	}
 	return "."

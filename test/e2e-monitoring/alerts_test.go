@@ -91,7 +91,7 @@ var _ = Describe("Monitoring", Ordered, func() {
 
 		archive := map[string]string{"database_namespace": shop, "database": "archive"}
 		fires(ctx, "CnatDatabaseDown", archive)
-		fires(ctx, "CnatWorkQueueBacklog", map[string]string{"name": "at"})
+		fires(ctx, "CnatWorkQueueBacklog", map[string]string{"name": "at-try"})
 		fix(ctx, "CnatDatabaseDown", map[string]string{"NS": shop, "NAME": "archive", "NODE": node})
 		fix(ctx, "CnatWorkQueueBacklog", map[string]string{"WEBHOOK": "e2e-silent"})
 		isResolved(ctx, "CnatDatabaseDown", archive)

@@ -147,7 +147,7 @@ func (b *bench) lateness(ctx context.Context, n sizes, plot string) error {
 	cronJobs.print("cronjob")
 
 	fmt.Printf("cronjob_p99/at_p99=%.1f\n", cronJobs.percentile(99).Seconds()/ats.percentile(99).Seconds())
-	return writePlot(plot, []series{{"raw", raw}, {"At", ats}, {"CronJob", cronJobs}})
+	return writePlot(plot, raw, ats, cronJobs)
 }
 
 // pending measures what pending Ats cost, and 400 of 1 MB beside them.

@@ -75,7 +75,7 @@ func run(ctx context.Context, n, secrets, configMaps, many, workers int, plot st
 		}
 		fmt.Printf("ours_%d_install_seconds=%.1f\nours_%d_rss_peak_mib=%d\n", many, all.installTime().Seconds(), many, all.peak>>20)
 	}
-	return writePlot(plot, []*result{our, their})
+	return writePlot(plot, our, their)
 }
 
 // quantiles are the shares of Databases, in percent, of which it is printed when they were ready.

@@ -118,6 +118,10 @@ manifests: bin/controller-gen ## Generate CRDs and RBAC.
 docs: bin/crd-ref-docs ## Generate the API reference.
 	crd-ref-docs --log-level=ERROR --source-path=api --config=docs/api-reference.yaml --renderer=markdown --output-path=docs/api-reference.md
 
+.PHONY: site
+site: ## Build the documentation's site, which has search and needs no network, in dist/site.
+	hack/site dist/site
+
 .PHONY: fmt
 fmt: bin/golangci-lint ## Format the Go code.
 	golangci-lint fmt ./...

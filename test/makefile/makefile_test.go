@@ -60,6 +60,7 @@ func TestWhichClusterIsUsed(t *testing.T) {
 		"the catalog is pushed as asked":      {context, []string{"catalog-push", "CATALOG_IMG=r/c:1"}, nil, []string{"hack/push dist/images/catalog.tar r/c:1"}, []string{starts}, false},
 		"lint-fix fixes in both modules":      {none, []string{"lint-fix"}, nil, []string{"golangci-lint run --fix"}, []string{starts}, true},
 		"a chart is generated without one":    {context, []string{"chart", "CLUSTER=existing", "IMG=r/i:1"}, nil, []string{"hack/chart dist/chart"}, []string{starts, wantsIt}, false},
+		"the site is built without one":       {none, []string{"site"}, nil, []string{"hack/site dist/site"}, []string{starts, wantsIt}, true},
 		"the local path is printed in a pipe": {none, []string{"kubeconfig-path"}, nil, nil, []string{starts, wantsIt}, true},
 	}
 	for name, test := range tests {

@@ -10,6 +10,7 @@ import (
 	goruntime "runtime"
 	"runtime/debug"
 
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
 	"k8s.io/client-go/kubernetes"
@@ -20,13 +21,14 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/log/zap"
 	"sigs.k8s.io/controller-runtime/pkg/metrics"
 
-	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
+	cnatv1 "example.com/cnat-operator/api/cnat/v1"
 	crontabv1 "example.com/cnat-operator/api/crontab/v1"
 	databasev1 "example.com/cnat-operator/api/database/v1"
 	"example.com/cnat-operator/controllers/at"
 	"example.com/cnat-operator/controllers/crontab"
 	"example.com/cnat-operator/controllers/database"
 	"example.com/cnat-operator/controllers/database/release"
+	"example.com/cnat-operator/controllers/storageversion"
 	"example.com/cnat-operator/internal/helm"
 	"example.com/cnat-operator/internal/olm"
 	// +kubebuilder:scaffold:imports
@@ -85,17 +87,8 @@ func run(opts options) error {
 
 // setup registers the controllers and the probes.
 func setup(mgr ctrl.Manager, opts options) error {
-	ats := &at.Reconciler{
-		Client:       mgr.GetClient(),
-		APIReader:    mgr.GetAPIReader(),
-		Recorder:     mgr.GetEventRecorder("at-controller"),
-		Clock:        clock.RealClock{},
-		CommandImage: opts.commandImage,
-		Workers:      opts.atWorkers,
-		DefaultTTL:   opts.atDefaultTTL,
-	}
-	if err := ats.SetupWithManager(mgr); err != nil {
-		return fmt.Errorf("setting up the At controller: %w", err)
+	if err := setupAts(mgr, opts); err != nil {
+		return err
 	}
 	if err := setupCronTabs(mgr, opts); err != nil {
 		return err
@@ -142,6 +135,31 @@ func setup(mgr ctrl.Manager, opts options) error {
 	)
 }
 
+func setupAts(mgr ctrl.Manager, opts options) error {
+	ats := &at.Reconciler{
+		Client:       mgr.GetClient(),
+		APIReader:    mgr.GetAPIReader(),
+		Recorder:     mgr.GetEventRecorder("at-controller"),
+		Clock:        clock.RealClock{},
+		CommandImage: opts.commandImage,
+		Workers:      opts.atWorkers,
+		DefaultTTL:   opts.atDefaultTTL,
+	}
+	if err := ats.SetupWithManager(mgr); err != nil {
+		return fmt.Errorf("setting up the At controller: %w", err)
+	}
+	migration := &storageversion.Migration{
+		Client:     mgr.GetClient(),
+		APIReader:  mgr.GetAPIReader(),
+		Clock:      clock.RealClock{},
+		Namespaced: opts.namespaces() != nil,
+	}
+	if err := mgr.Add(migration); err != nil {
+		return fmt.Errorf("adding the migration of stored Ats: %w", err)
+	}
+	return nil
+}
+
 func setupCronTabs(mgr ctrl.Manager, opts options) error {
 	crontabs := &crontab.Reconciler{
 		Client:       mgr.GetClient(),
@@ -160,7 +178,8 @@ func setupCronTabs(mgr ctrl.Manager, opts options) error {
 func newScheme() *runtime.Scheme {
 	scheme := runtime.NewScheme()
 	utilruntime.Must(clientgoscheme.AddToScheme(scheme))
-	utilruntime.Must(cnatv1alpha1.AddToScheme(scheme))
+	utilruntime.Must(apiextensionsv1.AddToScheme(scheme))
+	utilruntime.Must(cnatv1.AddToScheme(scheme))
 	utilruntime.Must(crontabv1.AddToScheme(scheme))
 	utilruntime.Must(databasev1.AddToScheme(scheme))
 	// +kubebuilder:scaffold:scheme

@@ -15,7 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	v1alpha1 "example.com/cnat-operator/api/agenda/v1alpha1"
-	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
+	cnatv1 "example.com/cnat-operator/api/cnat/v1"
 	crontabv1 "example.com/cnat-operator/api/crontab/v1"
 	databasev1 "example.com/cnat-operator/api/database/v1"
 )
@@ -59,7 +59,7 @@ func TestForgedNamesAreRefused(t *testing.T) {
 			t.Errorf("%T, %s=%s: %v", test.object, test.key, test.value, err)
 		}
 	}
-	forged := &cnatv1alpha1.At{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "forged"}, Spec: next.Spec}
+	forged := &cnatv1.At{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "forged"}, Spec: next.Spec}
 	forged.Annotations = map[string]string{crontabv1.AnnotationRunRequest: jane}
 	if err := mallory.Create(t.Context(), forged); !apierrors.IsForbidden(err) {
 		t.Errorf("created an At: %v", err)
@@ -117,7 +117,7 @@ func TestLimitsNameEachField(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, field := range reflect.VisibleFields(reflect.TypeFor[cnatv1alpha1.AtSpec]()) {
+	for _, field := range reflect.VisibleFields(reflect.TypeFor[cnatv1.AtSpec]()) {
 		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
 		want := fmt.Sprintf("object.spec.?%s == oldObject.spec.?%s\n", name, name)
 		if !field.Anonymous && name != "cancel" && !strings.Contains(string(policy), want) {

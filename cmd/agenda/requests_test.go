@@ -15,7 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	v1alpha1 "example.com/cnat-operator/api/agenda/v1alpha1"
-	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
+	cnatv1 "example.com/cnat-operator/api/cnat/v1"
 	crontabv1 "example.com/cnat-operator/api/crontab/v1"
 	databasev1 "example.com/cnat-operator/api/database/v1"
 	runv1 "example.com/cnat-operator/api/run/v1"
@@ -35,14 +35,14 @@ func post(user, namespace, path, body string) (string, error) {
 }
 
 // objects are one of each kind: the CronTab's next run is an At that waits.
-func objects(t *testing.T) (namespace string, tab *crontabv1.CronTab, next *cnatv1alpha1.At, db *databasev1.Database) {
+func objects(t *testing.T) (namespace string, tab *crontabv1.CronTab, next *cnatv1.At, db *databasev1.Database) {
 	t.Helper()
 	namespace = newNamespace(t)
 	meta := metav1.ObjectMeta{Namespace: namespace, Name: "it"}
 	tab = &crontabv1.CronTab{ObjectMeta: meta, Spec: crontabv1.CronTabSpec{CronSpec: "@daily", RunSpec: crontabv1.RunSpec{Image: "i"}}}
 	create(t, tab)
 	due := metav1.NewTime(time.Now().Add(time.Hour).Truncate(time.Second))
-	next = &cnatv1alpha1.At{ObjectMeta: meta, Spec: cnatv1alpha1.AtSpec{Schedule: &due, Run: runv1.Run{Command: "true"}}}
+	next = &cnatv1.At{ObjectMeta: meta, Spec: cnatv1.AtSpec{Schedule: &due, Run: runv1.Run{Command: "true"}}}
 	create(t, next)
 	tab.Status.Next = &crontabv1.ScheduledRun{Name: next.Name, UID: next.UID, ScheduledTime: &due}
 	if err := api.Status().Update(t.Context(), tab); err != nil {
@@ -139,7 +139,7 @@ func TestCancel(t *testing.T) {
 // What can't be done is a conflict, which says why.
 func TestConflicts(t *testing.T) {
 	namespace, tab, next, db := objects(t)
-	next.Status.Phase, next.Status.JobUID = cnatv1alpha1.AtRunning, "job"
+	next.Status.Phase, next.Status.JobUID = cnatv1.AtRunning, "job"
 	db.Spec.Backup = nil
 	if err := errors.Join(api.Status().Update(t.Context(), next), api.Update(t.Context(), db)); err != nil {
 		t.Fatal(err)
@@ -152,7 +152,7 @@ func TestConflicts(t *testing.T) {
 	}
 	refused("crontabs/it/skip", "its next run has started")
 	refused("databases/it/backup", "spec.backup is not set")
-	next.Status.Phase = cnatv1alpha1.AtSucceeded
+	next.Status.Phase = cnatv1.AtSucceeded
 	tab.Status.Next = nil
 	if err := errors.Join(api.Status().Update(t.Context(), next), api.Status().Update(t.Context(), tab)); err != nil {
 		t.Fatal(err)

@@ -14,7 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	v1alpha1 "example.com/cnat-operator/api/agenda/v1alpha1"
-	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
+	cnatv1 "example.com/cnat-operator/api/cnat/v1"
 	crontabv1 "example.com/cnat-operator/api/crontab/v1"
 	runv1 "example.com/cnat-operator/api/run/v1"
 )
@@ -24,9 +24,9 @@ func fill(t *testing.T) string {
 	t.Helper()
 	namespace := newNamespace(t)
 	due := metav1.NewTime(time.Now().Add(30 * time.Minute).Truncate(time.Second))
-	create(t, &cnatv1alpha1.At{
+	create(t, &cnatv1.At{
 		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "once"},
-		Spec:       cnatv1alpha1.AtSpec{Schedule: &due, Run: runv1.Run{Command: "true"}},
+		Spec:       cnatv1.AtSpec{Schedule: &due, Run: runv1.Run{Command: "true"}},
 	})
 	create(t, &crontabv1.CronTab{
 		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "tab"},
@@ -195,7 +195,7 @@ func TestKubectl(t *testing.T) {
 		"explain runs.spec.lastSeconds":                                               "how long the object's last run took, in seconds",
 		"explain runs":                                                                "GROUP:      agenda.cnat.programming-kubernetes.info",
 		"get crontabs -n " + namespace + " -o yaml":                                   "apiVersion: stable.example.com/v1",
-		"get ats,databases -n " + namespace + " -o yaml":                              "apiVersion: cnat.programming-kubernetes.info/v1alpha1",
+		"get ats,databases -n " + namespace + " -o yaml":                              "apiVersion: cnat.programming-kubernetes.info/v1\n",
 		"get crontab tab -n " + namespace + " -o name":                                "crontab.stable.example.com/tab",
 		"get at once -n " + namespace + " -o name":                                    "at.cnat.programming-kubernetes.info/once",
 		"api-resources --api-group=agenda.cnat.programming-kubernetes.info -o name":   "runs.agenda.cnat.programming-kubernetes.info\n",

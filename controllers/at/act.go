@@ -14,7 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 	"sigs.k8s.io/controller-runtime/pkg/log"
 
-	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
+	cnatv1 "example.com/cnat-operator/api/cnat/v1"
 	"example.com/cnat-operator/internal/write"
 )
 
@@ -41,7 +41,7 @@ func (r *Reconciler) act(ctx context.Context, next plan, seen *snapshot) error {
 	case stepRelease:
 		return r.release(ctx, seen)
 	case stepConflict:
-		seen.refusal = r.refusals.note(seen.at, cnatv1alpha1.ReasonNameConflict, fmt.Sprintf(
+		seen.refusal = r.refusals.note(seen.at, cnatv1.ReasonNameConflict, fmt.Sprintf(
 			"a Job %q exists that this At does not own: delete that Job, or create the At under another name",
 			seen.job.Name), r.Clock.Now())
 		return nil
@@ -85,7 +85,7 @@ func (r *Reconciler) prepare(ctx context.Context, seen *snapshot) error {
 		seen.live = false
 		return r.readJob(ctx, r.APIReader, seen)
 	case write.IsRefusal(err):
-		seen.refusal = r.refusals.note(seen.at, cnatv1alpha1.ReasonJobRefused, err.Error(), r.Clock.Now())
+		seen.refusal = r.refusals.note(seen.at, cnatv1.ReasonJobRefused, err.Error(), r.Clock.Now())
 		return nil
 	default:
 		return fmt.Errorf("creating Job %s: %w", job.Name, err)
@@ -109,7 +109,7 @@ func (r *Reconciler) start(ctx context.Context, seen *snapshot) error {
 	case apierrors.IsNotFound(err), apierrors.IsInvalid(err) && r.changed(ctx, seen.job):
 		return write.ErrStale
 	case write.IsRefusal(err):
-		seen.refusal = r.refusals.note(seen.at, cnatv1alpha1.ReasonJobRefused, err.Error(), now)
+		seen.refusal = r.refusals.note(seen.at, cnatv1.ReasonJobRefused, err.Error(), now)
 		return nil
 	default:
 		return fmt.Errorf("starting Job %s: %w", seen.job.Name, err)

@@ -15,14 +15,14 @@ import (
 	toolscache "k8s.io/client-go/tools/cache"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 
-	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
+	cnatv1 "example.com/cnat-operator/api/cnat/v1"
 )
 
 // census counts the Ats in the cache as they come, change and go, so that no
 // question needs a pass over all of them.
 type census struct {
 	sync.Mutex
-	phases  map[cnatv1alpha1.AtPhase]int
+	phases  map[cnatv1.AtPhase]int
 	stalled map[string]int  // by reason
 	due     map[int64]int   // Ats that are to start, by the second, in Unix time
 	seconds secondHeap      // the keys of due, and some that are no longer
@@ -31,13 +31,13 @@ type census struct {
 
 func newCensus(forget func(types.UID)) *census {
 	return &census{
-		phases: map[cnatv1alpha1.AtPhase]int{}, stalled: map[string]int{}, due: map[int64]int{}, forget: forget,
+		phases: map[cnatv1.AtPhase]int{}, stalled: map[string]int{}, due: map[int64]int{}, forget: forget,
 	}
 }
 
 // watch counts what a cache holds.
 func (c *census) watch(objects cache.Informers) error {
-	informer, err := objects.GetInformer(context.Background(), &cnatv1alpha1.At{}, cache.BlockUntilSynced(false))
+	informer, err := objects.GetInformer(context.Background(), &cnatv1.At{}, cache.BlockUntilSynced(false))
 	if err == nil {
 		_, err = informer.AddEventHandler(toolscache.ResourceEventHandlerFuncs{
 			AddFunc:    func(added any) { c.count(added, 1) },
@@ -47,7 +47,7 @@ func (c *census) watch(objects cache.Informers) error {
 					deleted = last.Obj
 				}
 				c.count(deleted, -1)
-				if at, ok := deleted.(*cnatv1alpha1.At); ok {
+				if at, ok := deleted.(*cnatv1.At); ok {
 					c.forget(at.UID)
 				}
 			},
@@ -61,7 +61,7 @@ func (c *census) watch(objects cache.Informers) error {
 
 // count adds an At n times.
 func (c *census) count(object any, n int) {
-	at, ok := object.(*cnatv1alpha1.At)
+	at, ok := object.(*cnatv1.At)
 	if !ok {
 		return
 	}
@@ -69,16 +69,16 @@ func (c *census) count(object any, n int) {
 	defer c.Unlock()
 	phase := at.Status.Phase
 	if phase == "" {
-		phase = cnatv1alpha1.AtPending
+		phase = cnatv1.AtPending
 	}
 	c.phases[phase] += n
-	stalled := meta.FindStatusCondition(at.Status.Conditions, cnatv1alpha1.ConditionStalled)
+	stalled := meta.FindStatusCondition(at.Status.Conditions, cnatv1.ConditionStalled)
 	if stalled != nil && stalled.Status == metav1.ConditionTrue && !at.Status.Finished() {
 		c.stalled[stalled.Reason] += n
 		return
 	}
-	if phase != cnatv1alpha1.AtPending || at.Status.JobUID != "" || at.DeletionTimestamp != nil ||
-		isSuspended(at) || isTrue(&at.Status, cnatv1alpha1.ConditionSuspended) {
+	if phase != cnatv1.AtPending || at.Status.JobUID != "" || at.DeletionTimestamp != nil ||
+		isSuspended(at) || isTrue(&at.Status, cnatv1.ConditionSuspended) {
 		return
 	}
 	second := at.DueTime().Unix()
@@ -96,7 +96,7 @@ func (c *census) count(object any, n int) {
 }
 
 // dueWith is how many Ats are to start in the second in which an At is.
-func (c *census) dueWith(at *cnatv1alpha1.At) int {
+func (c *census) dueWith(at *cnatv1.At) int {
 	if c == nil {
 		return 0
 	}

@@ -11,7 +11,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
 
-	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
+	cnatv1 "example.com/cnat-operator/api/cnat/v1"
 	"example.com/cnat-operator/internal/testenv"
 )
 
@@ -20,25 +20,25 @@ func TestColumns(t *testing.T) {
 	t.Parallel()
 	namespace := newNamespace(t)
 	startOperator(t, namespace)
-	add := func(name string, change func(*cnatv1alpha1.At)) *cnatv1alpha1.At {
-		at := &cnatv1alpha1.At{ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: namespace}}
+	add := func(name string, change func(*cnatv1.At)) *cnatv1.At {
+		at := &cnatv1.At{ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: namespace}}
 		at.Spec.After, at.Spec.Command = &metav1.Duration{Duration: time.Hour}, "echo YAY"
 		change(at)
 		create(t, at)
 		return at
 	}
-	waits := add("waits", func(*cnatv1alpha1.At) {})
+	waits := add("waits", func(*cnatv1.At) {})
 	add("suspended", suspended)
-	add("refused", func(at *cnatv1alpha1.At) {
+	add("refused", func(at *cnatv1.At) {
 		at.Spec.Command, at.Spec.Containers = "", []corev1.Container{{Name: "My_Task", Image: "b"}}
 	})
 	add("cancelled", cancelled)
 	schedule := metav1.NewTime(time.Now().Add(-time.Hour).Truncate(time.Second))
-	failed := add("failed", func(at *cnatv1alpha1.At) { at.Spec.After, at.Spec.Schedule = nil, &schedule })
+	failed := add("failed", func(at *cnatv1.At) { at.Spec.After, at.Spec.Schedule = nil, &schedule })
 	job := awaitJob(t, failed)
 	playPod(t, job, ended(3, "no disk"))
 	playEnd(t, job, batchv1.JobFailed)
-	now := func(at *cnatv1alpha1.At) { at.Spec.After.Duration = time.Millisecond }
+	now := func(at *cnatv1.At) { at.Spec.After.Duration = time.Millisecond }
 	notStarting := add("not-starting", now)
 	playPod(t, awaitJob(t, notStarting), waiting("ImagePullBackOff", "there is none"))
 	podRefused := add("pod-refused", now)
@@ -62,7 +62,7 @@ func TestColumns(t *testing.T) {
 		},
 	}
 	eventually(t, "all columns", func() (bool, error) {
-		got := testenv.Table(t, apiConfig, cnatv1alpha1.GroupVersion, namespace, "ats")
+		got := testenv.Table(t, apiConfig, cnatv1.GroupVersion, namespace, "ats")
 		for name, cells := range want {
 			for _, column := range []string{"Schedule", "Phase", "Reason", "Job", "Exit Code", "Message"} {
 				value := got[name][column]
@@ -89,11 +89,11 @@ func TestCreatedWithCancel(t *testing.T) {
 	t.Parallel()
 	namespace := newNamespace(t)
 	startOperator(t, namespace)
-	at := &cnatv1alpha1.At{ObjectMeta: metav1.ObjectMeta{Name: "cnrex", Namespace: namespace}}
+	at := &cnatv1.At{ObjectMeta: metav1.ObjectMeta{Name: "cnrex", Namespace: namespace}}
 	at.Spec.Schedule, at.Spec.Command, at.Spec.Cancel = ptr.To(metav1.NewTime(time.Now().Add(-time.Hour))), "echo YAY", ptr.To(true)
 	jobs := jobsCreated(t, namespace)
 	create(t, at)
-	awaitAt(t, at, "Cancelled", isPhase(cnatv1alpha1.AtCancelled))
+	awaitAt(t, at, "Cancelled", isPhase(cnatv1.AtCancelled))
 	if at.Status.JobName != "" || atPinned(at) || len(jobs) > 0 {
 		t.Errorf("%s, and Jobs: %d", describe(at), len(jobs))
 	}

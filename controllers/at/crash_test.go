@@ -16,7 +16,7 @@ import (
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
+	cnatv1 "example.com/cnat-operator/api/cnat/v1"
 )
 
 // crashes are what goes wrong at a write.
@@ -45,7 +45,7 @@ type breaking struct {
 
 // namePatch names what a patch of an At or a Job is for.
 func namePatch(object client.Object, patch client.Patch) string {
-	at, ok := object.(*cnatv1alpha1.At)
+	at, ok := object.(*cnatv1.At)
 	switch {
 	case patch.Type() == types.JSONPatchType:
 		return "start by a patch"
@@ -62,7 +62,7 @@ func namePatch(object client.Object, patch client.Patch) string {
 
 // nameStatus names a write of a status by what it says.
 func nameStatus(object client.Object, patch client.Patch) string {
-	at, ok := object.(*cnatv1alpha1.At)
+	at, ok := object.(*cnatv1.At)
 	data, err := patch.Data(object)
 	switch {
 	case !ok || err != nil:
@@ -200,7 +200,7 @@ func (l life) live(t *testing.T, b *breaking) {
 	clock := &heldClock{until: schedule.Add(-minLead / 2)}
 	clock.free.Store(!l.edit)
 	startBreaking(t, namespace, b, clock)
-	at := &cnatv1alpha1.At{}
+	at := &cnatv1.At{}
 	at.Name, at.Namespace = "cnrex", namespace
 	at.Spec.Schedule, at.Spec.Command = ptr.To(metav1.NewTime(schedule)), "echo YAY"
 	if l.large {
@@ -212,10 +212,10 @@ func (l life) live(t *testing.T, b *breaking) {
 	}
 
 	if l.edit {
-		awaitAt(t, at, "the prepared Job", func(status *cnatv1alpha1.AtStatus) bool { return status.PreparedJobUID != "" })
+		awaitAt(t, at, "the prepared Job", func(status *cnatv1.AtStatus) bool { return status.PreparedJobUID != "" })
 		before := at.Status.PreparedJobUID
 		change(t, at, func() { at.Spec.Command = "echo YEA" })
-		awaitAt(t, at, "another prepared Job", func(status *cnatv1alpha1.AtStatus) bool {
+		awaitAt(t, at, "another prepared Job", func(status *cnatv1.AtStatus) bool {
 			return status.PreparedJobUID != "" && status.PreparedJobUID != before
 		})
 		clock.free.Store(true)
@@ -225,10 +225,10 @@ func (l life) live(t *testing.T, b *breaking) {
 		t.Errorf("what was prepared first runs: %+v", job.Spec.Template.Spec)
 	}
 	playPod(t, job, running())
-	w.await(t, cnatv1alpha1.AtRunning)
-	want, condition := cnatv1alpha1.AtSucceeded, batchv1.JobComplete
+	w.await(t, cnatv1.AtRunning)
+	want, condition := cnatv1.AtSucceeded, batchv1.JobComplete
 	if l.cancel {
-		want, condition = cnatv1alpha1.AtCancelled, batchv1.JobFailed
+		want, condition = cnatv1.AtCancelled, batchv1.JobFailed
 		change(t, at, func() { at.Spec.Cancel = ptr.To(true) })
 	}
 	eventually(t, "the At to be released and, if it is cancelled, its Job stopped", func() (bool, error) {

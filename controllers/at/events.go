@@ -9,7 +9,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
+	cnatv1 "example.com/cnat-operator/api/cnat/v1"
 	"example.com/cnat-operator/internal/text"
 )
 
@@ -22,7 +22,7 @@ type notice struct{ kind, reason, action, note string }
 // eventsBetween are the events about the change from one status to the
 // next: each step of an At has one, once. Of a run whose containers are over there
 // will be one when its Job is.
-func eventsBetween(old, next *cnatv1alpha1.AtStatus, over bool) []notice {
+func eventsBetween(old, next *cnatv1.AtStatus, over bool) []notice {
 	var events []notice
 	if old.Phase == "" {
 		events = append(events, notice{
@@ -36,34 +36,34 @@ func eventsBetween(old, next *cnatv1alpha1.AtStatus, over bool) []notice {
 			fmt.Sprintf("Job %s started its container", next.JobName),
 		})
 	}
-	stalled := meta.FindStatusCondition(next.Conditions, cnatv1alpha1.ConditionStalled)
+	stalled := meta.FindStatusCondition(next.Conditions, cnatv1.ConditionStalled)
 	if stalled != nil && stalled.Status == metav1.ConditionTrue && !next.Finished() {
-		before := meta.FindStatusCondition(old.Conditions, cnatv1alpha1.ConditionStalled)
+		before := meta.FindStatusCondition(old.Conditions, cnatv1.ConditionStalled)
 		if before == nil || before.Status != stalled.Status || before.Reason != stalled.Reason {
 			events = append(events, notice{corev1.EventTypeWarning, stalled.Reason, "Run", text.Bounded(stalled.Message, maxNote)})
 		}
 	}
-	if isTrue(next, cnatv1alpha1.ConditionSuspended) && !isTrue(old, cnatv1alpha1.ConditionSuspended) {
+	if isTrue(next, cnatv1.ConditionSuspended) && !isTrue(old, cnatv1.ConditionSuspended) {
 		message := cmp.Or(next.Message, "does not start while spec.suspend is true")
 		events = append(events, notice{corev1.EventTypeNormal, next.Reason, "Schedule", text.Bounded(message, maxNote)})
 	}
-	ending := over && next.Reason != cnatv1alpha1.ReasonRetrying
-	if next.Phase == cnatv1alpha1.AtRunning && !ending && next.Reason != "" && next.Reason != old.Reason &&
-		!isTrue(next, cnatv1alpha1.ConditionStalled) && !isTrue(next, cnatv1alpha1.ConditionSuspended) {
+	ending := over && next.Reason != cnatv1.ReasonRetrying
+	if next.Phase == cnatv1.AtRunning && !ending && next.Reason != "" && next.Reason != old.Reason &&
+		!isTrue(next, cnatv1.ConditionStalled) && !isTrue(next, cnatv1.ConditionSuspended) {
 		events = append(events, notice{corev1.EventTypeWarning, next.Reason, "Run", text.Bounded(next.Message, maxNote)})
 	}
 	if next.Phase != old.Phase {
 		switch next.Phase {
-		case cnatv1alpha1.AtSucceeded:
+		case cnatv1.AtSucceeded:
 			events = append(events, notice{
 				corev1.EventTypeNormal, "Succeeded", "Finish",
 				fmt.Sprintf("Job %s succeeded", next.JobName),
 			})
-		case cnatv1alpha1.AtCancelled:
+		case cnatv1.AtCancelled:
 			events = append(events, notice{corev1.EventTypeNormal, "Cancelled", "Finish", text.Bounded(next.Message, maxNote)})
-		case cnatv1alpha1.AtMissed:
+		case cnatv1.AtMissed:
 			events = append(events, notice{corev1.EventTypeWarning, "Missed", "Finish", text.Bounded(next.Message, maxNote)})
-		case cnatv1alpha1.AtFailed:
+		case cnatv1.AtFailed:
 			events = append(events, notice{
 				corev1.EventTypeWarning, "Failed", "Finish",
 				text.Bounded(sentences(next.Reason, next.Message), maxNote),
@@ -73,6 +73,6 @@ func eventsBetween(old, next *cnatv1alpha1.AtStatus, over bool) []notice {
 	return events
 }
 
-func isTrue(status *cnatv1alpha1.AtStatus, condition string) bool {
+func isTrue(status *cnatv1.AtStatus, condition string) bool {
 	return meta.IsStatusConditionTrue(status.Conditions, condition)
 }

@@ -7,7 +7,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 
-	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
+	cnatv1 "example.com/cnat-operator/api/cnat/v1"
 )
 
 // reasonStatusUnknown is the kubelet's reason for a container of which it does
@@ -24,7 +24,7 @@ func podFailure(pod *corev1.Pod) *stall {
 	if first := firstFailed(pod); first != nil {
 		ended := first.status.State.Terminated
 		if cause == nil {
-			cause = &stall{reason: reasonOr(ended.Reason, cnatv1alpha1.ReasonContainerFailed)}
+			cause = &stall{reason: reasonOr(ended.Reason, cnatv1.ReasonContainerFailed)}
 		}
 		cause.message = sentences(cause.message, describeEnd(first, ended, stillRunning(pod)...))
 	}
@@ -34,15 +34,15 @@ func podFailure(pod *corev1.Pod) *stall {
 // disruption is why Kubernetes itself ended a pod; nil: it did not.
 func disruption(pod *corev1.Pod) *stall {
 	if pod.Status.Phase == corev1.PodFailed && pod.Status.Reason != "" {
-		return &stall{reasonOr(pod.Status.Reason, cnatv1alpha1.ReasonPodFailed), sentences(pod.Status.Reason, pod.Status.Message)}
+		return &stall{reasonOr(pod.Status.Reason, cnatv1.ReasonPodFailed), sentences(pod.Status.Reason, pod.Status.Message)}
 	}
 	for _, condition := range pod.Status.Conditions {
 		if condition.Type == corev1.DisruptionTarget && condition.Status == corev1.ConditionTrue {
-			return &stall{reasonOr(condition.Reason, cnatv1alpha1.ReasonPodFailed), sentences(condition.Reason, condition.Message)}
+			return &stall{reasonOr(condition.Reason, cnatv1.ReasonPodFailed), sentences(condition.Reason, condition.Message)}
 		}
 	}
 	if pod.Status.Phase == corev1.PodFailed && firstFailed(pod) == nil {
-		return &stall{cnatv1alpha1.ReasonPodFailed, sentences("the pod failed", pod.Status.Message)}
+		return &stall{cnatv1.ReasonPodFailed, sentences("the pod failed", pod.Status.Message)}
 	}
 	return nil
 }

@@ -10,7 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/ptr"
 
-	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
+	cnatv1 "example.com/cnat-operator/api/cnat/v1"
 	"example.com/cnat-operator/test/health"
 )
 
@@ -19,9 +19,9 @@ func TestHealth(t *testing.T) {
 	observes := func(changes ...func(*batchv1.Job)) observation {
 		return observation{step: stepObserve, job: jobOf(newAt(), changes...)}
 	}
-	started, tried := startedAs("job-uid"), &refusal{reason: cnatv1alpha1.ReasonJobRefused, message: "no"}
+	started, tried := startedAs("job-uid"), &refusal{reason: cnatv1.ReasonJobRefused, message: "no"}
 	tests := map[string]struct {
-		at   *cnatv1alpha1.At
+		at   *cnatv1.At
 		seen observation
 		pod  *corev1.Pod
 		want health.Verdict
@@ -40,7 +40,7 @@ func TestHealth(t *testing.T) {
 		},
 		"another object has the Job's name": {
 			at: newAt(), want: health.Failed,
-			seen: observation{step: stepRefused, refusal: &refusal{reason: cnatv1alpha1.ReasonNameConflict, message: "x"}},
+			seen: observation{step: stepRefused, refusal: &refusal{reason: cnatv1.ReasonNameConflict, message: "x"}},
 		},
 		"started, no pod yet": {at: newAt(started), seen: observes(), want: health.InProgress},
 		"container creating": {
@@ -114,18 +114,18 @@ func TestHealth(t *testing.T) {
 	}
 }
 
-func in2030(at *cnatv1alpha1.At) {
+func in2030(at *cnatv1.At) {
 	at.Spec.Schedule = ptr.To(metav1.NewTime(time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)))
 }
 
 // inProgress makes an At one whose status says that its run goes on.
-func inProgress(at *cnatv1alpha1.At) {
+func inProgress(at *cnatv1.At) {
 	at.Status.ObservedGeneration = at.Generation
-	proceed(&at.Status, observation{now: due}, cnatv1alpha1.ReasonRunning, nil)
+	proceed(&at.Status, observation{now: due}, cnatv1.ReasonRunning, nil)
 }
 
-func deletedBy(moment time.Time) func(*cnatv1alpha1.At) {
-	return func(at *cnatv1alpha1.At) { at.DeletionTimestamp = &metav1.Time{Time: moment} }
+func deletedBy(moment time.Time) func(*cnatv1.At) {
+	return func(at *cnatv1.At) { at.DeletionTimestamp = &metav1.Time{Time: moment} }
 }
 
 // Until the operator has seen an At, it is in progress: kstatus takes an object without status for a good one.

@@ -14,7 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
-	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
+	cnatv1 "example.com/cnat-operator/api/cnat/v1"
 )
 
 // Why the API server refuses the pod of a Job, and why the kubelet or the
@@ -110,7 +110,7 @@ func (r *Reconciler) hear(ctx context.Context, seen *snapshot) error {
 			return err
 		}
 		if said := newest(events.Items, wordsOfJobEvent); said != nil && (run.ended == nil || run.ended.Time.Before(said.last)) {
-			run.stalled = &stall{cnatv1alpha1.ReasonPodRefused, said.message + hintOfRefusedPod}
+			run.stalled = &stall{cnatv1.ReasonPodRefused, said.message + hintOfRefusedPod}
 		}
 	case run.started == nil:
 		events := &eventsv1.EventList{}
@@ -118,7 +118,7 @@ func (r *Reconciler) hear(ctx context.Context, seen *snapshot) error {
 			return err
 		}
 		if said := newest(events.Items, wordsOfPodEvent); said != nil && said.last.After(run.ready) {
-			run.stalled = &stall{cnatv1alpha1.ReasonPodNotStarting, said.reason + ": " + said.message}
+			run.stalled = &stall{cnatv1.ReasonPodNotStarting, said.reason + ": " + said.message}
 		}
 	}
 	return nil

@@ -9,7 +9,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
+	cnatv1 "example.com/cnat-operator/api/cnat/v1"
 )
 
 // playEvent sends an event about an object as a controller or the kubelet would.
@@ -33,18 +33,18 @@ func TestRefusedPodIsReported(t *testing.T) {
 	startOperator(t, namespace)
 	at := createAt(t, namespace, time.Now())
 	job := awaitJob(t, at)
-	awaitAt(t, at, "the Job to be recorded", func(status *cnatv1alpha1.AtStatus) bool { return status.JobUID == job.UID })
+	awaitAt(t, at, "the Job to be recorded", func(status *cnatv1.AtStatus) bool { return status.JobUID == job.UID })
 	playEvent(t, "Job", job, "somebody", "FailedCreate", "nonsense")
 	playEvent(t, "Job", job, "job-controller", "FailedCreate", "pods \"x\" is forbidden: exceeded quota\x00\x1b[31m")
-	awaitAt(t, at, "PodRefused", isStalled(cnatv1alpha1.ReasonPodRefused))
+	awaitAt(t, at, "PodRefused", isStalled(cnatv1.ReasonPodRefused))
 	if message := at.Status.Message; !strings.Contains(message, "exceeded quota\uFFFD[31m") || !strings.Contains(message, "create a new At") {
 		t.Errorf("the message is %q", message)
 	}
-	awaitEvents(t, at, "Scheduled", cnatv1alpha1.ReasonPodRefused)
+	awaitEvents(t, at, "Scheduled", cnatv1.ReasonPodRefused)
 
 	playPod(t, job, running())
-	awaitAt(t, at, "Running, and not stalled", func(status *cnatv1alpha1.AtStatus) bool {
-		return status.Phase == cnatv1alpha1.AtRunning && status.Reason == "" && !isStalled(cnatv1alpha1.ReasonPodRefused)(status)
+	awaitAt(t, at, "Running, and not stalled", func(status *cnatv1.AtStatus) bool {
+		return status.Phase == cnatv1.AtRunning && status.Reason == "" && !isStalled(cnatv1.ReasonPodRefused)(status)
 	})
 }
 
@@ -57,24 +57,24 @@ func TestWaitOfTheKubeletIsReported(t *testing.T) {
 	job := awaitJob(t, at)
 	pod := playPod(t, job, waiting("ContainerCreating", ""))
 	playEvent(t, "Pod", pod, "kubelet", "FailedMount", `configmap "config" not found`)
-	awaitAt(t, at, "PodNotStarting", isStalled(cnatv1alpha1.ReasonPodNotStarting))
+	awaitAt(t, at, "PodNotStarting", isStalled(cnatv1.ReasonPodNotStarting))
 	mounted := func(is corev1.ConditionStatus) {
 		playStatus(t, pod, func() {
 			pod.Status.Conditions = []corev1.PodCondition{{Type: corev1.PodReadyToStartContainers, Status: is, LastTransitionTime: metav1.Now()}}
 		})
 	}
 	mounted(corev1.ConditionTrue)
-	awaitAt(t, at, "no stall once the volume is mounted", func(status *cnatv1alpha1.AtStatus) bool {
-		return !isTrue(status, cnatv1alpha1.ConditionStalled)
+	awaitAt(t, at, "no stall once the volume is mounted", func(status *cnatv1.AtStatus) bool {
+		return !isTrue(status, cnatv1.ConditionStalled)
 	})
 	mounted(corev1.ConditionFalse)
-	awaitAt(t, at, "PodNotStarting", isStalled(cnatv1alpha1.ReasonPodNotStarting))
+	awaitAt(t, at, "PodNotStarting", isStalled(cnatv1.ReasonPodNotStarting))
 	if want := `FailedMount: configmap "config" not found`; at.Status.Message != want {
 		t.Errorf("the message is %q, want %q", at.Status.Message, want)
 	}
 	change(t, at, func() { at.Spec.PendingDeadlineSeconds = 1 })
 	playEnd(t, awaitStop(t, job), batchv1.JobFailed)
-	awaitAt(t, at, "Failed", isPhase(cnatv1alpha1.AtFailed))
+	awaitAt(t, at, "Failed", isPhase(cnatv1.AtFailed))
 	if !strings.HasSuffix(at.Status.Message, `(1 s): FailedMount: configmap "config" not found`) || at.Status.ExitCode != nil {
 		t.Errorf("the message is %q, the exit code %v", at.Status.Message, at.Status.ExitCode)
 	}

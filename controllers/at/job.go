@@ -14,7 +14,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
 
-	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
+	cnatv1 "example.com/cnat-operator/api/cnat/v1"
 )
 
 const (
@@ -51,14 +51,14 @@ const (
 // jobName is the name of an At's Job: <name of the At>-<hash of its UID>, 63
 // characters at most. It is the same whenever it is asked for, and another for
 // an At that is created again under an old name.
-func jobName(at *cnatv1alpha1.At) string {
+func jobName(at *cnatv1.At) string {
 	sum := sha256.Sum256([]byte(at.UID))
 	suffix := "-" + strings.ToLower(base32.StdEncoding.EncodeToString(sum[:])[:10])
 	return cut(at.Name, maxNameLength-len(suffix)) + suffix
 }
 
 // oldJobName is the name that version 0.2.0 gave an At's Job.
-func oldJobName(at *cnatv1alpha1.At) string {
+func oldJobName(at *cnatv1.At) string {
 	hash := fnv.New32a()
 	hash.Write([]byte(at.UID)) // a hash's Write never fails
 	suffix := fmt.Sprintf("-%08x", hash.Sum32())
@@ -77,7 +77,7 @@ func cut(name string, length int) string {
 //
 // Unless the At says otherwise, the Job never starts a second pod
 // (backoffLimit 0); its pod never starts a container again (restartPolicy Never).
-func newJob(at *cnatv1alpha1.At, commandImage string) *batchv1.Job {
+func newJob(at *cnatv1.At, commandImage string) *batchv1.Job {
 	labels := map[string]string{
 		"app.kubernetes.io/name":       "at",
 		"app.kubernetes.io/instance":   cut(at.Name, maxNameLength),
@@ -92,7 +92,7 @@ func newJob(at *cnatv1alpha1.At, commandImage string) *batchv1.Job {
 			Labels:      labels,
 			Annotations: map[string]string{generationAnnotation: strconv.FormatInt(at.Generation, 10)},
 			OwnerReferences: []metav1.OwnerReference{
-				*metav1.NewControllerRef(at, cnatv1alpha1.GroupVersion.WithKind("At")),
+				*metav1.NewControllerRef(at, cnatv1.GroupVersion.WithKind("At")),
 			},
 		},
 		Spec: batchv1.JobSpec{
@@ -116,7 +116,7 @@ func newJob(at *cnatv1alpha1.At, commandImage string) *batchv1.Job {
 
 // podTemplate is the pod of the run: the At's own template, or one made for
 // its containers or command.
-func podTemplate(at *cnatv1alpha1.At, labels map[string]string, commandImage string) corev1.PodTemplateSpec {
+func podTemplate(at *cnatv1.At, labels map[string]string, commandImage string) corev1.PodTemplateSpec {
 	template := corev1.PodTemplateSpec{}
 	switch {
 	case at.Spec.Template != nil:

@@ -10,7 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/validation"
 
-	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
+	cnatv1 "example.com/cnat-operator/api/cnat/v1"
 	runv1 "example.com/cnat-operator/api/run/v1"
 )
 
@@ -23,7 +23,7 @@ func TestJobName(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			at := newAt(func(at *cnatv1alpha1.At) { at.Name = test.name })
+			at := newAt(func(at *cnatv1.At) { at.Name = test.name })
 			got := jobName(at)
 			if got != test.want {
 				t.Errorf("got %q, want %q", got, test.want)
@@ -39,7 +39,7 @@ func TestJobName(t *testing.T) {
 }
 
 func TestJobNameFollowsUID(t *testing.T) {
-	first, again := newAt(), newAt(func(at *cnatv1alpha1.At) { at.UID = types.UID("another") })
+	first, again := newAt(), newAt(func(at *cnatv1.At) { at.UID = types.UID("another") })
 	if jobName(first) == jobName(again) {
 		t.Error("an At made again under its old name has the Job name of the former one")
 	}
@@ -48,24 +48,24 @@ func TestJobNameFollowsUID(t *testing.T) {
 func TestNewJob(t *testing.T) {
 	container := corev1.Container{Name: "shell", Image: "centos:7", Command: []string{"bin/bash", "-c", "true"}}
 	tests := map[string]struct {
-		spec cnatv1alpha1.AtSpec
+		spec cnatv1.AtSpec
 		// what the first container must be
 		image   string
 		command []string
 		policy  corev1.TerminationMessagePolicy
 	}{
 		"containers": {
-			cnatv1alpha1.AtSpec{Run: runv1.Run{Containers: []corev1.Container{container}}},
+			cnatv1.AtSpec{Run: runv1.Run{Containers: []corev1.Container{container}}},
 			"centos:7", container.Command, corev1.TerminationMessageFallbackToLogsOnError,
 		},
 		"command": {
-			cnatv1alpha1.AtSpec{Run: runv1.Run{Command: "echo $HOME"}},
+			cnatv1.AtSpec{Run: runv1.Run{Command: "echo $HOME"}},
 			"busybox",
 			[]string{"sh", "-c", "echo $$HOME"},
 			corev1.TerminationMessageFallbackToLogsOnError,
 		},
 		"template": {
-			cnatv1alpha1.AtSpec{Run: runv1.Run{Template: &corev1.PodTemplateSpec{
+			cnatv1.AtSpec{Run: runv1.Run{Template: &corev1.PodTemplateSpec{
 				ObjectMeta: metav1.ObjectMeta{Labels: map[string]string{
 					"mine": "stays", "app.kubernetes.io/name": "invoice", labelPartOf: "something-else",
 				}},
@@ -78,7 +78,7 @@ func TestNewJob(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			at := newAt(func(at *cnatv1alpha1.At) { at.Spec = test.spec })
+			at := newAt(func(at *cnatv1.At) { at.Spec = test.spec })
 			before := at.DeepCopy()
 			job := newJob(at, "busybox")
 
@@ -122,7 +122,7 @@ func TestCommandReachesShellAsWritten(t *testing.T) {
 		"$",
 		"${A:-$(B)}$",
 	} {
-		at := newAt(func(at *cnatv1alpha1.At) { at.Spec = cnatv1alpha1.AtSpec{Run: runv1.Run{Command: command}} })
+		at := newAt(func(at *cnatv1.At) { at.Spec = cnatv1.AtSpec{Run: runv1.Run{Command: command}} })
 		got := newJob(at, "busybox").Spec.Template.Spec.Containers[0].Command
 		if line := expand(got[2], map[string]string{"HOME": "/root"}); line != command {
 			t.Errorf("the shell gets %q, want %q", line, command)

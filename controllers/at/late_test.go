@@ -8,7 +8,7 @@ import (
 	"k8s.io/utils/clock"
 	"k8s.io/utils/ptr"
 
-	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
+	cnatv1 "example.com/cnat-operator/api/cnat/v1"
 )
 
 // aheadClock is ahead of the API server's.
@@ -21,23 +21,23 @@ type aheadClock struct {
 func (c aheadClock) Now() time.Time { return time.Now().Add(c.by) }
 
 // awaitLateness is how late the run of an At was started.
-func awaitLateness(t *testing.T, at *cnatv1alpha1.At) time.Duration {
+func awaitLateness(t *testing.T, at *cnatv1.At) time.Duration {
 	t.Helper()
-	awaitAt(t, at, "the lateness", func(status *cnatv1alpha1.AtStatus) bool { return status.StartLatency != nil })
+	awaitAt(t, at, "the lateness", func(status *cnatv1.AtStatus) bool { return status.StartLatency != nil })
 	return at.Status.StartLatency.Duration
 }
 
 // An At is not late for the time in which it was not to start.
 func TestLatenessOfResumedAndEditedAts(t *testing.T) {
 	past := ptr.To(metav1.NewTime(time.Now().Add(-time.Hour)))
-	for name, test := range map[string]struct{ before, after func(*cnatv1alpha1.At) }{
+	for name, test := range map[string]struct{ before, after func(*cnatv1.At) }{
 		"resumed": {
-			func(at *cnatv1alpha1.At) { at.Spec.Schedule, at.Spec.Suspend = past, ptr.To(true) },
-			func(at *cnatv1alpha1.At) { at.Spec.Suspend = nil },
+			func(at *cnatv1.At) { at.Spec.Schedule, at.Spec.Suspend = past, ptr.To(true) },
+			func(at *cnatv1.At) { at.Spec.Suspend = nil },
 		},
 		"moved into the past": {
-			func(at *cnatv1alpha1.At) { at.Spec.Schedule = ptr.To(metav1.NewTime(time.Now().Add(time.Hour))) },
-			func(at *cnatv1alpha1.At) { at.Spec.Schedule = past },
+			func(at *cnatv1.At) { at.Spec.Schedule = ptr.To(metav1.NewTime(time.Now().Add(time.Hour))) },
+			func(at *cnatv1.At) { at.Spec.Schedule = past },
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -47,12 +47,12 @@ func TestLatenessOfResumedAndEditedAts(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			add := func(name string) *cnatv1alpha1.At {
-				at := &cnatv1alpha1.At{ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: namespace}}
+			add := func(name string) *cnatv1.At {
+				at := &cnatv1.At{ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: namespace}}
 				at.Spec.Command = "echo YAY"
 				test.before(at)
 				create(t, at)
-				awaitAt(t, at, "to be observed", func(status *cnatv1alpha1.AtStatus) bool { return status.ObservedGeneration == at.Generation })
+				awaitAt(t, at, "to be observed", func(status *cnatv1.AtStatus) bool { return status.ObservedGeneration == at.Generation })
 				return at
 			}
 			at, missed := add("at-once"), add("while-no-leader-runs")

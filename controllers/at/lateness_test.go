@@ -7,12 +7,12 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
 
-	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
+	cnatv1 "example.com/cnat-operator/api/cnat/v1"
 )
 
 // fieldsSet makes an At one of which somebody set fields at a time.
-func fieldsSet(fields string, moment time.Time) func(*cnatv1alpha1.At) {
-	return func(at *cnatv1alpha1.At) {
+func fieldsSet(fields string, moment time.Time) func(*cnatv1.At) {
+	return func(at *cnatv1.At) {
 		at.ManagedFields = append(at.ManagedFields, metav1.ManagedFieldsEntry{
 			Time: &metav1.Time{Time: moment.Truncate(time.Second)}, FieldsV1: metav1.NewFieldsV1(fields),
 		})
@@ -24,7 +24,7 @@ func TestEligibleSinceTheEdit(t *testing.T) {
 	now := due.Add(10 * time.Minute)
 	spec, meta := `{"f:spec":{"f:schedule":{}}}`, `{"f:metadata":{"f:labels":{}}}`
 	for name, test := range map[string]struct {
-		at   *cnatv1alpha1.At
+		at   *cnatv1.At
 		want *time.Time // nil: it was not edited
 	}{
 		"new":                             {newAt(fieldsSet(spec, due)), nil},

@@ -7,7 +7,7 @@ import (
 	batchv1 "k8s.io/api/batch/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 
-	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
+	cnatv1 "example.com/cnat-operator/api/cnat/v1"
 	"example.com/cnat-operator/test/apimodel"
 )
 
@@ -157,7 +157,7 @@ func retractedWhileStarting(t *testing.T, plant func(*operator)) (wrong []string
 			m.makeAt(0) // overdue
 			leader.catchUpAll()
 			leader.reconcile("cnrex", fault{kind: pause, call: call, meanwhile: func() {
-				apimodel.Edit(m.Server, key(kindAt, "cnrex"), func(at *cnatv1alpha1.At) { suspended(at); edited(at) })
+				apimodel.Edit(m.Server, key(kindAt, "cnrex"), func(at *cnatv1.At) { suspended(at); edited(at) })
 				other.catchUpAll()
 				other.reconcile("cnrex", fault{kind: crashAfter, call: end})
 				for _, job := range apimodel.List[*batchv1.Job](m.Objects) {
@@ -225,13 +225,13 @@ func TestRefusedStartIsTriedAgain(t *testing.T) {
 		o.catchUpAll()
 		o.awake()
 		refused := fault{kind: refuse, call: callStart}
-		if apimodel.Get[*batchv1.Job](m.Objects, key(kindJob, jobName(apimodel.List[*cnatv1alpha1.At](m.Objects)[0]))) != nil {
+		if apimodel.Get[*batchv1.Job](m.Objects, key(kindJob, jobName(apimodel.List[*cnatv1.At](m.Objects)[0]))) != nil {
 			refused.call = 0
 		}
 		o.reconcile("cnrex", refused)
-		at := apimodel.List[*cnatv1alpha1.At](m.Objects)[0]
-		stalled := meta.FindStatusCondition(at.Status.Conditions, cnatv1alpha1.ConditionStalled)
-		if stalled == nil || stalled.Reason != cnatv1alpha1.ReasonJobRefused || o.later["cnrex"].IsZero() {
+		at := apimodel.List[*cnatv1.At](m.Objects)[0]
+		stalled := meta.FindStatusCondition(at.Status.Conditions, cnatv1.ConditionStalled)
+		if stalled == nil || stalled.Reason != cnatv1.ReasonJobRefused || o.later["cnrex"].IsZero() {
 			t.Fatalf("it is not reported, or not tried again: %s, %v", describe(at), o.later)
 		}
 		m.Now = o.later["cnrex"].Add(time.Minute)
@@ -241,7 +241,7 @@ func TestRefusedStartIsTriedAgain(t *testing.T) {
 	o.reconcile("cnrex", fault{})
 	o.catchUpAll()
 	o.reconcile("cnrex", fault{})
-	at := apimodel.List[*cnatv1alpha1.At](m.Objects)[0]
+	at := apimodel.List[*cnatv1.At](m.Objects)[0]
 	if len(m.started) != 1 || at.Status.StartLatency == nil || at.Status.StartLatency.Duration > time.Second {
 		t.Errorf("started: %v, %s, late by %v", m.started, describe(at), at.Status.StartLatency)
 	}

@@ -9,7 +9,7 @@ import (
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 
-	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
+	cnatv1 "example.com/cnat-operator/api/cnat/v1"
 )
 
 // started reports whether a Job was ever allowed to run.
@@ -48,7 +48,7 @@ func isRetracted(job *batchv1.Job) bool {
 }
 
 // atPinned reports whether the At is deleted only once the operator lets it go.
-func atPinned(at *cnatv1alpha1.At) bool {
+func atPinned(at *cnatv1.At) bool {
 	return controllerutil.ContainsFinalizer(at, preparedFinalizer)
 }
 

@@ -7,7 +7,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"sigs.k8s.io/controller-runtime/pkg/metrics"
 
-	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
+	cnatv1 "example.com/cnat-operator/api/cnat/v1"
 )
 
 // From 1 ms to about 2 min, since CronJob's own metrics begin at 1 s and so
@@ -54,7 +54,7 @@ func RegisterMetrics(c *census) error {
 }
 
 // measure counts what a change of status, from old to the At's own, says.
-func measure(at *cnatv1alpha1.At, old *cnatv1alpha1.AtStatus) {
+func measure(at *cnatv1.At, old *cnatv1.AtStatus) {
 	next := &at.Status
 	if old.StartLatency == nil && next.StartLatency != nil {
 		jobLatency.Observe(next.StartLatency.Seconds())

@@ -11,20 +11,20 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/utils/ptr"
 
-	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
+	cnatv1 "example.com/cnat-operator/api/cnat/v1"
 	"example.com/cnat-operator/test/apimodel"
 )
 
 // checkStart notes a Job that must not be let run: a second one, one of a
 // deleted At, one before its time, or against the At's word. What counts for
 // the latter is at, as the operator last got it, and since, its clock when it decided.
-func (m *model) checkStart(job *batchv1.Job, at *cnatv1alpha1.At, since time.Time) {
+func (m *model) checkStart(job *batchv1.Job, at *cnatv1.At, since time.Time) {
 	owner := job.OwnerReferences[0]
 	if first, ok := m.started[owner.UID]; ok {
 		m.violated("a second Job %s of %s runs, after %s", job.UID, owner.UID, first)
 	}
 	m.started[owner.UID] = job.UID
-	if stored := apimodel.Get[*cnatv1alpha1.At](m.Objects, key(kindAt, owner.Name)); stored == nil || stored.UID != owner.UID {
+	if stored := apimodel.Get[*cnatv1.At](m.Objects, key(kindAt, owner.Name)); stored == nil || stored.UID != owner.UID {
 		m.violated("a Job of %s runs, which is deleted", owner.UID)
 	}
 	if at == nil || at.UID != owner.UID {
@@ -89,7 +89,7 @@ func (m *model) showsContainer(job *batchv1.Job, changes int) bool {
 }
 
 // checkEnd notes an At that is reported as over, not run or lost, while its Job is there.
-func (o *operator) checkEnd(at *cnatv1alpha1.At) {
+func (o *operator) checkEnd(at *cnatv1.At) {
 	if !at.Status.Finished() {
 		return
 	}
@@ -97,15 +97,15 @@ func (o *operator) checkEnd(at *cnatv1alpha1.At) {
 	if job == nil || !metav1.IsControlledBy(job, at) {
 		return
 	}
-	lost := at.Status.Reason == cnatv1alpha1.ReasonJobDeleted && (started(job) || job.UID == recorded(at))
+	lost := at.Status.Reason == cnatv1.ReasonJobDeleted && (started(job) || job.UID == recorded(at))
 	if started(job) && at.Status.JobUID == "" || lost {
 		o.model.violated("%s is called over while Job %s is there: %s", at.UID, job.UID, describe(at))
 	}
 }
 
 // backwards reports what in a status must not follow on another one.
-func backwards(old, next *cnatv1alpha1.AtStatus) string {
-	rank := map[cnatv1alpha1.AtPhase]int{"": 0, cnatv1alpha1.AtPending: 1, cnatv1alpha1.AtRunning: 2}
+func backwards(old, next *cnatv1.AtStatus) string {
+	rank := map[cnatv1.AtPhase]int{"": 0, cnatv1.AtPending: 1, cnatv1.AtRunning: 2}
 	switch {
 	case old.Finished() && next.Phase != old.Phase:
 		return fmt.Sprintf("phase %s after %s", next.Phase, old.Phase)
@@ -135,8 +135,8 @@ func (m *model) lasting() {
 			m.violated("Job %s never ends", job.UID)
 		}
 	}
-	for _, at := range apimodel.List[*cnatv1alpha1.At](m.Objects) {
-		ran, lost := m.started[at.UID], at.Status.Reason == cnatv1alpha1.ReasonJobDeleted
+	for _, at := range apimodel.List[*cnatv1.At](m.Objects) {
+		ran, lost := m.started[at.UID], at.Status.Reason == cnatv1.ReasonJobDeleted
 		switch {
 		case lost && !m.deleted[at.UID]:
 			m.violated("%s has lost Job %s, which nobody deleted", at.UID, recorded(at))
@@ -153,7 +153,7 @@ func (m *model) lasting() {
 	}
 }
 
-func describe(at *cnatv1alpha1.At) string {
+func describe(at *cnatv1.At) string {
 	return fmt.Sprintf("phase %s, reason %s %q, Job %q", at.Status.Phase, at.Status.Reason, at.Status.Message, at.Status.JobUID)
 }
 
@@ -163,7 +163,7 @@ type recorder struct{ model *model }
 
 // Eventf implements events.EventRecorder.
 func (r *recorder) Eventf(regarding, _ runtime.Object, _, reason, _, note string, args ...any) {
-	at := regarding.(*cnatv1alpha1.At)
+	at := regarding.(*cnatv1.At)
 	step := reason
 	switch reason {
 	case "Succeeded", "Failed", "Cancelled", "Missed":

@@ -12,7 +12,7 @@ import (
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
+	cnatv1 "example.com/cnat-operator/api/cnat/v1"
 	"example.com/cnat-operator/test/apimodel"
 )
 
@@ -231,15 +231,15 @@ type statusWriter struct {
 func (w *statusWriter) Patch(_ context.Context, object client.Object, patch client.Patch, _ ...client.SubResourcePatchOption) error {
 	data := dataOf(object, patch)
 	return w.operator.call(func() error {
-		m, k, into := w.operator.model, apimodel.KeyOf(object), object.(*cnatv1alpha1.At)
+		m, k, into := w.operator.model, apimodel.KeyOf(object), object.(*cnatv1.At)
 		next, err := m.Patched(object, data)
 		if err != nil {
 			return err
 		}
-		asked := next.(*cnatv1alpha1.At)
+		asked := next.(*cnatv1.At)
 		w.operator.checkEnd(asked)
-		apimodel.Edit(m.Server, k, func(at *cnatv1alpha1.At) { at.Status = asked.Status })
-		apimodel.Get[*cnatv1alpha1.At](m.Objects, k).DeepCopyInto(into)
+		apimodel.Edit(m.Server, k, func(at *cnatv1.At) { at.Status = asked.Status })
+		apimodel.Get[*cnatv1.At](m.Objects, k).DeepCopyInto(into)
 		return w.operator.saw(into, nil)
 	})
 }

@@ -9,7 +9,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
 
-	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
+	cnatv1 "example.com/cnat-operator/api/cnat/v1"
 	"example.com/cnat-operator/test/apimodel"
 )
 
@@ -23,7 +23,7 @@ func (m *model) collectGarbage() {
 		if owner == nil {
 			continue
 		}
-		at := apimodel.Get[*cnatv1alpha1.At](m.Objects, key(kindAt, owner.Name))
+		at := apimodel.Get[*cnatv1.At](m.Objects, key(kindAt, owner.Name))
 		foreground := at != nil && slices.Contains(at.Finalizers, metav1.FinalizerDeleteDependents)
 		if at == nil || at.UID != owner.UID || at.DeletionTimestamp != nil && foreground {
 			m.Remove(apimodel.KeyOf(job))
@@ -35,11 +35,11 @@ func (m *model) collectGarbage() {
 			m.Remove(apimodel.KeyOf(pod))
 		}
 	}
-	for _, at := range apimodel.List[*cnatv1alpha1.At](m.Objects) {
+	for _, at := range apimodel.List[*cnatv1.At](m.Objects) {
 		if at.DeletionTimestamp != nil && !slices.ContainsFunc(apimodel.List[*batchv1.Job](m.Objects), func(job *batchv1.Job) bool {
 			return metav1.IsControlledBy(job, at)
 		}) {
-			apimodel.Edit(m.Server, apimodel.KeyOf(at), func(at *cnatv1alpha1.At) {
+			apimodel.Edit(m.Server, apimodel.KeyOf(at), func(at *cnatv1.At) {
 				at.Finalizers = slices.DeleteFunc(at.Finalizers, func(f string) bool { return f == metav1.FinalizerDeleteDependents })
 			})
 		}
@@ -120,7 +120,7 @@ func (m *model) finishJob(job *batchv1.Job, condition batchv1.JobConditionType, 
 
 // makeAt makes an At, if there is none, of one of several kinds.
 func (m *model) makeAt(kind byte) {
-	at := &cnatv1alpha1.At{}
+	at := &cnatv1.At{}
 	at.Name, at.Spec.Command = "cnrex", "echo YAY"
 	if kind&1 == 0 {
 		schedule := metav1.NewTime(m.Now.Truncate(time.Second).Add([]time.Duration{-time.Hour, 2 * time.Second}[kind>>1&1]))
@@ -128,7 +128,7 @@ func (m *model) makeAt(kind byte) {
 	} else {
 		at.Spec.After = &metav1.Duration{Duration: []time.Duration{time.Second, time.Minute}[kind>>1&1]}
 	}
-	changes := []func(*cnatv1alpha1.At){
+	changes := []func(*cnatv1.At){
 		suspended, startingDeadline(30), pendingDeadline(5), timeToLive(0),
 	}
 	for i, change := range changes {
@@ -142,7 +142,7 @@ func (m *model) makeAt(kind byte) {
 // startOld leaves the At as version 0.2.0 does that is stopped while it starts
 // it: with a Job of the old form, that the status knows or not.
 func (m *model) startOld(knows bool) {
-	at := apimodel.Get[*cnatv1alpha1.At](m.Objects, key(kindAt, "cnrex"))
+	at := apimodel.Get[*cnatv1.At](m.Objects, key(kindAt, "cnrex"))
 	if at == nil || ptr.Deref(at.Spec.Suspend, false) || at.DueTime().After(m.Now) {
 		return
 	}
@@ -153,8 +153,8 @@ func (m *model) startOld(knows bool) {
 		panic(err)
 	}
 	m.started[at.UID] = job.UID
-	apimodel.Edit(m.Server, apimodel.KeyOf(at), func(at *cnatv1alpha1.At) {
-		at.Status.Phase = cnatv1alpha1.AtPending
+	apimodel.Edit(m.Server, apimodel.KeyOf(at), func(at *cnatv1.At) {
+		at.Status.Phase = cnatv1.AtPending
 		if knows {
 			at.Status.JobName, at.Status.JobUID = job.Name, job.UID
 		}
@@ -163,27 +163,27 @@ func (m *model) startOld(knows bool) {
 
 // editAt changes a spec, unless the rules of the CRD refuse that.
 func (m *model) editAt(what, amount byte) {
-	edits := []func(*cnatv1alpha1.At){
-		func(at *cnatv1alpha1.At) {
+	edits := []func(*cnatv1.At){
+		func(at *cnatv1.At) {
 			if at.Status.JobUID != "" {
 				return
 			}
 			schedule := metav1.NewTime(m.Now.Truncate(time.Second).Add([]time.Duration{-time.Hour, 0, time.Second, 2 * time.Hour}[amount%4]))
 			at.Spec.Schedule, at.Spec.After = &schedule, nil
 		},
-		func(at *cnatv1alpha1.At) { at.Spec.Suspend = ptr.To(!ptr.Deref(at.Spec.Suspend, false)) },
+		func(at *cnatv1.At) { at.Spec.Suspend = ptr.To(!ptr.Deref(at.Spec.Suspend, false)) },
 		cancelled,
 		timeToLive(int32(amount) * 10),
 		startingDeadline(1 + int64(amount)),
 		pendingDeadline(1 + int64(amount)),
-		func(at *cnatv1alpha1.At) { at.Spec.TTLSecondsAfterFinished = nil },
-		func(at *cnatv1alpha1.At) {
+		func(at *cnatv1.At) { at.Spec.TTLSecondsAfterFinished = nil },
+		func(at *cnatv1.At) {
 			if at.Status.JobUID == "" {
 				at.Spec.ActiveDeadlineSeconds = 1 + int64(amount)
 			}
 		},
 	}
-	apimodel.Edit(m.Server, key(kindAt, "cnrex"), func(at *cnatv1alpha1.At) {
+	apimodel.Edit(m.Server, key(kindAt, "cnrex"), func(at *cnatv1.At) {
 		edits[int(what)%len(edits)](at)
 	})
 }
@@ -191,7 +191,7 @@ func (m *model) editAt(what, amount byte) {
 // deleteAt deletes the At. In the foreground, it waits until its Job is deleted.
 func (m *model) deleteAt(foreground bool) {
 	if foreground {
-		apimodel.Edit(m.Server, key(kindAt, "cnrex"), func(at *cnatv1alpha1.At) {
+		apimodel.Edit(m.Server, key(kindAt, "cnrex"), func(at *cnatv1.At) {
 			if at.DeletionTimestamp == nil {
 				at.Finalizers = append(slices.Clone(at.Finalizers), metav1.FinalizerDeleteDependents)
 			}
@@ -210,7 +210,7 @@ func (m *model) removeByHand(job *batchv1.Job) {
 
 // squat makes a Job with the name that the At's Job is to have, or removes it.
 func (m *model) squat() {
-	at := apimodel.Get[*cnatv1alpha1.At](m.Objects, key(kindAt, "cnrex"))
+	at := apimodel.Get[*cnatv1.At](m.Objects, key(kindAt, "cnrex"))
 	if at == nil {
 		return
 	}

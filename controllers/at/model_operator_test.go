@@ -14,7 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/log"
 
-	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
+	cnatv1 "example.com/cnat-operator/api/cnat/v1"
 	"example.com/cnat-operator/test/apimodel"
 )
 
@@ -42,9 +42,9 @@ type operator struct {
 
 // look is what an operator knows when it decides: a write may land when it knows more.
 type look struct {
-	at      *cnatv1alpha1.At // as it last got it, from the cache or the API server
-	sawPods int              // how much had happened when it last listed the pods live, or began this reconcile
-	since   time.Time        // what its clock said at the beginning of this reconcile
+	at      *cnatv1.At // as it last got it, from the cache or the API server
+	sawPods int        // how much had happened when it last listed the pods live, or began this reconcile
+	since   time.Time  // what its clock said at the beginning of this reconcile
 }
 
 func newOperator(m *model, plant func(*operator)) *operator {
@@ -101,7 +101,7 @@ func (o *operator) restart(behind int) {
 
 // saw notes an At that the operator got.
 func (o *operator) saw(object client.Object, err error) error {
-	if at, ok := object.(*cnatv1alpha1.At); ok && err == nil {
+	if at, ok := object.(*cnatv1.At); ok && err == nil {
 		o.at = at.DeepCopy()
 	}
 	return err
@@ -120,8 +120,8 @@ func (o *operator) catchUp(kind string, changes int) {
 		} else if kind == kindAt || revised.Object.GetLabels()[labelPartOf] == partOf {
 			o.cache[revised.Key] = revised.Object
 		}
-		old, was := before.(*cnatv1alpha1.At)
-		if at, is := revised.Object.(*cnatv1alpha1.At); was && is && !calls(old, at) {
+		old, was := before.(*cnatv1.At)
+		if at, is := revised.Object.(*cnatv1.At); was && is && !calls(old, at) {
 			continue
 		}
 		for _, object := range []client.Object{before, revised.Object} {
@@ -135,7 +135,7 @@ func (o *operator) catchUp(kind string, changes int) {
 // SetupWithManager has it.
 func (o *operator) enqueue(object client.Object) {
 	switch object := object.(type) {
-	case *cnatv1alpha1.At:
+	case *cnatv1.At:
 		o.queue[object.Name] = true
 	case *batchv1.Job:
 		if owner := metav1.GetControllerOf(object); owner != nil {
@@ -152,7 +152,7 @@ func (o *operator) enqueue(object client.Object) {
 // stepClock steps the wall clock. The clock watch notices.
 func (o *operator) stepClock(by time.Duration) {
 	o.skew += by
-	for _, at := range apimodel.List[*cnatv1alpha1.At](o.cache) {
+	for _, at := range apimodel.List[*cnatv1.At](o.cache) {
 		if !at.Status.Finished() {
 			o.queue[at.Name] = true
 		}

@@ -6,7 +6,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
+	cnatv1 "example.com/cnat-operator/api/cnat/v1"
 	"example.com/cnat-operator/test/apimodel"
 )
 
@@ -42,11 +42,11 @@ func newModel() *model {
 		sent:    map[string]int{},
 	}
 	m.OnStore = func(before, after client.Object) {
-		at, ok := after.(*cnatv1alpha1.At)
+		at, ok := after.(*cnatv1.At)
 		if !ok || before == nil {
 			return
 		}
-		if wrong := backwards(&before.(*cnatv1alpha1.At).Status, &at.Status); wrong != "" {
+		if wrong := backwards(&before.(*cnatv1.At).Status, &at.Status); wrong != "" {
 			m.violated("the status of %s went backwards: %s", at.UID, wrong)
 		}
 	}

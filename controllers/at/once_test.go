@@ -10,6 +10,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	cnatv1 "example.com/cnat-operator/api/cnat/v1"
 	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
 )
 
@@ -18,13 +19,13 @@ func TestDeletedJobIsNotMadeAgain(t *testing.T) {
 	startOperator(t, namespace)
 	at := createAt(t, namespace, time.Now())
 	job := awaitJob(t, at)
-	awaitAt(t, at, "the Job's UID", func(status *cnatv1alpha1.AtStatus) bool { return status.JobUID != "" })
+	awaitAt(t, at, "the Job's UID", func(status *cnatv1.AtStatus) bool { return status.JobUID != "" })
 	if err := api.Delete(t.Context(), job, client.PropagationPolicy(metav1.DeletePropagationBackground)); err != nil {
 		t.Fatal(err)
 	}
-	awaitAt(t, at, "Failed", isPhase(cnatv1alpha1.AtFailed))
-	condition := meta.FindStatusCondition(at.Status.Conditions, cnatv1alpha1.ConditionFailed)
-	if condition.Reason != cnatv1alpha1.ReasonJobDeleted {
+	awaitAt(t, at, "Failed", isPhase(cnatv1.AtFailed))
+	condition := meta.FindStatusCondition(at.Status.Conditions, cnatv1.ConditionFailed)
+	if condition.Reason != cnatv1.ReasonJobDeleted {
 		t.Errorf("got %+v", condition)
 	}
 	if err := api.Get(t.Context(), client.ObjectKeyFromObject(job), job); !apierrors.IsNotFound(err) {
@@ -41,22 +42,23 @@ func TestForeignJobIsNotAdopted(t *testing.T) {
 		t.Fatal(err)
 	}
 	startOperator(t, namespace)
-	awaitAt(t, at, "NameConflict", isStalled(cnatv1alpha1.ReasonNameConflict))
+	awaitAt(t, at, "NameConflict", isStalled(cnatv1.ReasonNameConflict))
 
 	if err := api.Delete(t.Context(), foreign, client.PropagationPolicy(metav1.DeletePropagationBackground)); err != nil {
 		t.Fatal(err)
 	}
-	awaitAt(t, at, "the At's own Job", func(status *cnatv1alpha1.AtStatus) bool { return status.JobUID != "" })
+	awaitAt(t, at, "the At's own Job", func(status *cnatv1.AtStatus) bool { return status.JobUID != "" })
 	if at.Status.JobUID == foreign.UID {
 		t.Error("the foreign Job was adopted")
 	}
 }
 
 // oldJob is the Job of an At as version 0.2.0 creates it.
-func oldJob(at *cnatv1alpha1.At) *batchv1.Job {
+func oldJob(at *cnatv1.At) *batchv1.Job {
 	job := newJob(at, "busybox")
 	job.Name, job.Spec.Suspend, job.Finalizers = oldJobName(at), nil, []string{oldRunFinalizer}
 	job.Annotations = map[string]string{startedAtAnnotation: time.Now().UTC().Format(time.RFC3339Nano)}
+	job.OwnerReferences[0].APIVersion = cnatv1alpha1.GroupVersion.String()
 	return job
 }
 
@@ -76,7 +78,7 @@ func TestUpgrade(t *testing.T) {
 			create(t, job)
 			if test.recorded {
 				playStatus(t, at, func() {
-					at.Status.Phase, at.Status.JobName, at.Status.JobUID = cnatv1alpha1.AtPending, job.Name, job.UID
+					at.Status.Phase, at.Status.JobName, at.Status.JobUID = cnatv1.AtPending, job.Name, job.UID
 				})
 			}
 			background := client.PropagationPolicy(metav1.DeletePropagationBackground)
@@ -94,10 +96,10 @@ func TestUpgrade(t *testing.T) {
 				return
 			}
 			startOperator(t, namespace)
-			awaitAt(t, at, "the Job's UID", func(status *cnatv1alpha1.AtStatus) bool { return status.JobUID == job.UID })
+			awaitAt(t, at, "the Job's UID", func(status *cnatv1.AtStatus) bool { return status.JobUID == job.UID })
 			if test.jobDeleted {
 				awaitGone(t, job)
-				awaitAt(t, at, "Failed", isPhase(cnatv1alpha1.AtFailed))
+				awaitAt(t, at, "Failed", isPhase(cnatv1.AtFailed))
 			} else {
 				eventually(t, "the finalizer to be removed", func() (bool, error) {
 					err := api.Get(t.Context(), client.ObjectKeyFromObject(job), job)

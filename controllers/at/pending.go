@@ -8,7 +8,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
 
-	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
+	cnatv1 "example.com/cnat-operator/api/cnat/v1"
 )
 
 const (
@@ -30,10 +30,10 @@ const (
 	fresh = 5 * time.Second
 )
 
-func isSuspended(at *cnatv1alpha1.At) bool { return ptr.Deref(at.Spec.Suspend, false) }
+func isSuspended(at *cnatv1.At) bool { return ptr.Deref(at.Spec.Suspend, false) }
 
 // missed reports whether it is too late to start.
-func missed(now time.Time, at *cnatv1alpha1.At) bool {
+func missed(now time.Time, at *cnatv1.At) bool {
 	limit := at.Spec.StartingDeadlineSeconds
 	return limit > 0 && now.Sub(at.DueTime().Time) > seconds(limit)
 }
@@ -92,7 +92,7 @@ func pending(now time.Time, seen snapshot) plan {
 }
 
 // untouched is for how long a suspended At that is new is left to its controller.
-func untouched(now time.Time, at *cnatv1alpha1.At) time.Duration {
+func untouched(now time.Time, at *cnatv1.At) time.Duration {
 	age := now.Sub(at.CreationTimestamp.Time)
 	if !isSuspended(at) || at.Generation > 1 || age < 0 || metav1.GetControllerOfNoCopy(at) == nil {
 		return 0
@@ -104,11 +104,11 @@ func untouched(now time.Time, at *cnatv1alpha1.At) time.Duration {
 // as it is now, or is to be asked again since it said no.
 func untried(seen snapshot) bool {
 	return !seen.tried && (seen.refusal != nil || seen.at.Status.ObservedGeneration != seen.at.Generation ||
-		meta.IsStatusConditionTrue(seen.at.Status.Conditions, cnatv1alpha1.ConditionStalled))
+		meta.IsStatusConditionTrue(seen.at.Status.Conditions, cnatv1.ConditionStalled))
 }
 
 // idle is the plan for an At that is not to be prepared, which nothing need hold.
-func idle(at *cnatv1alpha1.At, next plan) plan {
+func idle(at *cnatv1.At, next plan) plan {
 	if atPinned(at) && at.Status.PreparedJobUID == "" {
 		return plan{step: stepRelease}
 	}
@@ -135,7 +135,7 @@ func await(left, lead time.Duration) time.Duration {
 
 // leadOf is how long before it is due the Job of an At is created, of so many
 // that are due in the same second. They are spread, each at its own place.
-func leadOf(at *cnatv1alpha1.At, together int) time.Duration {
+func leadOf(at *cnatv1.At, together int) time.Duration {
 	hash := fnv.New32a()
 	hash.Write([]byte(at.UID)) // a hash's Write never fails
 	spread := min(leadSpread+time.Duration(together)*leadEach, maxLead-minLead)

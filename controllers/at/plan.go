@@ -6,7 +6,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
-	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
+	cnatv1 "example.com/cnat-operator/api/cnat/v1"
 )
 
 // decide is the domain: what to do about an At, given the time and everything
@@ -45,7 +45,7 @@ func decide(now time.Time, seen snapshot) plan {
 }
 
 // recorded is the UID of the Job that is the run, or that is prepared for it.
-func recorded(at *cnatv1alpha1.At) types.UID {
+func recorded(at *cnatv1.At) types.UID {
 	if at.Status.JobUID != "" {
 		return at.Status.JobUID
 	}

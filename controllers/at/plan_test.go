@@ -12,7 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/ptr"
 
-	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
+	cnatv1 "example.com/cnat-operator/api/cnat/v1"
 	runv1 "example.com/cnat-operator/api/run/v1"
 	"example.com/cnat-operator/internal/cached"
 )
@@ -20,10 +20,10 @@ import (
 var due = time.Date(2027, 7, 3, 2, 0, 0, 0, time.UTC)
 
 // newAt is an At that is due at due, with what the changes make of it.
-func newAt(changes ...func(*cnatv1alpha1.At)) *cnatv1alpha1.At {
-	at := &cnatv1alpha1.At{
+func newAt(changes ...func(*cnatv1.At)) *cnatv1.At {
+	at := &cnatv1.At{
 		ObjectMeta: metav1.ObjectMeta{Name: "cnrex", Namespace: "default", UID: "at-uid", Generation: 1},
-		Spec:       cnatv1alpha1.AtSpec{Schedule: ptr.To(metav1.NewTime(due)), Run: runv1.Run{Command: "echo YAY"}},
+		Spec:       cnatv1.AtSpec{Schedule: ptr.To(metav1.NewTime(due)), Run: runv1.Run{Command: "echo YAY"}},
 	}
 	for _, change := range changes {
 		change(at)
@@ -32,19 +32,19 @@ func newAt(changes ...func(*cnatv1alpha1.At)) *cnatv1alpha1.At {
 }
 
 // startedAs makes an At one whose status names the Job with that UID.
-func startedAs(uid types.UID) func(*cnatv1alpha1.At) {
-	return func(at *cnatv1alpha1.At) {
-		at.Status.Phase = cnatv1alpha1.AtPending
+func startedAs(uid types.UID) func(*cnatv1.At) {
+	return func(at *cnatv1.At) {
+		at.Status.Phase = cnatv1.AtPending
 		at.Status.JobName, at.Status.JobUID = jobName(at), uid
 	}
 }
 
-func inPhase(phase cnatv1alpha1.AtPhase) func(*cnatv1alpha1.At) {
-	return func(at *cnatv1alpha1.At) { at.Status.Phase = phase }
+func inPhase(phase cnatv1.AtPhase) func(*cnatv1.At) {
+	return func(at *cnatv1.At) { at.Status.Phase = phase }
 }
 
 // preparedJob is the Job of an At as the API server holds it before it is started.
-func preparedJob(at *cnatv1alpha1.At, changes ...func(*batchv1.Job)) *batchv1.Job {
+func preparedJob(at *cnatv1.At, changes ...func(*batchv1.Job)) *batchv1.Job {
 	job := newJob(at, "busybox")
 	job.UID, job.CreationTimestamp = "job-uid", metav1.NewTime(due.Add(-minLead))
 	for _, change := range changes {
@@ -54,22 +54,22 @@ func preparedJob(at *cnatv1alpha1.At, changes ...func(*batchv1.Job)) *batchv1.Jo
 }
 
 // jobOf is the Job of an At once it was started.
-func jobOf(at *cnatv1alpha1.At, changes ...func(*batchv1.Job)) *batchv1.Job {
+func jobOf(at *cnatv1.At, changes ...func(*batchv1.Job)) *batchv1.Job {
 	return preparedJob(at, append([]func(*batchv1.Job){func(job *batchv1.Job) {
 		job.Spec.Suspend, job.Annotations[startedAtAnnotation] = ptr.To(false), due.Format(time.RFC3339Nano)
 	}}, changes...)...)
 }
 
 // prepared makes an At one for which the Job with that UID is prepared.
-func prepared(uid types.UID) func(*cnatv1alpha1.At) {
-	return func(at *cnatv1alpha1.At) {
+func prepared(uid types.UID) func(*cnatv1.At) {
+	return func(at *cnatv1.At) {
 		holding(at)
-		at.Status.Phase, at.Status.PreparedJobUID = cnatv1alpha1.AtPending, uid
+		at.Status.Phase, at.Status.PreparedJobUID = cnatv1.AtPending, uid
 	}
 }
 
-func holding(at *cnatv1alpha1.At) { at.Finalizers = append(at.Finalizers, preparedFinalizer) }
-func edited(at *cnatv1alpha1.At)  { at.Generation = 2 }
+func holding(at *cnatv1.At) { at.Finalizers = append(at.Finalizers, preparedFinalizer) }
+func edited(at *cnatv1.At)  { at.Generation = 2 }
 
 func retracted(job *batchv1.Job)       { delete(job.Annotations, generationAnnotation) }
 func suspendedByHand(job *batchv1.Job) { job.Spec.Suspend = ptr.To(true) }
@@ -79,52 +79,52 @@ func withOldFinalizer(job *batchv1.Job) {
 	job.Name, job.Finalizers = oldJobName(newAt()), []string{oldRunFinalizer}
 }
 
-func after(d time.Duration) func(*cnatv1alpha1.At) {
-	return func(at *cnatv1alpha1.At) {
+func after(d time.Duration) func(*cnatv1.At) {
+	return func(at *cnatv1.At) {
 		at.CreationTimestamp = metav1.NewTime(due)
 		at.Spec.Schedule, at.Spec.After = nil, &metav1.Duration{Duration: d}
 	}
 }
 
-func observed(at *cnatv1alpha1.At)  { at.Status.ObservedGeneration = at.Generation }
-func suspended(at *cnatv1alpha1.At) { at.Spec.Suspend = ptr.To(true) }
+func observed(at *cnatv1.At)  { at.Status.ObservedGeneration = at.Generation }
+func suspended(at *cnatv1.At) { at.Spec.Suspend = ptr.To(true) }
 
 // controlled makes an At one that a controller created when it was due.
-func controlled(at *cnatv1alpha1.At) {
+func controlled(at *cnatv1.At) {
 	at.CreationTimestamp = metav1.NewTime(due)
 	at.OwnerReferences = []metav1.OwnerReference{{Kind: "CronTab", Name: "owner", UID: "owner-uid", Controller: ptr.To(true)}}
 }
 
-func cancelled(at *cnatv1alpha1.At) { at.Spec.Cancel = ptr.To(true) }
+func cancelled(at *cnatv1.At) { at.Spec.Cancel = ptr.To(true) }
 
-func startingDeadline(seconds int64) func(*cnatv1alpha1.At) {
-	return func(at *cnatv1alpha1.At) { at.Spec.StartingDeadlineSeconds = seconds }
+func startingDeadline(seconds int64) func(*cnatv1.At) {
+	return func(at *cnatv1.At) { at.Spec.StartingDeadlineSeconds = seconds }
 }
 
-func pendingDeadline(seconds int64) func(*cnatv1alpha1.At) {
-	return func(at *cnatv1alpha1.At) { at.Spec.PendingDeadlineSeconds = seconds }
+func pendingDeadline(seconds int64) func(*cnatv1.At) {
+	return func(at *cnatv1.At) { at.Spec.PendingDeadlineSeconds = seconds }
 }
 
-func timeToLive(seconds int32) func(*cnatv1alpha1.At) {
-	return func(at *cnatv1alpha1.At) { at.Spec.TTLSecondsAfterFinished = &seconds }
+func timeToLive(seconds int32) func(*cnatv1.At) {
+	return func(at *cnatv1.At) { at.Spec.TTLSecondsAfterFinished = &seconds }
 }
 
-func overSince(moment time.Time) func(*cnatv1alpha1.At) {
-	return func(at *cnatv1alpha1.At) {
+func overSince(moment time.Time) func(*cnatv1.At) {
+	return func(at *cnatv1.At) {
 		startedAs("job-uid")(at)
-		at.Status.Phase, at.Status.CompletionTime = cnatv1alpha1.AtSucceeded, &metav1.Time{Time: moment}
+		at.Status.Phase, at.Status.CompletionTime = cnatv1.AtSucceeded, &metav1.Time{Time: moment}
 	}
 }
 
 func TestDecide(t *testing.T) {
-	deleted := func(at *cnatv1alpha1.At) { at.DeletionTimestamp = &metav1.Time{Time: due} }
+	deleted := func(at *cnatv1.At) { at.DeletionTimestamp = &metav1.Time{Time: due} }
 	foreign := func(job *batchv1.Job) { job.OwnerReferences = nil }
 	ofFormerAt := func(job *batchv1.Job) { job.OwnerReferences[0].UID = "former-at-uid" }
 
 	const lead = 2 * time.Second
 	tests := map[string]struct {
 		now time.Time
-		at  *cnatv1alpha1.At
+		at  *cnatv1.At
 		job *batchv1.Job
 		pod *corev1.Pod
 		// refused is for how long no other attempt is made, if the Job was refused.
@@ -156,8 +156,8 @@ func TestDecide(t *testing.T) {
 			now: due.AddDate(-1, 0, 0), at: newAt(observed), untried: true, want: plan{stepWait, maxSleep},
 		},
 		"stalled since before this process: its Job is tried again": {
-			now: due.AddDate(-1, 0, 0), at: newAt(observed, func(at *cnatv1alpha1.At) {
-				proceed(&at.Status, observation{now: due}, cnatv1alpha1.ReasonScheduled, &stall{cnatv1alpha1.ReasonJobRefused, "no"})
+			now: due.AddDate(-1, 0, 0), at: newAt(observed, func(at *cnatv1.At) {
+				proceed(&at.Status, observation{now: due}, cnatv1.ReasonScheduled, &stall{cnatv1.ReasonJobRefused, "no"})
 			}), untried: true, want: plan{stepTry, maxSleep},
 		},
 		"shortly before: sleeps until it is prepared": {
@@ -256,7 +256,7 @@ func TestDecide(t *testing.T) {
 			want: plan{stepRefused, time.Minute},
 		},
 		"a queue of Kueue starts its Job": {
-			now: due, at: newAt(prepared("job-uid")), job: preparedJob(newAt(func(at *cnatv1alpha1.At) {
+			now: due, at: newAt(prepared("job-uid")), job: preparedJob(newAt(func(at *cnatv1.At) {
 				at.Labels = map[string]string{queueLabel: "q"}
 			})), want: plan{step: stepQueued},
 		},
@@ -326,11 +326,11 @@ func TestDecide(t *testing.T) {
 			now: due, at: newAt(prepared("job-uid"), deleted), job: jobOf(newAt()), want: plan{step: stepRelease},
 		},
 		"over, and a Job was created late": {
-			now: due, at: newAt(overSince(due), startedAs("first-uid"), inPhase(cnatv1alpha1.AtSucceeded)), job: preparedJob(newAt()),
+			now: due, at: newAt(overSince(due), startedAs("first-uid"), inPhase(cnatv1.AtSucceeded)), job: preparedJob(newAt()),
 			want: plan{step: stepCollect},
 		},
 		"over, and held": {
-			now: due, at: newAt(inPhase(cnatv1alpha1.AtMissed), holding), want: plan{step: stepRelease},
+			now: due, at: newAt(inPhase(cnatv1.AtMissed), holding), want: plan{step: stepRelease},
 		},
 		"from 0.2.0: the status does not know the Job": {
 			now: due, at: newAt(), job: jobOf(newAt(), withOldFinalizer), want: plan{step: stepObserve},
@@ -345,7 +345,7 @@ func TestDecide(t *testing.T) {
 			now: due.AddDate(4, 0, 0), at: newAt(), want: plan{step: stepHold},
 		},
 		"the year 9999": {
-			now: due, at: newAt(func(at *cnatv1alpha1.At) {
+			now: due, at: newAt(func(at *cnatv1.At) {
 				at.Spec.Schedule = ptr.To(metav1.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC))
 			}), want: plan{stepWait, maxSleep},
 		},
@@ -444,7 +444,7 @@ func TestDecide(t *testing.T) {
 			want: plan{step: stepStop},
 		},
 		"waited for a container, which runs now": {
-			now: due.Add(time.Hour), at: newAt(startedAs("job-uid"), pendingDeadline(60), func(at *cnatv1alpha1.At) {
+			now: due.Add(time.Hour), at: newAt(startedAs("job-uid"), pendingDeadline(60), func(at *cnatv1.At) {
 				at.Status.StartTime = &metav1.Time{Time: due}
 			}), job: jobOf(newAt()), want: plan{step: stepObserve},
 		},
@@ -474,13 +474,13 @@ func TestDecide(t *testing.T) {
 			now: due.Add(time.Minute), at: newAt(overSince(due), timeToLive(60)), want: plan{step: stepExpire},
 		},
 		"missed, says the one leader, and the other started it": {
-			now: due, at: newAt(inPhase(cnatv1alpha1.AtMissed)), job: jobOf(newAt()), want: plan{step: stepStop},
+			now: due, at: newAt(inPhase(cnatv1.AtMissed)), job: jobOf(newAt()), want: plan{step: stepStop},
 		},
 		"succeeded": {
-			now: due, at: newAt(inPhase(cnatv1alpha1.AtSucceeded)), want: plan{step: stepNone},
+			now: due, at: newAt(inPhase(cnatv1.AtSucceeded)), want: plan{step: stepNone},
 		},
 		"failed": {
-			now: due, at: newAt(inPhase(cnatv1alpha1.AtFailed)), want: plan{step: stepNone},
+			now: due, at: newAt(inPhase(cnatv1.AtFailed)), want: plan{step: stepNone},
 		},
 		"being deleted": {
 			now: due, at: newAt(deleted), want: plan{step: stepNone},
@@ -504,7 +504,7 @@ func TestDecide(t *testing.T) {
 
 // What is written as a whole list is read from the API server, if the cache may not have all of it.
 func TestFinalizersOfOthersAreReadLive(t *testing.T) {
-	others := func(at *cnatv1alpha1.At) { at.Finalizers = append(at.Finalizers, "example.com/theirs") }
+	others := func(at *cnatv1.At) { at.Finalizers = append(at.Finalizers, "example.com/theirs") }
 	for name, test := range map[string]struct {
 		seen snapshot
 		next step
@@ -550,7 +550,7 @@ func TestLead(t *testing.T) {
 		const n = 1000
 		var early int
 		for i := range n {
-			got := leadOf(newAt(func(at *cnatv1alpha1.At) { at.UID = types.UID(fmt.Sprintf("b6f0-%d", i)) }), together)
+			got := leadOf(newAt(func(at *cnatv1.At) { at.UID = types.UID(fmt.Sprintf("b6f0-%d", i)) }), together)
 			if got < minLead || got >= longest {
 				t.Errorf("with %d others: %s", together, got)
 			}

@@ -15,16 +15,16 @@ import (
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
+	cnatv1 "example.com/cnat-operator/api/cnat/v1"
 	runv1 "example.com/cnat-operator/api/run/v1"
 )
 
 // createAt creates an At that is due at a time.
-func createAt(t *testing.T, namespace string, schedule time.Time) *cnatv1alpha1.At {
+func createAt(t *testing.T, namespace string, schedule time.Time) *cnatv1.At {
 	t.Helper()
-	at := &cnatv1alpha1.At{
+	at := &cnatv1.At{
 		ObjectMeta: metav1.ObjectMeta{Name: "cnrex", Namespace: namespace},
-		Spec:       cnatv1alpha1.AtSpec{Schedule: ptr.To(metav1.NewTime(schedule)), Run: runv1.Run{Command: "echo YAY"}},
+		Spec:       cnatv1.AtSpec{Schedule: ptr.To(metav1.NewTime(schedule)), Run: runv1.Run{Command: "echo YAY"}},
 	}
 	if err := api.Create(t.Context(), at); err != nil {
 		t.Fatal(err)
@@ -33,7 +33,7 @@ func createAt(t *testing.T, namespace string, schedule time.Time) *cnatv1alpha1.
 }
 
 // change edits an At as it is at the API server.
-func change(t *testing.T, at *cnatv1alpha1.At, edit func()) {
+func change(t *testing.T, at *cnatv1.At, edit func()) {
 	t.Helper()
 	eventually(t, "the At to be edited", func() (bool, error) {
 		if err := api.Get(t.Context(), client.ObjectKeyFromObject(at), at); err != nil {
@@ -45,13 +45,13 @@ func change(t *testing.T, at *cnatv1alpha1.At, edit func()) {
 	})
 }
 
-func move(t *testing.T, at *cnatv1alpha1.At, schedule time.Time) {
+func move(t *testing.T, at *cnatv1.At, schedule time.Time) {
 	t.Helper()
 	change(t, at, func() { at.Spec.Schedule = ptr.To(metav1.NewTime(schedule)) })
 }
 
 // awaitAt waits until the At is as wanted, and reads it into at.
-func awaitAt(t *testing.T, at *cnatv1alpha1.At, what string, wanted func(*cnatv1alpha1.AtStatus) bool) {
+func awaitAt(t *testing.T, at *cnatv1.At, what string, wanted func(*cnatv1.AtStatus) bool) {
 	t.Helper()
 	eventually(t, what, func() (bool, error) {
 		err := api.Get(t.Context(), client.ObjectKeyFromObject(at), at)
@@ -59,30 +59,30 @@ func awaitAt(t *testing.T, at *cnatv1alpha1.At, what string, wanted func(*cnatv1
 	})
 }
 
-func isPhase(phase cnatv1alpha1.AtPhase) func(*cnatv1alpha1.AtStatus) bool {
-	return func(status *cnatv1alpha1.AtStatus) bool { return status.Phase == phase }
+func isPhase(phase cnatv1.AtPhase) func(*cnatv1.AtStatus) bool {
+	return func(status *cnatv1.AtStatus) bool { return status.Phase == phase }
 }
 
-func isStalled(reason string) func(*cnatv1alpha1.AtStatus) bool {
-	return func(status *cnatv1alpha1.AtStatus) bool {
-		condition := meta.FindStatusCondition(status.Conditions, cnatv1alpha1.ConditionStalled)
+func isStalled(reason string) func(*cnatv1.AtStatus) bool {
+	return func(status *cnatv1.AtStatus) bool {
+		condition := meta.FindStatusCondition(status.Conditions, cnatv1.ConditionStalled)
 		return condition != nil && condition.Status == metav1.ConditionTrue && condition.Reason == reason
 	}
 }
 
 // awaitJob waits until the At's Job is started.
-func awaitJob(t *testing.T, at *cnatv1alpha1.At) *batchv1.Job {
+func awaitJob(t *testing.T, at *cnatv1.At) *batchv1.Job {
 	t.Helper()
 	return awaitJobThat(t, at, started)
 }
 
 // awaitPrepared waits until the At's Job exists, and has not started.
-func awaitPrepared(t *testing.T, at *cnatv1alpha1.At) *batchv1.Job {
+func awaitPrepared(t *testing.T, at *cnatv1.At) *batchv1.Job {
 	t.Helper()
 	return awaitJobThat(t, at, func(job *batchv1.Job) bool { return !started(job) })
 }
 
-func awaitJobThat(t *testing.T, at *cnatv1alpha1.At, is func(*batchv1.Job) bool) *batchv1.Job {
+func awaitJobThat(t *testing.T, at *cnatv1.At, is func(*batchv1.Job) bool) *batchv1.Job {
 	t.Helper()
 	var job *batchv1.Job
 	eventually(t, "the Job", func() (bool, error) {
@@ -159,7 +159,7 @@ func playStatus(t *testing.T, object client.Object, edit func()) {
 }
 
 // awaitEvents waits for the events of an At, and fails if there are others.
-func awaitEvents(t *testing.T, at *cnatv1alpha1.At, want ...string) {
+func awaitEvents(t *testing.T, at *cnatv1.At, want ...string) {
 	t.Helper()
 	var got []string
 	eventually(t, "the events "+strings.Join(want, ", "), func() (bool, error) {

@@ -11,12 +11,13 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/client-go/rest"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/yaml"
 
-	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
+	cnatv1 "example.com/cnat-operator/api/cnat/v1"
 	runv1 "example.com/cnat-operator/api/run/v1"
 )
 
@@ -43,7 +44,7 @@ func applyPolicy(t *testing.T, namespace string) {
 // create Jobs there.
 func userWith(t *testing.T, namespace, name string, jobs bool) client.Client {
 	t.Helper()
-	rules := []rbacv1.PolicyRule{{APIGroups: []string{cnatv1alpha1.GroupVersion.Group}, Resources: []string{"ats"}, Verbs: []string{"*"}}}
+	rules := []rbacv1.PolicyRule{{APIGroups: []string{cnatv1.GroupVersion.Group}, Resources: []string{"ats"}, Verbs: []string{"*"}}}
 	if jobs {
 		rules = append(rules, rbacv1.PolicyRule{APIGroups: []string{"batch"}, Resources: []string{"jobs"}, Verbs: []string{"create"}})
 	}
@@ -67,25 +68,25 @@ func userWith(t *testing.T, namespace, name string, jobs bool) client.Client {
 // by any edit of its spec. Metadata, and reading, are as RBAC says.
 func TestPolicyLendsNoRights(t *testing.T) {
 	const no = "may not create jobs.batch in namespace"
-	edits := map[string]func(*cnatv1alpha1.At){
-		"un-suspend": func(at *cnatv1alpha1.At) { at.Spec.Suspend = nil },
-		"move":       func(at *cnatv1alpha1.At) { at.Spec.Schedule = ptr.To(metav1.Now()) },
-		"cancel":     func(at *cnatv1alpha1.At) { at.Spec.Cancel = ptr.To(true) },
-		"template": func(at *cnatv1alpha1.At) {
+	edits := map[string]func(*cnatv1.At){
+		"un-suspend": func(at *cnatv1.At) { at.Spec.Suspend = nil },
+		"move":       func(at *cnatv1.At) { at.Spec.Schedule = ptr.To(metav1.Now()) },
+		"cancel":     func(at *cnatv1.At) { at.Spec.Cancel = ptr.To(true) },
+		"template": func(at *cnatv1.At) {
 			at.Spec.Template.Spec.ServiceAccountName = "admin"
 		},
-		"container": func(at *cnatv1alpha1.At) { at.Spec.Template.Spec.Containers[0].Image = "evil" },
-		"command for template": func(at *cnatv1alpha1.At) {
+		"container": func(at *cnatv1.At) { at.Spec.Template.Spec.Containers[0].Image = "evil" },
+		"command for template": func(at *cnatv1.At) {
 			at.Spec.Template, at.Spec.Command = nil, "evil"
 		},
 	}
 	namespace := newNamespace(t)
 	applyPolicy(t, namespace)
 	with, without := userWith(t, namespace, "with-jobs", true), userWith(t, namespace, "ats-only", false)
-	suspended := func(name string) *cnatv1alpha1.At {
-		return &cnatv1alpha1.At{
+	suspended := func(name string) *cnatv1.At {
+		return &cnatv1.At{
 			ObjectMeta: metav1.ObjectMeta{Namespace: namespace, GenerateName: name},
-			Spec: cnatv1alpha1.AtSpec{
+			Spec: cnatv1.AtSpec{
 				Schedule: ptr.To(metav1.NewTime(time.Now().Add(time.Hour))), Suspend: ptr.To(true),
 				Run: runv1.Run{Template: &corev1.PodTemplateSpec{Spec: corev1.PodSpec{Containers: []corev1.Container{{Name: "a", Image: "b"}}}}},
 			},
@@ -122,24 +123,55 @@ func TestPolicyLendsNoRights(t *testing.T) {
 	}
 }
 
+// A user's write is judged in whichever version of the API it is made.
+func TestPolicyJudgesBothVersions(t *testing.T) {
+	namespace := newNamespace(t)
+	applyPolicy(t, namespace)
+	with, without := userWith(t, namespace, "with-jobs-too", true), userWith(t, namespace, "ats-only-too", false)
+	for _, version := range []string{"v1", "v1alpha1"} {
+		t.Run(version, func(t *testing.T) {
+			at := &unstructured.Unstructured{}
+			at.SetAPIVersion(cnatv1.GroupVersion.Group + "/" + version)
+			at.SetKind("At")
+			at.SetNamespace(namespace)
+			at.SetName(version)
+			at.Object["spec"] = map[string]any{"after": "1h", "command": "echo YAY"}
+			refused := func(err error) bool {
+				return err != nil && strings.Contains(err.Error(), "may not create jobs.batch in namespace")
+			}
+			eventually(t, "its creation to be refused", func() (bool, error) {
+				return refused(without.Create(t.Context(), at.DeepCopy(), client.DryRunAll)), nil
+			})
+			eventually(t, "who may create Jobs to create it", func() (bool, error) {
+				err := with.Create(t.Context(), at)
+				return err == nil, err
+			})
+			at.Object["spec"] = map[string]any{"after": "2h", "command": "echo YAY"}
+			if err := without.Update(t.Context(), at); !refused(err) {
+				t.Errorf("its update: got %v, want a refusal", err)
+			}
+		})
+	}
+}
+
 // What costs more to compare than a rule of the CRD may, the policy compares.
 func TestPolicyRefusesEditsWithoutEffect(t *testing.T) {
 	template := &corev1.PodTemplateSpec{Spec: corev1.PodSpec{Containers: []corev1.Container{{Name: "a", Image: "b"}}}}
-	specs := map[string]cnatv1alpha1.AtSpec{
+	specs := map[string]cnatv1.AtSpec{
 		"template":   {Run: runv1.Run{Template: template}},
 		"containers": {Run: runv1.Run{Containers: template.Spec.Containers}},
 	}
-	states := map[string]func(*cnatv1alpha1.At){
+	states := map[string]func(*cnatv1.At){
 		"started":   startedAs("job-uid"),
-		"missed":    inPhase(cnatv1alpha1.AtMissed),
-		"cancelled": inPhase(cnatv1alpha1.AtCancelled),
+		"missed":    inPhase(cnatv1.AtMissed),
+		"cancelled": inPhase(cnatv1.AtCancelled),
 	}
 	namespace := newNamespace(t)
 	applyPolicy(t, namespace)
 	for what, spec := range specs {
 		for state, enter := range states {
 			t.Run(what+" "+state, func(t *testing.T) {
-				at := &cnatv1alpha1.At{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: what + "-" + state}, Spec: *spec.DeepCopy()}
+				at := &cnatv1.At{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: what + "-" + state}, Spec: *spec.DeepCopy()}
 				at.Spec.After = &metav1.Duration{Duration: time.Hour}
 				create(t, at)
 				enter(at)

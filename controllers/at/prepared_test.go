@@ -13,7 +13,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 
-	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
+	cnatv1 "example.com/cnat-operator/api/cnat/v1"
 	"example.com/cnat-operator/internal/write"
 )
 
@@ -33,7 +33,7 @@ func (c *heldClock) Now() time.Time {
 }
 
 // prepareAt creates an At that is prepared, and is due when the clock is let go.
-func prepareAt(t *testing.T) (*cnatv1alpha1.At, *batchv1.Job, *heldClock) {
+func prepareAt(t *testing.T) (*cnatv1.At, *batchv1.Job, *heldClock) {
 	t.Helper()
 	namespace := newNamespace(t)
 	schedule := time.Now().Add(5 * time.Second).Truncate(time.Second)
@@ -44,7 +44,7 @@ func prepareAt(t *testing.T) (*cnatv1alpha1.At, *batchv1.Job, *heldClock) {
 	}
 	t.Cleanup(func() { _ = stop() })
 	at := createAt(t, namespace, schedule)
-	awaitAt(t, at, "the prepared Job", func(status *cnatv1alpha1.AtStatus) bool { return status.PreparedJobUID != "" })
+	awaitAt(t, at, "the prepared Job", func(status *cnatv1.AtStatus) bool { return status.PreparedJobUID != "" })
 	job := awaitPrepared(t, at)
 	if at.Status.PreparedJobUID != job.UID || !controllerutil.ContainsFinalizer(at, preparedFinalizer) {
 		t.Fatalf("Job %s exists, and the At is %+v", job.UID, at)
@@ -53,10 +53,10 @@ func prepareAt(t *testing.T) (*cnatv1alpha1.At, *batchv1.Job, *heldClock) {
 }
 
 // awaitTakenBack waits until the Job is deleted and nothing holds the At.
-func awaitTakenBack(t *testing.T, at *cnatv1alpha1.At, job *batchv1.Job) {
+func awaitTakenBack(t *testing.T, at *cnatv1.At, job *batchv1.Job) {
 	t.Helper()
 	awaitGone(t, job)
-	awaitAt(t, at, "nothing to be prepared", func(status *cnatv1alpha1.AtStatus) bool {
+	awaitAt(t, at, "nothing to be prepared", func(status *cnatv1.AtStatus) bool {
 		return !atPinned(at) && status.PreparedJobUID == "" && status.JobUID == ""
 	})
 	if started(job) {
@@ -66,9 +66,9 @@ func awaitTakenBack(t *testing.T, at *cnatv1alpha1.At, job *batchv1.Job) {
 
 func TestEditTakesBackWhatIsPrepared(t *testing.T) {
 	t.Parallel()
-	edits := map[string]func(*cnatv1alpha1.At){
+	edits := map[string]func(*cnatv1.At){
 		"suspended":         suspended,
-		"moved to tomorrow": func(at *cnatv1alpha1.At) { at.Spec.Schedule = ptr.To(metav1.NewTime(time.Now().AddDate(0, 0, 1))) },
+		"moved to tomorrow": func(at *cnatv1.At) { at.Spec.Schedule = ptr.To(metav1.NewTime(time.Now().AddDate(0, 0, 1))) },
 		"cancelled":         cancelled,
 	}
 	for name, edit := range edits {
@@ -78,7 +78,7 @@ func TestEditTakesBackWhatIsPrepared(t *testing.T) {
 			change(t, at, func() { edit(at) })
 			awaitTakenBack(t, at, job)
 			if name == "cancelled" {
-				awaitAt(t, at, "Cancelled", isPhase(cnatv1alpha1.AtCancelled))
+				awaitAt(t, at, "Cancelled", isPhase(cnatv1.AtCancelled))
 			}
 		})
 	}
@@ -99,7 +99,7 @@ func TestEditedWhenPrepared(t *testing.T) {
 	if again.Spec.Template.Spec.Containers[0].Command[2] != "echo YEA" {
 		t.Errorf("what was prepared first runs: %+v", again.Spec.Template.Spec)
 	}
-	awaitAt(t, at, "the Job's UID", func(status *cnatv1alpha1.AtStatus) bool { return status.JobUID == again.UID })
+	awaitAt(t, at, "the Job's UID", func(status *cnatv1.AtStatus) bool { return status.JobUID == again.UID })
 }
 
 func TestDeletedWhenPrepared(t *testing.T) {

@@ -14,7 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
-	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
+	cnatv1 "example.com/cnat-operator/api/cnat/v1"
 )
 
 const (
@@ -27,7 +27,7 @@ const (
 
 // priorityOf is the place in the queue of an At that is new or has changed.
 // What is there when the operator starts, and is not due soon, can wait.
-func priorityOf(now time.Time, at *cnatv1alpha1.At, initial bool) int {
+func priorityOf(now time.Time, at *cnatv1.At, initial bool) int {
 	switch {
 	case startsWithin(0, now, at):
 		return duePriority
@@ -41,7 +41,7 @@ func priorityOf(now time.Time, at *cnatv1alpha1.At, initial bool) int {
 }
 
 // tryPriority is the place of an At among those that are to be tried.
-func tryPriority(now time.Time, at *cnatv1alpha1.At, _ bool) int {
+func tryPriority(now time.Time, at *cnatv1.At, _ bool) int {
 	if startsWithin(maxLead, now, at) {
 		return 0
 	}
@@ -49,7 +49,7 @@ func tryPriority(now time.Time, at *cnatv1alpha1.At, _ bool) int {
 }
 
 // startsWithin reports whether an At is to start, and due by then.
-func startsWithin(span time.Duration, now time.Time, at *cnatv1alpha1.At) bool {
+func startsWithin(span time.Duration, now time.Time, at *cnatv1.At) bool {
 	return at.Status.JobUID == "" && !at.Status.Finished() && !isSuspended(at) && !at.DueTime().After(now.Add(span))
 }
 
@@ -70,7 +70,7 @@ func (p plan) priority() *int {
 // atHandler enqueues Ats by their priority.
 type atHandler struct {
 	clock    clock.PassiveClock
-	priority func(now time.Time, at *cnatv1alpha1.At, initial bool) int
+	priority func(now time.Time, at *cnatv1.At, initial bool) int
 }
 
 var _ handler.EventHandler = &atHandler{}
@@ -84,8 +84,8 @@ func (h *atHandler) Create(_ context.Context, e event.CreateEvent, q queue) {
 
 // Update implements handler.EventHandler.
 func (h *atHandler) Update(_ context.Context, e event.UpdateEvent, q queue) {
-	if before, ok := e.ObjectOld.(*cnatv1alpha1.At); ok {
-		if after, ok := e.ObjectNew.(*cnatv1alpha1.At); ok && !calls(before, after) {
+	if before, ok := e.ObjectOld.(*cnatv1.At); ok {
+		if after, ok := e.ObjectNew.(*cnatv1.At); ok && !calls(before, after) {
 			return
 		}
 	}
@@ -95,7 +95,7 @@ func (h *atHandler) Update(_ context.Context, e event.UpdateEvent, q queue) {
 // calls reports whether a change of an At is for a reconcile. The operator's own
 // words in the status are not: a refusal that is worded anew each time would
 // bring about the next attempt at once.
-func calls(before, after *cnatv1alpha1.At) bool {
+func calls(before, after *cnatv1.At) bool {
 	return before.UID != after.UID || before.Generation != after.Generation ||
 		(before.DeletionTimestamp == nil) != (after.DeletionTimestamp == nil) ||
 		before.Status.Phase != after.Status.Phase || recorded(before) != recorded(after) ||
@@ -114,7 +114,7 @@ func (h *atHandler) Generic(_ context.Context, e event.GenericEvent, q queue) {
 
 func (h *atHandler) add(object client.Object, initial bool, q queue) {
 	request := reconcile.Request{NamespacedName: types.NamespacedName{Namespace: object.GetNamespace(), Name: object.GetName()}}
-	at, isAt := object.(*cnatv1alpha1.At)
+	at, isAt := object.(*cnatv1.At)
 	if priorities, ok := q.(priorityqueue.PriorityQueue[reconcile.Request]); ok && isAt {
 		priorities.AddWithOpts(priorityqueue.AddOpts{Priority: ptr.To(h.priority(h.clock.Now(), at, initial))}, request)
 		return

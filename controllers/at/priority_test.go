@@ -6,13 +6,13 @@ import (
 
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 
-	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
+	cnatv1 "example.com/cnat-operator/api/cnat/v1"
 )
 
 func TestPriorityOf(t *testing.T) {
 	tests := map[string]struct {
 		now     time.Time
-		at      *cnatv1alpha1.At
+		at      *cnatv1.At
 		initial bool
 		want    int
 	}{
@@ -28,7 +28,7 @@ func TestPriorityOf(t *testing.T) {
 		"new, and due":                {due, newAt(), false, duePriority},
 		"known, and not due soon":     {due.Add(-maxLead - 1), newAt(observed), false, 0},
 		"started":                     {due, newAt(startedAs("job-uid")), false, 0},
-		"over":                        {due, newAt(inPhase(cnatv1alpha1.AtMissed)), true, handler.LowPriority},
+		"over":                        {due, newAt(inPhase(cnatv1.AtMissed)), true, handler.LowPriority},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -53,12 +53,12 @@ func TestPriorityOfPlans(t *testing.T) {
 // Among those that are to be tried, what is due soon goes first, since its Job is created ahead only once that is done.
 func TestTryPriority(t *testing.T) {
 	for name, test := range map[string]struct {
-		at   *cnatv1alpha1.At
+		at   *cnatv1.At
 		want int
 	}{
 		"due soon":            {newAt(), 0},
 		"due soon, suspended": {newAt(suspended), handler.LowPriority},
-		"not due soon":        {newAt(func(at *cnatv1alpha1.At) { at.Spec.Schedule.Time = due.Add(1) }), handler.LowPriority},
+		"not due soon":        {newAt(func(at *cnatv1.At) { at.Spec.Schedule.Time = due.Add(1) }), handler.LowPriority},
 	} {
 		if got := tryPriority(due.Add(-maxLead), test.at, false); got != test.want {
 			t.Errorf("%s: got %d, want %d", name, got, test.want)

@@ -11,7 +11,7 @@ import (
 	apiwatch "k8s.io/apimachinery/pkg/watch"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
+	cnatv1 "example.com/cnat-operator/api/cnat/v1"
 )
 
 // queueAllJobs puts each new Job of a namespace into a queue, as Kueue does by a default LocalQueue.
@@ -39,7 +39,7 @@ func queueAllJobs(t *testing.T, namespace string) {
 			PolicyName: namespace, MatchResources: &admissionv1.MatchResources{NamespaceSelector: only(namespace)},
 		},
 	})
-	probe := newJob(newAt(func(at *cnatv1alpha1.At) { at.Namespace = namespace }), "busybox")
+	probe := newJob(newAt(func(at *cnatv1.At) { at.Namespace = namespace }), "busybox")
 	eventually(t, "the policy to be in force", func() (bool, error) {
 		job := probe.DeepCopy()
 		err := api.Create(t.Context(), job, client.DryRunAll)
@@ -81,15 +81,15 @@ func TestJobOfDefaultQueueIsNotPrepared(t *testing.T) {
 	startOperator(t, namespace)
 	for name, ahead := range map[string]time.Duration{"far": 6 * time.Second, "near": 2 * time.Second} {
 		schedule := time.Now().Add(ahead).Truncate(time.Second)
-		at := &cnatv1alpha1.At{ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: namespace}}
+		at := &cnatv1.At{ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: namespace}}
 		at.Spec.Schedule, at.Spec.Command = &metav1.Time{Time: schedule}, "echo YAY"
 		create(t, at)
 		job := <-jobs
 		if created := job.CreationTimestamp.Time; created.Before(schedule) {
 			t.Errorf("%s: the Job is created at %s, and due at %s", name, created, schedule)
 		}
-		awaitAt(t, at, "to be queued", func(status *cnatv1alpha1.AtStatus) bool {
-			return status.Queue == "default" && isTrue(status, cnatv1alpha1.ConditionSuspended)
+		awaitAt(t, at, "to be queued", func(status *cnatv1.AtStatus) bool {
+			return status.Queue == "default" && isTrue(status, cnatv1.ConditionSuspended)
 		})
 	}
 }
@@ -102,7 +102,7 @@ func TestQueuedJobIsTakenBack(t *testing.T) {
 	schedule := time.Now().Add(10 * time.Second).Truncate(time.Second)
 	at := createAt(t, namespace, schedule)
 	playStatus(t, at, func() { // it was tried long ago
-		at.Status.Phase, at.Status.ObservedGeneration = cnatv1alpha1.AtPending, at.Generation
+		at.Status.Phase, at.Status.ObservedGeneration = cnatv1.AtPending, at.Generation
 	})
 	queueAllJobs(t, namespace)
 	startOperator(t, namespace)
@@ -110,13 +110,13 @@ func TestQueuedJobIsTakenBack(t *testing.T) {
 	if first.UID == second.UID || !queued(first) || second.CreationTimestamp.Time.Before(schedule) {
 		t.Errorf("Jobs %s of %s and %s of %s, due at %s", first.UID, first.CreationTimestamp, second.UID, second.CreationTimestamp, schedule)
 	}
-	awaitAt(t, at, "to be queued", func(status *cnatv1alpha1.AtStatus) bool {
-		return status.PreparedJobUID == second.UID && isTrue(status, cnatv1alpha1.ConditionSuspended)
+	awaitAt(t, at, "to be queued", func(status *cnatv1.AtStatus) bool {
+		return status.PreparedJobUID == second.UID && isTrue(status, cnatv1.ConditionSuspended)
 	})
 	eventually(t, "the queue to start it", func() (bool, error) {
 		job := second.DeepCopy()
 		err := api.Patch(t.Context(), job, client.RawPatch(types.MergePatchType, []byte(`{"spec":{"suspend":false}}`)))
 		return err == nil, err
 	})
-	awaitAt(t, at, "the Job's UID", func(status *cnatv1alpha1.AtStatus) bool { return status.JobUID == second.UID })
+	awaitAt(t, at, "the Job's UID", func(status *cnatv1.AtStatus) bool { return status.JobUID == second.UID })
 }

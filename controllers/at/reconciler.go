@@ -24,7 +24,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
-	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
+	cnatv1 "example.com/cnat-operator/api/cnat/v1"
 	"example.com/cnat-operator/internal/cached"
 	"example.com/cnat-operator/internal/clockwatch"
 	"example.com/cnat-operator/internal/write"
@@ -83,7 +83,7 @@ func CachedObjects() map[client.Object]cache.ByObject {
 	pods.Transform = cached.Pod
 	all := cachedEvents()
 	all[&batchv1.Job{}], all[&corev1.Pod{}] = cache.ByObject{Label: own.Label, Transform: cached.Job}, pods
-	all[&cnatv1alpha1.At{}] = cache.ByObject{Transform: cached.At}
+	all[&cnatv1.At{}] = cache.ByObject{Transform: cached.At}
 	return all
 }
 
@@ -103,7 +103,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 	if err := mgr.Add(&upgrade{mgr.GetClient(), mgr.GetAPIReader(), r.Clock}); err != nil {
 		return fmt.Errorf("adding the upgrade from 0.2.0: %w", err)
 	}
-	steps, err := clockwatch.Add(mgr, r.Clock, func() client.ObjectList { return &cnatv1alpha1.AtList{} }, waits)
+	steps, err := clockwatch.Add(mgr, r.Clock, func() client.ObjectList { return &cnatv1.AtList{} }, waits)
 	if err != nil {
 		return err
 	}
@@ -112,8 +112,8 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 	}
 	return ctrl.NewControllerManagedBy(mgr).
 		Named("at").
-		Watches(&cnatv1alpha1.At{}, &atHandler{r.Clock, priorityOf}).
-		Watches(&batchv1.Job{}, handler.EnqueueRequestForOwner(mgr.GetScheme(), mgr.GetRESTMapper(), &cnatv1alpha1.At{}, handler.OnlyControllerOwner())).
+		Watches(&cnatv1.At{}, &atHandler{r.Clock, priorityOf}).
+		Watches(&batchv1.Job{}, handler.EnqueueRequestForOwner(mgr.GetScheme(), mgr.GetRESTMapper(), &cnatv1.At{}, handler.OnlyControllerOwner())).
 		Watches(&corev1.Pod{}, handler.EnqueueRequestsFromMapFunc(atOfPod)).
 		Watches(&corev1.Event{}, handler.EnqueueRequestsFromMapFunc(r.atOfEvent)).
 		Watches(&eventsv1.Event{}, handler.EnqueueRequestsFromMapFunc(r.atOfEvent)).
@@ -134,7 +134,7 @@ func (r *Reconciler) forget(uid types.UID) {
 
 // waits reports whether an object is an At that may still start.
 func waits(object client.Object) bool {
-	at, ok := object.(*cnatv1alpha1.At)
+	at, ok := object.(*cnatv1.At)
 	return ok && !at.Status.Finished()
 }
 

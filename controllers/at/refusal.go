@@ -6,7 +6,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/types"
 
-	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
+	cnatv1 "example.com/cnat-operator/api/cnat/v1"
 	"example.com/cnat-operator/internal/text"
 )
 
@@ -28,7 +28,7 @@ type refusal struct {
 type refusals struct{ byUID sync.Map }
 
 // of is the refusal of the At in its generation, or nil.
-func (r *refusals) of(at *cnatv1alpha1.At) *refusal {
+func (r *refusals) of(at *cnatv1.At) *refusal {
 	if last, ok := r.byUID.Load(at.UID); ok {
 		if last := last.(*refusal); last.generation == at.Generation {
 			return last
@@ -39,7 +39,7 @@ func (r *refusals) of(at *cnatv1alpha1.At) *refusal {
 
 // note remembers that the At was refused once more. It is tried again later, but
 // no later than at those of the times given that have not passed.
-func (r *refusals) note(at *cnatv1alpha1.At, reason, message string, now time.Time, latest ...time.Time) *refusal {
+func (r *refusals) note(at *cnatv1.At, reason, message string, now time.Time, latest ...time.Time) *refusal {
 	next := &refusal{generation: at.Generation, reason: reason, message: text.Bounded(message, maxMessage), delay: firstRetry}
 	if last := r.of(at); last != nil {
 		next.delay = min(2*last.delay, lastRefusal)

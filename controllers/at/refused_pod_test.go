@@ -13,7 +13,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
+	cnatv1 "example.com/cnat-operator/api/cnat/v1"
 )
 
 var creationOfPods = admissionv1.RuleWithOperations{
@@ -67,7 +67,7 @@ func TestWhatRefusesPodsIsReported(t *testing.T) {
 			startOperator(t, namespace)
 			at := createAt(t, namespace, time.Now())
 			job := awaitJob(t, at)
-			awaitAt(t, at, "the Job to be recorded", func(status *cnatv1alpha1.AtStatus) bool { return status.JobUID == job.UID })
+			awaitAt(t, at, "the Job to be recorded", func(status *cnatv1.AtStatus) bool { return status.JobUID == job.UID })
 			var refusal error
 			eventually(t, "the API server to refuse pods", func() (bool, error) {
 				if refusal = refusedPod(t, job); refusal == nil {
@@ -76,8 +76,8 @@ func TestWhatRefusesPodsIsReported(t *testing.T) {
 				return strings.Contains(refusal.Error(), test.words), nil
 			})
 			playEvent(t, "Job", job, "job-controller", "FailedCreate", "Error creating: "+refusal.Error())
-			awaitAt(t, at, "PodRefused", isStalled(cnatv1alpha1.ReasonPodRefused))
-			if at.Status.Phase != cnatv1alpha1.AtPending || !strings.Contains(at.Status.Message, test.words) {
+			awaitAt(t, at, "PodRefused", isStalled(cnatv1.ReasonPodRefused))
+			if at.Status.Phase != cnatv1.AtPending || !strings.Contains(at.Status.Message, test.words) {
 				t.Errorf("%s", describe(at))
 			}
 			if err := api.Delete(t.Context(), obstacle); err != nil {
@@ -88,8 +88,8 @@ func TestWhatRefusesPodsIsReported(t *testing.T) {
 				return err == nil, err
 			})
 			playPod(t, job, running())
-			awaitAt(t, at, "Running, and not stalled", func(status *cnatv1alpha1.AtStatus) bool {
-				return status.Phase == cnatv1alpha1.AtRunning && !isTrue(status, cnatv1alpha1.ConditionStalled)
+			awaitAt(t, at, "Running, and not stalled", func(status *cnatv1.AtStatus) bool {
+				return status.Phase == cnatv1.AtRunning && !isTrue(status, cnatv1.ConditionStalled)
 			})
 		})
 	}

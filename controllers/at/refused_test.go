@@ -14,7 +14,7 @@ import (
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
+	cnatv1 "example.com/cnat-operator/api/cnat/v1"
 )
 
 // waysToRefuse make the API server refuse each Job of a namespace. Deleting the
@@ -128,7 +128,7 @@ func create(t *testing.T, object client.Object) {
 }
 
 // awaitRefusal waits until the API server knows of what makes it refuse Jobs.
-func awaitRefusal(t *testing.T, at *cnatv1alpha1.At, words string) {
+func awaitRefusal(t *testing.T, at *cnatv1.At, words string) {
 	t.Helper()
 	eventually(t, "the API server to refuse Jobs", func() (bool, error) {
 		err := api.Create(t.Context(), newJob(at, "busybox"), client.DryRunAll)
@@ -153,7 +153,7 @@ func TestRefusedJobIsCreatedWhenItMay(t *testing.T) {
 			obstacle := test.refuse(t, namespace)
 			awaitRefusal(t, at, test.words)
 			startOperator(t, namespace)
-			awaitAt(t, at, "JobRefused", isStalled(cnatv1alpha1.ReasonJobRefused))
+			awaitAt(t, at, "JobRefused", isStalled(cnatv1.ReasonJobRefused))
 			if !strings.Contains(at.Status.Message, test.words) {
 				t.Errorf("the message does not have the API server's words: %q", at.Status.Message)
 			}
@@ -163,8 +163,8 @@ func TestRefusedJobIsCreatedWhenItMay(t *testing.T) {
 			if err := api.Delete(t.Context(), obstacle); err != nil {
 				t.Fatal(err)
 			}
-			awaitAt(t, at, "the Job to be recorded", func(status *cnatv1alpha1.AtStatus) bool { return status.JobUID != "" })
-			if isStalled(cnatv1alpha1.ReasonJobRefused)(&at.Status) {
+			awaitAt(t, at, "the Job to be recorded", func(status *cnatv1.AtStatus) bool { return status.JobUID != "" })
+			if isStalled(cnatv1.ReasonJobRefused)(&at.Status) {
 				t.Errorf("still reported as refused: %+v", at.Status)
 			}
 		})
@@ -184,7 +184,7 @@ func TestRefusedUntilTooLateIsMissed(t *testing.T) {
 			change(t, at, func() {
 				at.Spec.Schedule, at.Spec.StartingDeadlineSeconds = ptr.To(metav1.Now()), 15
 			})
-			awaitAt(t, at, "Missed", isPhase(cnatv1alpha1.AtMissed))
+			awaitAt(t, at, "Missed", isPhase(cnatv1.AtMissed))
 			if !strings.Contains(at.Status.Message, test.words) {
 				t.Errorf("the message does not have the API server's words: %q", at.Status.Message)
 			}
@@ -214,14 +214,14 @@ func TestRefusedStart(t *testing.T) {
 		return false, err
 	})
 	clock.free.Store(true)
-	awaitAt(t, at, "JobRefused", isStalled(cnatv1alpha1.ReasonJobRefused))
+	awaitAt(t, at, "JobRefused", isStalled(cnatv1.ReasonJobRefused))
 	if !strings.Contains(at.Status.Message, "no Jobs on Sundays") {
 		t.Errorf("the message does not have the API server's words: %q", at.Status.Message)
 	}
 	if err := api.Delete(t.Context(), policy); err != nil {
 		t.Fatal(err)
 	}
-	awaitAt(t, at, "the Job to be recorded", func(status *cnatv1alpha1.AtStatus) bool { return status.JobUID == job.UID })
+	awaitAt(t, at, "the Job to be recorded", func(status *cnatv1.AtStatus) bool { return status.JobUID == job.UID })
 }
 
 // A refusal that is worded anew each time is tried again as seldom as any other: after 100 ms, then after twice the time.
@@ -234,13 +234,13 @@ func TestRewordedRefusalIsTriedSeldom(t *testing.T) {
 	})
 	awaitRefusal(t, at, "refused as ")
 	startOperator(t, namespace)
-	awaitAt(t, at, "JobRefused", isStalled(cnatv1alpha1.ReasonJobRefused))
+	awaitAt(t, at, "JobRefused", isStalled(cnatv1.ReasonJobRefused))
 	messages := map[string]bool{}
 	for end := time.Now().Add(span); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
 		if err := api.Get(t.Context(), client.ObjectKeyFromObject(at), at); err != nil {
 			t.Fatal(err)
 		}
-		if isStalled(cnatv1alpha1.ReasonJobRefused)(&at.Status) {
+		if isStalled(cnatv1.ReasonJobRefused)(&at.Status) {
 			messages[at.Status.Message] = true
 		}
 	}

@@ -9,13 +9,13 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
 
-	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
+	cnatv1 "example.com/cnat-operator/api/cnat/v1"
 	runv1 "example.com/cnat-operator/api/run/v1"
 )
 
 // An At of several replicas has an indexed Job of as many pods; one of a single pod has the Job that it always had.
 func TestJobOfReplicas(t *testing.T) {
-	at := &cnatv1alpha1.At{Spec: cnatv1alpha1.AtSpec{Run: runv1.Run{Command: "true"}, Replicas: 3}}
+	at := &cnatv1.At{Spec: cnatv1.AtSpec{Run: runv1.Run{Command: "true"}, Replicas: 3}}
 	job := newJob(at, "sh")
 	if *job.Spec.Completions != 3 || *job.Spec.Parallelism != 3 || *job.Spec.CompletionMode != batchv1.IndexedCompletion {
 		t.Errorf("%+v", job.Spec)
@@ -84,7 +84,7 @@ func TestRunOfReplicas(t *testing.T) {
 // Replicas are no retries.
 func TestRetriesOfReplicas(t *testing.T) {
 	job := &batchv1.Job{Spec: batchv1.JobSpec{Completions: ptr.To[int32](3)}, Status: batchv1.JobStatus{Active: 3}}
-	at := &cnatv1alpha1.At{}
+	at := &cnatv1.At{}
 	status := nextStatus(at, observation{step: stepObserve, job: job, run: run{}})
 	if status.Retries != nil {
 		t.Errorf("%d retries of three pods", *status.Retries)

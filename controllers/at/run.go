@@ -14,7 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/ptr"
 
-	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
+	cnatv1 "example.com/cnat-operator/api/cnat/v1"
 	"example.com/cnat-operator/internal/text"
 )
 
@@ -154,7 +154,7 @@ func podStall(pod *corev1.Pod) (gated string, stalled *stall) {
 		case corev1.PodReasonSchedulingGated:
 			return condition.Message, nil
 		case corev1.PodReasonUnschedulable, corev1.PodReasonSchedulerError:
-			return "", &stall{cnatv1alpha1.ReasonPodUnschedulable, condition.Message}
+			return "", &stall{cnatv1.ReasonPodUnschedulable, condition.Message}
 		}
 	}
 	all := containersOf(pod)
@@ -169,7 +169,7 @@ func podStall(pod *corev1.Pod) (gated string, stalled *stall) {
 		if last := c.status.LastTerminationState.Terminated; last != nil && last.ExitCode != 0 {
 			message += "; " + describeEnd(c, last)
 		}
-		return "", &stall{cnatv1alpha1.ReasonPodNotStarting, message}
+		return "", &stall{cnatv1.ReasonPodNotStarting, message}
 	}
 	return "", nil
 }
@@ -185,7 +185,7 @@ func sidecarFailure(pod *corev1.Pod) *stall {
 			last = c.status.State.Terminated
 		}
 		if c.sidecar && last != nil && last.ExitCode != 0 && pod.DeletionTimestamp == nil && mainRuns(all) {
-			return &stall{cnatv1alpha1.ReasonSidecarFailed, describeEnd(c, last)}
+			return &stall{cnatv1.ReasonSidecarFailed, describeEnd(c, last)}
 		}
 	}
 	return nil

@@ -8,7 +8,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
 
-	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
+	cnatv1 "example.com/cnat-operator/api/cnat/v1"
 )
 
 // withInit adds an init container to a pod, or a sidecar.
@@ -203,7 +203,7 @@ func TestReasonsOfKubernetes(t *testing.T) {
 		"OOMKilled": "OOMKilled", "Error": "ContainerFailed", "Completed": "ContainerFailed", "": "ContainerFailed",
 		"ContainerStatusUnknown": "ContainerFailed", "has spaces": "ContainerFailed", "\x1b[31m": "ContainerFailed",
 	} {
-		if got := reasonOr(reason, cnatv1alpha1.ReasonContainerFailed); got != want {
+		if got := reasonOr(reason, cnatv1.ReasonContainerFailed); got != want {
 			t.Errorf("%q becomes %q, want %q", reason, got, want)
 		}
 	}

@@ -13,13 +13,13 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
+	cnatv1 "example.com/cnat-operator/api/cnat/v1"
 )
 
 // snapshot is everything about an At that a decision and its status are
 // computed from.
 type snapshot struct {
-	at         *cnatv1alpha1.At
+	at         *cnatv1.At
 	job        *batchv1.Job   // the object with the name of the At's Job; nil: there is none
 	pods       []corev1.Pod   // of the At's own Job
 	run        run            // what they report
@@ -34,7 +34,7 @@ type snapshot struct {
 // read reads an At and what belongs to it, from the cache or the API server.
 // Without an At, it is nil.
 func (r *Reconciler) read(ctx context.Context, from client.Reader, name types.NamespacedName) (*snapshot, error) {
-	at := &cnatv1alpha1.At{}
+	at := &cnatv1.At{}
 	err := from.Get(ctx, name, at)
 	if apierrors.IsNotFound(err) {
 		return nil, nil

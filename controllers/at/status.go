@@ -10,7 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
+	cnatv1 "example.com/cnat-operator/api/cnat/v1"
 	"example.com/cnat-operator/internal/text"
 )
 
@@ -26,7 +26,7 @@ type observation struct {
 
 // nextStatus computes an At's status. What it reports of a run never goes back: a
 // start time or a final phase that was reported once stays.
-func nextStatus(at *cnatv1alpha1.At, seen observation) cnatv1alpha1.AtStatus {
+func nextStatus(at *cnatv1.At, seen observation) cnatv1.AtStatus {
 	next := *at.Status.DeepCopy()
 	if next.Finished() {
 		follow(&next, at.Generation)
@@ -38,7 +38,7 @@ func nextStatus(at *cnatv1alpha1.At, seen observation) cnatv1alpha1.AtStatus {
 	next.EligibleTime = eligible(at, seen)
 	next.ObservedGeneration = at.Generation
 	if next.Phase == "" {
-		next.Phase = cnatv1alpha1.AtPending
+		next.Phase = cnatv1.AtPending
 	}
 	if next.JobUID == "" {
 		due := at.DueTime()
@@ -47,32 +47,32 @@ func nextStatus(at *cnatv1alpha1.At, seen observation) cnatv1alpha1.AtStatus {
 
 	switch seen.step {
 	case stepWait, stepReady:
-		proceed(&next, seen, cnatv1alpha1.ReasonScheduled, nil)
+		proceed(&next, seen, cnatv1.ReasonScheduled, nil)
 	case stepRecord:
 		next.PreparedJobUID = seen.job.UID
-		proceed(&next, seen, cnatv1alpha1.ReasonScheduled, nil)
+		proceed(&next, seen, cnatv1.ReasonScheduled, nil)
 	case stepForget:
 		next.PreparedJobUID = ""
 	case stepSuspend:
-		proceed(&next, seen, cnatv1alpha1.ReasonSuspended, nil)
+		proceed(&next, seen, cnatv1.ReasonSuspended, nil)
 	case stepQueued:
-		proceed(&next, seen, cnatv1alpha1.ReasonSuspended, nil)
+		proceed(&next, seen, cnatv1.ReasonSuspended, nil)
 		next.Message = fmt.Sprintf("Job %s is queued: %s starts it", seen.job.Name, seen.queue)
 	case stepRefused:
-		waits := cnatv1alpha1.ReasonScheduled
+		waits := cnatv1.ReasonScheduled
 		if isSuspended(at) {
-			waits = cnatv1alpha1.ReasonSuspended
+			waits = cnatv1.ReasonSuspended
 		}
 		proceed(&next, seen, waits, &stall{seen.refusal.reason, seen.refusal.message})
 	case stepCancel:
-		finish(&next, seen, cnatv1alpha1.AtCancelled, cnatv1alpha1.ReasonCancelled, "cancelled before it started")
+		finish(&next, seen, cnatv1.AtCancelled, cnatv1.ReasonCancelled, "cancelled before it started")
 	case stepMiss:
 		message := fmt.Sprintf("not started within startingDeadlineSeconds (%d s) of %s, so it never will be",
 			at.Spec.StartingDeadlineSeconds, next.ScheduledTime.UTC().Format(time.RFC3339))
-		if isTrue(&next, cnatv1alpha1.ConditionStalled) {
+		if isTrue(&next, cnatv1.ConditionStalled) {
 			message = sentences(message, next.Message)
 		}
-		finish(&next, seen, cnatv1alpha1.AtMissed, cnatv1alpha1.ReasonStartingDeadlineExceeded, message)
+		finish(&next, seen, cnatv1.AtMissed, cnatv1.ReasonStartingDeadlineExceeded, message)
 	case stepLost:
 		if next.JobName == "" { // it was not seen to start, and may have
 			next.JobName, next.JobUID = jobName(at), recorded(at)
@@ -86,7 +86,7 @@ func nextStatus(at *cnatv1alpha1.At, seen observation) cnatv1alpha1.AtStatus {
 
 // follow notes that a generation of the spec was seen which changes nothing in
 // what is reported: `kubectl wait` believes no condition of an older one.
-func follow(status *cnatv1alpha1.AtStatus, generation int64) {
+func follow(status *cnatv1.AtStatus, generation int64) {
 	status.ObservedGeneration = generation
 	for i := range status.Conditions {
 		status.Conditions[i].ObservedGeneration = generation
@@ -97,31 +97,31 @@ func follow(status *cnatv1alpha1.AtStatus, generation int64) {
 // stalled what requires user action, if anything.
 //
 // By Reconciling kstatus distinguishes a run in progress from one that waits for its time.
-func proceed(next *cnatv1alpha1.AtStatus, seen observation, reason string, stalled *stall) {
+func proceed(next *cnatv1.AtStatus, seen observation, reason string, stalled *stall) {
 	if stalled == nil && (next.JobUID != "" || seen.step == stepQueued) {
-		setCondition(next, seen, cnatv1alpha1.ConditionReconciling, true, reason, "")
+		setCondition(next, seen, cnatv1.ConditionReconciling, true, reason, "")
 	} else {
-		meta.RemoveStatusCondition(&next.Conditions, cnatv1alpha1.ConditionReconciling)
+		meta.RemoveStatusCondition(&next.Conditions, cnatv1.ConditionReconciling)
 	}
-	suspended := reason == cnatv1alpha1.ReasonSuspended || reason == cnatv1alpha1.ReasonSchedulingGated
+	suspended := reason == cnatv1.ReasonSuspended || reason == cnatv1.ReasonSchedulingGated
 	next.Reason, next.Message = "", ""
 	if suspended {
 		next.Reason = reason
 	}
-	setCondition(next, seen, cnatv1alpha1.ConditionComplete, false, reason, "")
-	setCondition(next, seen, cnatv1alpha1.ConditionFailed, false, reason, "")
-	setCondition(next, seen, cnatv1alpha1.ConditionSuspended, suspended, reason, "")
+	setCondition(next, seen, cnatv1.ConditionComplete, false, reason, "")
+	setCondition(next, seen, cnatv1.ConditionFailed, false, reason, "")
+	setCondition(next, seen, cnatv1.ConditionSuspended, suspended, reason, "")
 	if stalled == nil {
-		setCondition(next, seen, cnatv1alpha1.ConditionStalled, false, reason, "")
+		setCondition(next, seen, cnatv1.ConditionStalled, false, reason, "")
 		return
 	}
 	next.Reason, next.Message = stalled.reason, text.Bounded(stalled.message, maxMessage)
-	setCondition(next, seen, cnatv1alpha1.ConditionStalled, true, next.Reason, next.Message)
+	setCondition(next, seen, cnatv1.ConditionStalled, true, next.Reason, next.Message)
 }
 
 // finish reports that the At is over. A run that failed or was missed stays Stalled: it is not tried again. One that was
 // cancelled has ended as its user wished.
-func finish(next *cnatv1alpha1.AtStatus, seen observation, phase cnatv1alpha1.AtPhase, reason, message string) {
+func finish(next *cnatv1.AtStatus, seen observation, phase cnatv1.AtPhase, reason, message string) {
 	next.PreparedJobUID = ""
 	message = strings.ReplaceAll(message, hintOfRefusedPod, "")
 	next.Phase, next.Reason, next.Message = phase, reason, text.Bounded(message, maxMessage)
@@ -129,19 +129,19 @@ func finish(next *cnatv1alpha1.AtStatus, seen observation, phase cnatv1alpha1.At
 	if next.CompletionTime == nil {
 		next.CompletionTime = &metav1.Time{Time: seen.now}
 	}
-	succeeded := phase == cnatv1alpha1.AtSucceeded
-	setCondition(next, seen, cnatv1alpha1.ConditionComplete, succeeded, reason, next.Message)
-	setCondition(next, seen, cnatv1alpha1.ConditionFailed, !succeeded, reason, next.Message)
-	setCondition(next, seen, cnatv1alpha1.ConditionSuspended, false, reason, "")
-	meta.RemoveStatusCondition(&next.Conditions, cnatv1alpha1.ConditionReconciling)
-	if phase == cnatv1alpha1.AtFailed || phase == cnatv1alpha1.AtMissed {
-		setCondition(next, seen, cnatv1alpha1.ConditionStalled, true, reason, next.Message)
+	succeeded := phase == cnatv1.AtSucceeded
+	setCondition(next, seen, cnatv1.ConditionComplete, succeeded, reason, next.Message)
+	setCondition(next, seen, cnatv1.ConditionFailed, !succeeded, reason, next.Message)
+	setCondition(next, seen, cnatv1.ConditionSuspended, false, reason, "")
+	meta.RemoveStatusCondition(&next.Conditions, cnatv1.ConditionReconciling)
+	if phase == cnatv1.AtFailed || phase == cnatv1.AtMissed {
+		setCondition(next, seen, cnatv1.ConditionStalled, true, reason, next.Message)
 	} else {
-		setCondition(next, seen, cnatv1alpha1.ConditionStalled, false, reason, "")
+		setCondition(next, seen, cnatv1.ConditionStalled, false, reason, "")
 	}
 }
 
-func setCondition(next *cnatv1alpha1.AtStatus, seen observation, conditionType string, holds bool, reason, message string) {
+func setCondition(next *cnatv1.AtStatus, seen observation, conditionType string, holds bool, reason, message string) {
 	status := metav1.ConditionFalse
 	if holds {
 		status = metav1.ConditionTrue

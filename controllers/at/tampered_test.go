@@ -6,7 +6,7 @@ import (
 
 	batchv1 "k8s.io/api/batch/v1"
 
-	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
+	cnatv1 "example.com/cnat-operator/api/cnat/v1"
 	"example.com/cnat-operator/test/apimodel"
 )
 
@@ -41,7 +41,7 @@ func TestEditedGenerationOfPreparedJob(t *testing.T) {
 			if looks > reconciles || calls > requests {
 				t.Errorf("it was looked at %d times, by %d requests", looks, calls)
 			}
-			at := apimodel.List[*cnatv1alpha1.At](m.Objects)[0]
+			at := apimodel.List[*cnatv1.At](m.Objects)[0]
 			if len(m.started) != 1 || m.started[at.UID] == prepared[0].UID || m.wrong != nil {
 				t.Errorf("started: %v, %s, %v", m.started, describe(at), m.wrong)
 			}

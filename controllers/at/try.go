@@ -19,7 +19,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
-	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
+	cnatv1 "example.com/cnat-operator/api/cnat/v1"
 	"example.com/cnat-operator/internal/write"
 )
 
@@ -68,7 +68,7 @@ func (r *Reconciler) reconcileTry(ctx context.Context, req ctrl.Request) (ctrl.R
 	return ctrl.Result{}, send(ctx, r.tried, seen.at)
 }
 
-func send(ctx context.Context, to chan<- event.GenericEvent, at *cnatv1alpha1.At) error {
+func send(ctx context.Context, to chan<- event.GenericEvent, at *cnatv1.At) error {
 	select {
 	case to <- event.GenericEvent{Object: at}:
 		return nil
@@ -106,7 +106,7 @@ func (a *accepted) forget(uid types.UID) { a.byUID.Delete(uid) }
 // the namespace puts the Job into a queue.
 func (r *Reconciler) try(ctx context.Context, seen *snapshot) error {
 	at := seen.at
-	whole := &cnatv1alpha1.At{} // what the cache has lacks what is to run
+	whole := &cnatv1.At{} // what the cache has lacks what is to run
 	if err := r.APIReader.Get(ctx, client.ObjectKeyFromObject(at), whole); client.IgnoreNotFound(err) != nil {
 		return fmt.Errorf("reading the At: %w", err)
 	}
@@ -130,7 +130,7 @@ func (r *Reconciler) try(ctx context.Context, seen *snapshot) error {
 		if !isSuspended(at) {
 			latest = []time.Time{at.DueTime().Add(-seen.lead), at.DueTime().Time} // when its Job is created, however the dry run went
 		}
-		seen.refusal = r.refusals.note(at, cnatv1alpha1.ReasonJobRefused, err.Error(), r.Clock.Now(), latest...)
+		seen.refusal = r.refusals.note(at, cnatv1.ReasonJobRefused, err.Error(), r.Clock.Now(), latest...)
 		return nil
 	default:
 		return fmt.Errorf("trying to create the Job: %w", err)

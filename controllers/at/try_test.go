@@ -16,17 +16,17 @@ import (
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
+	cnatv1 "example.com/cnat-operator/api/cnat/v1"
 	runv1 "example.com/cnat-operator/api/run/v1"
 )
 
 // A Job that the API server would not take is reported when the At is created or
 // edited, years before it is due, and while it is suspended.
 func TestWrongSpecIsReportedAtOnce(t *testing.T) {
-	for name, change := range map[string]func(*cnatv1alpha1.At){
-		"far":       func(*cnatv1alpha1.At) {},
+	for name, change := range map[string]func(*cnatv1.At){
+		"far":       func(*cnatv1.At) {},
 		"suspended": suspended,
-		"suspended, and its time has passed": func(at *cnatv1alpha1.At) {
+		"suspended, and its time has passed": func(at *cnatv1.At) {
 			suspended(at)
 			at.Spec.Schedule = &metav1.Time{Time: time.Now().AddDate(-3, 0, 0)}
 		},
@@ -35,23 +35,23 @@ func TestWrongSpecIsReportedAtOnce(t *testing.T) {
 	}
 }
 
-func reportsWrongSpec(t *testing.T, with func(*cnatv1alpha1.At)) {
+func reportsWrongSpec(t *testing.T, with func(*cnatv1.At)) {
 	t.Helper()
 	namespace := newNamespace(t)
 	startOperator(t, namespace)
-	at := &cnatv1alpha1.At{
+	at := &cnatv1.At{
 		ObjectMeta: metav1.ObjectMeta{Name: "wrong", Namespace: namespace},
-		Spec: cnatv1alpha1.AtSpec{
+		Spec: cnatv1.AtSpec{
 			Schedule: &metav1.Time{Time: time.Now().AddDate(3, 0, 0)},
 			Run:      runv1.Run{Containers: []corev1.Container{{Name: "My_Task", Image: "b"}}},
 		},
 	}
 	with(at)
 	create(t, at)
-	reported := func(refused bool) func(*cnatv1alpha1.AtStatus) bool {
-		return func(status *cnatv1alpha1.AtStatus) bool {
-			return status.ObservedGeneration == at.Generation && isStalled(cnatv1alpha1.ReasonJobRefused)(status) == refused &&
-				isTrue(status, cnatv1alpha1.ConditionSuspended) == isSuspended(at)
+	reported := func(refused bool) func(*cnatv1.AtStatus) bool {
+		return func(status *cnatv1.AtStatus) bool {
+			return status.ObservedGeneration == at.Generation && isStalled(cnatv1.ReasonJobRefused)(status) == refused &&
+				isTrue(status, cnatv1.ConditionSuspended) == isSuspended(at)
 		}
 	}
 	awaitAt(t, at, "JobRefused", reported(true))
@@ -73,8 +73,8 @@ func TestQuotaOfThisMomentIsNoMistake(t *testing.T) {
 	at := createAt(t, namespace, time.Now().Add(time.Hour))
 	awaitRefusal(t, at, "exceeded quota")
 	startOperator(t, namespace)
-	awaitAt(t, at, "Pending, and not stalled", func(status *cnatv1alpha1.AtStatus) bool {
-		return status.Phase == cnatv1alpha1.AtPending && meta.IsStatusConditionFalse(status.Conditions, cnatv1alpha1.ConditionStalled)
+	awaitAt(t, at, "Pending, and not stalled", func(status *cnatv1.AtStatus) bool {
+		return status.Phase == cnatv1.AtPending && meta.IsStatusConditionFalse(status.Conditions, cnatv1.ConditionStalled)
 	})
 }
 
@@ -85,12 +85,12 @@ func TestRefusalByTryEndsBeforeTheStart(t *testing.T) {
 	start := due.Add(time.Minute)
 	var last *refusal
 	for range 20 {
-		last = refusals.note(at, cnatv1alpha1.ReasonJobRefused, "no", due, start)
+		last = refusals.note(at, cnatv1.ReasonJobRefused, "no", due, start)
 	}
 	if !last.until.Equal(start) {
 		t.Errorf("left alone until %s, want the start at %s", last.until, start)
 	}
-	if last = refusals.note(at, cnatv1alpha1.ReasonJobRefused, strings.Repeat("no", 1<<20), due); len(last.message) > maxMessage {
+	if last = refusals.note(at, cnatv1.ReasonJobRefused, strings.Repeat("no", 1<<20), due); len(last.message) > maxMessage {
 		t.Errorf("%d bytes of a refusal are kept", len(last.message))
 	}
 }
@@ -101,19 +101,19 @@ func TestNobodyWaitsForTries(t *testing.T) {
 	asked := silentForDryRuns(t, namespace)
 	startOperator(t, namespace)
 	for i := range 3 * maxTries {
-		create(t, &cnatv1alpha1.At{
+		create(t, &cnatv1.At{
 			ObjectMeta: metav1.ObjectMeta{Name: fmt.Sprintf("far-%d", i), Namespace: namespace},
-			Spec:       cnatv1alpha1.AtSpec{Schedule: &metav1.Time{Time: time.Now().AddDate(1, 0, 0)}, Run: runv1.Run{Command: "true"}},
+			Spec:       cnatv1.AtSpec{Schedule: &metav1.Time{Time: time.Now().AddDate(1, 0, 0)}, Run: runv1.Run{Command: "true"}},
 		})
 	}
 	eventually(t, "as many tries as may be", func() (bool, error) { return asked.Load() == maxTries, nil })
 	start := time.Now().Add(2 * time.Second).Truncate(time.Millisecond)
 	at := createAt(t, namespace, start)
-	awaitAt(t, at, "started", func(status *cnatv1alpha1.AtStatus) bool { return status.JobUID != "" })
+	awaitAt(t, at, "started", func(status *cnatv1.AtStatus) bool { return status.JobUID != "" })
 	if late := time.Since(start); late > 5*time.Second {
 		t.Errorf("started %s late", late)
 	}
-	last := &cnatv1alpha1.At{ObjectMeta: metav1.ObjectMeta{Name: fmt.Sprintf("far-%d", 3*maxTries-1), Namespace: namespace}}
+	last := &cnatv1.At{ObjectMeta: metav1.ObjectMeta{Name: fmt.Sprintf("far-%d", 3*maxTries-1), Namespace: namespace}}
 	if err := api.Get(t.Context(), client.ObjectKeyFromObject(last), last); err != nil || last.Status.ObservedGeneration > 0 {
 		t.Errorf("the last of the others does not wait: %v %+v", err, last.Status)
 	}

@@ -13,7 +13,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 	"sigs.k8s.io/controller-runtime/pkg/log"
 
-	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
+	cnatv1 "example.com/cnat-operator/api/cnat/v1"
 	"example.com/cnat-operator/internal/write"
 )
 
@@ -63,7 +63,7 @@ func (u *upgrade) pass(ctx context.Context) (found int, err error) {
 		job := jobs.Items[i].DeepCopy()
 		owner := metav1.GetControllerOf(job)
 		if owner != nil {
-			at := &cnatv1alpha1.At{}
+			at := &cnatv1.At{}
 			err := u.live.Get(ctx, types.NamespacedName{Namespace: job.Namespace, Name: owner.Name}, at)
 			if err == nil && at.UID == owner.UID {
 				continue

@@ -13,7 +13,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/yaml"
 
-	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
+	cnatv1 "example.com/cnat-operator/api/cnat/v1"
 )
 
 // The API server itself refuses bad input, with a message that names the field
@@ -104,7 +104,7 @@ func TestAPIServerAccepts(t *testing.T) {
 			}
 		})
 	}
-	for _, sample := range []string{"cnat_v1alpha1_at.yaml", "cnat_v1alpha1_at_command.yaml"} {
+	for _, sample := range []string{"cnat_v1_at.yaml", "cnat_v1alpha1_at.yaml", "cnat_v1alpha1_at_command.yaml"} {
 		t.Run(sample, func(t *testing.T) {
 			manifest, err := os.ReadFile(filepath.Join("..", "..", "config", "samples", sample))
 			if err != nil {
@@ -120,22 +120,22 @@ func TestAPIServerAccepts(t *testing.T) {
 // Once the status names the Job, what defines the run stays as it is.
 func TestAPIServerRefusesChangeOfStartedRun(t *testing.T) {
 	tests := map[string]struct {
-		change func(*cnatv1alpha1.AtSpec)
+		change func(*cnatv1.AtSpec)
 		want   string // part of the refusal; empty: it is accepted
 	}{
-		"schedule":               {func(spec *cnatv1alpha1.AtSpec) { spec.Schedule = ptr.To(metav1.NewTime(due.Add(time.Hour))) }, "spec.schedule can't be changed"},
-		"after for schedule":     {func(spec *cnatv1alpha1.AtSpec) { spec.Schedule, spec.After = nil, &metav1.Duration{Duration: 1} }, "spec.after can't be changed"},
-		"command":                {func(spec *cnatv1alpha1.AtSpec) { spec.Command = "echo NAY" }, "spec.command can't be changed"},
-		"active deadline":        {func(spec *cnatv1alpha1.AtSpec) { spec.ActiveDeadlineSeconds = 5 }, "spec.activeDeadlineSeconds can't be changed"},
-		"retries":                {func(spec *cnatv1alpha1.AtSpec) { spec.BackoffLimit = ptr.To[int32](5) }, "spec.backoffLimit can't be changed"},
-		"time to live":           {func(spec *cnatv1alpha1.AtSpec) { spec.TTLSecondsAfterFinished = ptr.To[int32](5) }, ""},
-		"cancel":                 {func(spec *cnatv1alpha1.AtSpec) { spec.Cancel = ptr.To(true) }, ""},
-		"cancel, and taken back": {func(spec *cnatv1alpha1.AtSpec) { spec.Cancel = nil }, "cancel can't be taken back"},
+		"schedule":               {func(spec *cnatv1.AtSpec) { spec.Schedule = ptr.To(metav1.NewTime(due.Add(time.Hour))) }, "spec.schedule can't be changed"},
+		"after for schedule":     {func(spec *cnatv1.AtSpec) { spec.Schedule, spec.After = nil, &metav1.Duration{Duration: 1} }, "spec.after can't be changed"},
+		"command":                {func(spec *cnatv1.AtSpec) { spec.Command = "echo NAY" }, "spec.command can't be changed"},
+		"active deadline":        {func(spec *cnatv1.AtSpec) { spec.ActiveDeadlineSeconds = 5 }, "spec.activeDeadlineSeconds can't be changed"},
+		"retries":                {func(spec *cnatv1.AtSpec) { spec.BackoffLimit = ptr.To[int32](5) }, "spec.backoffLimit can't be changed"},
+		"time to live":           {func(spec *cnatv1.AtSpec) { spec.TTLSecondsAfterFinished = ptr.To[int32](5) }, ""},
+		"cancel":                 {func(spec *cnatv1.AtSpec) { spec.Cancel = ptr.To(true) }, ""},
+		"cancel, and taken back": {func(spec *cnatv1.AtSpec) { spec.Cancel = nil }, "cancel can't be taken back"},
 	}
 	namespace := newNamespace(t)
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			at := newAt(func(at *cnatv1alpha1.At) {
+			at := newAt(func(at *cnatv1.At) {
 				at.ObjectMeta = metav1.ObjectMeta{GenerateName: "started-", Namespace: namespace}
 			})
 			if err := api.Create(t.Context(), at); err != nil {
@@ -165,24 +165,24 @@ func TestAPIServerRefusesChangeOfStartedRun(t *testing.T) {
 
 // Once the At is over, whatever it was, only its time to live has an effect.
 func TestAPIServerRefusesChangeOfWhatIsOver(t *testing.T) {
-	finals := []cnatv1alpha1.AtPhase{
-		cnatv1alpha1.AtSucceeded, cnatv1alpha1.AtFailed, cnatv1alpha1.AtCancelled, cnatv1alpha1.AtMissed,
+	finals := []cnatv1.AtPhase{
+		cnatv1.AtSucceeded, cnatv1.AtFailed, cnatv1.AtCancelled, cnatv1.AtMissed,
 	}
-	edits := map[string]func(*cnatv1alpha1.AtSpec){
-		"schedule":           func(spec *cnatv1alpha1.AtSpec) { spec.Schedule = ptr.To(metav1.NewTime(due.Add(time.Hour))) },
-		"after for schedule": func(spec *cnatv1alpha1.AtSpec) { spec.Schedule, spec.After = nil, &metav1.Duration{Duration: 1} },
-		"command":            func(spec *cnatv1alpha1.AtSpec) { spec.Command = "echo NAY" },
-		"suspend":            func(spec *cnatv1alpha1.AtSpec) { spec.Suspend = ptr.To(true) },
-		"cancel":             func(spec *cnatv1alpha1.AtSpec) { spec.Cancel = ptr.To(true) },
-		"starting deadline":  func(spec *cnatv1alpha1.AtSpec) { spec.StartingDeadlineSeconds = 5 },
-		"pending deadline":   func(spec *cnatv1alpha1.AtSpec) { spec.PendingDeadlineSeconds = 5 },
-		"active deadline":    func(spec *cnatv1alpha1.AtSpec) { spec.ActiveDeadlineSeconds = 5 },
-		"retries":            func(spec *cnatv1alpha1.AtSpec) { spec.BackoffLimit = ptr.To[int32](5) },
+	edits := map[string]func(*cnatv1.AtSpec){
+		"schedule":           func(spec *cnatv1.AtSpec) { spec.Schedule = ptr.To(metav1.NewTime(due.Add(time.Hour))) },
+		"after for schedule": func(spec *cnatv1.AtSpec) { spec.Schedule, spec.After = nil, &metav1.Duration{Duration: 1} },
+		"command":            func(spec *cnatv1.AtSpec) { spec.Command = "echo NAY" },
+		"suspend":            func(spec *cnatv1.AtSpec) { spec.Suspend = ptr.To(true) },
+		"cancel":             func(spec *cnatv1.AtSpec) { spec.Cancel = ptr.To(true) },
+		"starting deadline":  func(spec *cnatv1.AtSpec) { spec.StartingDeadlineSeconds = 5 },
+		"pending deadline":   func(spec *cnatv1.AtSpec) { spec.PendingDeadlineSeconds = 5 },
+		"active deadline":    func(spec *cnatv1.AtSpec) { spec.ActiveDeadlineSeconds = 5 },
+		"retries":            func(spec *cnatv1.AtSpec) { spec.BackoffLimit = ptr.To[int32](5) },
 	}
 	namespace := newNamespace(t)
 	for _, phase := range finals {
 		t.Run(string(phase), func(t *testing.T) {
-			at := newAt(func(at *cnatv1alpha1.At) {
+			at := newAt(func(at *cnatv1.At) {
 				at.ObjectMeta = metav1.ObjectMeta{GenerateName: "over-", Namespace: namespace}
 			})
 			create(t, at)
@@ -212,8 +212,9 @@ func apply(t *testing.T, namespace, manifest string) error {
 	if err := yaml.Unmarshal([]byte(manifest), &object.Object); err != nil {
 		t.Fatal(err)
 	}
-	object.SetAPIVersion("cnat.programming-kubernetes.info/v1alpha1")
-	object.SetKind("At")
+	if object.GetKind() == "" {
+		object.SetGroupVersionKind(cnatv1.GroupVersion.WithKind("At"))
+	}
 	object.SetNamespace(namespace)
 	return api.Create(t.Context(), object, client.FieldValidation("Strict"))
 }

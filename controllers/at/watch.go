@@ -6,7 +6,7 @@ import (
 
 	"k8s.io/utils/ptr"
 
-	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
+	cnatv1 "example.com/cnat-operator/api/cnat/v1"
 )
 
 // watch decides about an At whose Job has started.
@@ -52,22 +52,22 @@ type deadline struct {
 	reason, message string
 }
 
-func deadlineOf(at *cnatv1alpha1.At, waits bool) deadline {
+func deadlineOf(at *cnatv1.At, waits bool) deadline {
 	pending, active := at.Spec.PendingDeadlineSeconds, at.Spec.ActiveDeadlineSeconds
 	switch {
 	case waits && pending > 0 && (active == 0 || pending <= active):
 		return deadline{
-			seconds(pending), cnatv1alpha1.ReasonPendingDeadlineExceeded,
+			seconds(pending), cnatv1.ReasonPendingDeadlineExceeded,
 			noContainerWithin("pendingDeadlineSeconds", pending),
 		}
 	case waits:
 		return deadline{
-			seconds(active), cnatv1alpha1.ReasonDeadlineExceeded,
+			seconds(active), cnatv1.ReasonDeadlineExceeded,
 			noContainerWithin("activeDeadlineSeconds", active),
 		}
 	default:
 		return deadline{
-			seconds(active), cnatv1alpha1.ReasonDeadlineExceeded,
+			seconds(active), cnatv1.ReasonDeadlineExceeded,
 			ranLongerThan(active),
 		}
 	}

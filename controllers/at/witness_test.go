@@ -11,14 +11,14 @@ import (
 	apiwatch "k8s.io/apimachinery/pkg/watch"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
+	cnatv1 "example.com/cnat-operator/api/cnat/v1"
 )
 
 // witness sees all that happens to the one At of a namespace, and to Jobs.
 type witness struct {
 	sync.Mutex
 	schedule time.Time
-	status   cnatv1alpha1.AtStatus
+	status   cnatv1.AtStatus
 	jobs     []types.UID // all that ever were let run
 	wrong    []string
 }
@@ -31,7 +31,7 @@ func watchAll(t *testing.T, namespace string, schedule time.Time) *witness {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, kind := range []client.ObjectList{&cnatv1alpha1.AtList{}, &batchv1.JobList{}} {
+	for _, kind := range []client.ObjectList{&cnatv1.AtList{}, &batchv1.JobList{}} {
 		events, err := watcher.Watch(t.Context(), kind, client.InNamespace(namespace))
 		if err != nil {
 			t.Fatal(err)
@@ -50,7 +50,7 @@ func (w *witness) see(event apiwatch.Event) {
 	w.Lock()
 	defer w.Unlock()
 	switch object := event.Object.(type) {
-	case *cnatv1alpha1.At:
+	case *cnatv1.At:
 		if wrong := backwards(&w.status, &object.Status); wrong != "" {
 			w.wrong = append(w.wrong, wrong)
 		}
@@ -68,7 +68,7 @@ func (w *witness) see(event apiwatch.Event) {
 }
 
 // await waits until the At has been seen in a phase.
-func (w *witness) await(t *testing.T, phase cnatv1alpha1.AtPhase) {
+func (w *witness) await(t *testing.T, phase cnatv1.AtPhase) {
 	t.Helper()
 	eventually(t, string(phase), func() (bool, error) {
 		w.Lock()

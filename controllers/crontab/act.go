@@ -11,7 +11,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/log"
 
-	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
+	cnatv1 "example.com/cnat-operator/api/cnat/v1"
 	v1 "example.com/cnat-operator/api/crontab/v1"
 	"example.com/cnat-operator/internal/write"
 )
@@ -24,11 +24,11 @@ func (r *Reconciler) act(ctx context.Context, next plan, seen *snapshot) error {
 	case stepLookAtAll:
 		return r.lookAtAll(ctx, seen)
 	case stepCreate:
-		return r.create(ctx, seen, func(tab *v1.CronTab) *cnatv1alpha1.At {
+		return r.create(ctx, seen, func(tab *v1.CronTab) *cnatv1.At {
 			return renderScheduled(tab, next.run, r.CommandImage)
 		})
 	case stepRequest:
-		return r.create(ctx, seen, func(tab *v1.CronTab) *cnatv1alpha1.At {
+		return r.create(ctx, seen, func(tab *v1.CronTab) *cnatv1.At {
 			return renderRequested(tab, requestOf(tab), r.Clock.Now(), r.CommandImage)
 		})
 	case stepRelease:
@@ -52,7 +52,7 @@ func (r *Reconciler) act(ctx context.Context, next plan, seen *snapshot) error {
 }
 
 // create creates an At of what the CronTab runs, which the cache does not hold.
-func (r *Reconciler) create(ctx context.Context, seen *snapshot, render func(*v1.CronTab) *cnatv1alpha1.At) error {
+func (r *Reconciler) create(ctx context.Context, seen *snapshot, render func(*v1.CronTab) *cnatv1.At) error {
 	tab := &v1.CronTab{}
 	if err := r.APIReader.Get(ctx, client.ObjectKeyFromObject(seen.tab), tab); err != nil {
 		return write.Stale("reading the CronTab", err)
@@ -92,7 +92,7 @@ func (r *Reconciler) release(ctx context.Context, seen *snapshot, next plan) err
 	if err != nil {
 		return err
 	}
-	at := &cnatv1alpha1.At{ObjectMeta: metav1.ObjectMeta{Namespace: next.at.Namespace, Name: next.at.Name}}
+	at := &cnatv1.At{ObjectMeta: metav1.ObjectMeta{Namespace: next.at.Namespace, Name: next.at.Name}}
 	err = r.Client.Patch(ctx, at, patch)
 	switch {
 	case err == nil:
@@ -111,14 +111,14 @@ func (r *Reconciler) release(ctx context.Context, seen *snapshot, next plan) err
 
 // changed reports whether an At is not to be released any more as it was read: that, and not a policy, can be why the
 // API server calls its release invalid.
-func (r *Reconciler) changed(ctx context.Context, read *cnatv1alpha1.At) bool {
-	at := &cnatv1alpha1.At{}
+func (r *Reconciler) changed(ctx context.Context, read *cnatv1.At) bool {
+	at := &cnatv1.At{}
 	err := r.APIReader.Get(ctx, client.ObjectKeyFromObject(read), at)
 	return err != nil || at.UID != read.UID || at.Labels[labelRevision] != read.Labels[labelRevision]
 }
 
 // releasePatch lets an At start at its time, at most so many seconds late, if it is still that At and not retracted.
-func releasePatch(at *cnatv1alpha1.At, limit int64) (client.Patch, error) {
+func releasePatch(at *cnatv1.At, limit int64) (client.Patch, error) {
 	operations := []write.Operation{
 		{Op: "test", Path: "/metadata/uid", Value: at.UID},
 		{Op: "test", Path: "/metadata/labels/" + write.Key(labelRevision), Value: at.Labels[labelRevision]},
@@ -132,7 +132,7 @@ func releasePatch(at *cnatv1alpha1.At, limit int64) (client.Patch, error) {
 }
 
 // delete deletes an At as it was read: one that was released or changed in the meantime is another version.
-func (r *Reconciler) delete(ctx context.Context, seen *snapshot, at *cnatv1alpha1.At) error {
+func (r *Reconciler) delete(ctx context.Context, seen *snapshot, at *cnatv1.At) error {
 	err := r.Client.Delete(ctx, at, client.Preconditions{UID: &at.UID, ResourceVersion: &at.ResourceVersion})
 	if apierrors.IsNotFound(err) {
 		err = nil

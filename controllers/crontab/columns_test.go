@@ -10,7 +10,7 @@ import (
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
+	cnatv1 "example.com/cnat-operator/api/cnat/v1"
 	v1 "example.com/cnat-operator/api/crontab/v1"
 	runv1 "example.com/cnat-operator/api/run/v1"
 	"example.com/cnat-operator/internal/testenv"
@@ -79,13 +79,13 @@ func startNow(t *testing.T, namespace, name string) string {
 	if err := api.Patch(t.Context(), tab, client.RawPatch("application/merge-patch+json", []byte(request))); err != nil {
 		t.Fatal(err)
 	}
-	at := &cnatv1alpha1.At{}
+	at := &cnatv1.At{}
 	eventually(t, "the run", func() (bool, error) {
 		key := client.ObjectKey{Namespace: namespace, Name: requestedAtName(tab, "now")}
 		err := api.Get(t.Context(), key, at)
 		return err == nil && released(at), client.IgnoreNotFound(err)
 	})
-	at.Status.Phase, at.Status.JobUID = cnatv1alpha1.AtRunning, "uid"
+	at.Status.Phase, at.Status.JobUID = cnatv1.AtRunning, "uid"
 	if err := api.Status().Update(t.Context(), at); err != nil {
 		t.Fatal(err)
 	}

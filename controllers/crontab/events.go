@@ -10,7 +10,7 @@ import (
 
 	"k8s.io/utils/ptr"
 
-	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
+	cnatv1 "example.com/cnat-operator/api/cnat/v1"
 	v1 "example.com/cnat-operator/api/crontab/v1"
 	"example.com/cnat-operator/internal/text"
 )
@@ -34,7 +34,7 @@ func changesBetween(old, next *v1.CronTabStatus, done plan, seen *snapshot) []no
 	}
 	for _, at := range ended(old, next, seen) {
 		kind := corev1.EventTypeWarning
-		if at.Status.Phase == cnatv1alpha1.AtSucceeded || at.Status.Phase == cnatv1alpha1.AtCancelled {
+		if at.Status.Phase == cnatv1.AtSucceeded || at.Status.Phase == cnatv1.AtCancelled {
 			kind = corev1.EventTypeNormal
 		}
 		add(kind, string(at.Status.Phase), "Finish", "At %s: %s", at.Name, orSo(at.Status.Message, at.Status.Reason))
@@ -62,8 +62,8 @@ func changesBetween(old, next *v1.CronTabStatus, done plan, seen *snapshot) []no
 }
 
 // ended are the runs that a change of status reports no longer as upcoming or active, and that are over.
-func ended(old, next *v1.CronTabStatus, seen *snapshot) []*cnatv1alpha1.At {
-	var all []*cnatv1alpha1.At
+func ended(old, next *v1.CronTabStatus, seen *snapshot) []*cnatv1.At {
+	var all []*cnatv1.At
 	for _, at := range seen.ats {
 		wasNext := old.Next != nil && old.Next.UID == at.UID && (next.Next == nil || next.Next.UID != at.UID)
 		if (wasNext || slices.Contains(old.Active, at.Name)) && at.Status.Finished() {

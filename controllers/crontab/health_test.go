@@ -9,7 +9,7 @@ import (
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
+	cnatv1 "example.com/cnat-operator/api/cnat/v1"
 	v1 "example.com/cnat-operator/api/crontab/v1"
 	"example.com/cnat-operator/test/health"
 )
@@ -19,10 +19,10 @@ func TestHealth(t *testing.T) {
 	edit := func(w *world, change func(*v1.CronTab)) {
 		w.edit(w.tab(), func(o client.Object) { change(o.(*v1.CronTab)) })
 	}
-	stall := func(w *world, at *cnatv1alpha1.At) {
+	stall := func(w *world, at *cnatv1.At) {
 		w.edit(at, func(o client.Object) {
-			meta.SetStatusCondition(&o.(*cnatv1alpha1.At).Status.Conditions, metav1.Condition{
-				Type: cnatv1alpha1.ConditionStalled, Status: metav1.ConditionTrue, Reason: cnatv1alpha1.ReasonPodNotStarting, Message: "x",
+			meta.SetStatusCondition(&o.(*cnatv1.At).Status.Conditions, metav1.Condition{
+				Type: cnatv1.ConditionStalled, Status: metav1.ConditionTrue, Reason: cnatv1.ReasonPodNotStarting, Message: "x",
 			})
 		})
 	}
@@ -70,7 +70,7 @@ func TestHealth(t *testing.T) {
 		},
 		"another object has the next run's name": {
 			happens: func(w *world) {
-				theirs := &cnatv1alpha1.At{}
+				theirs := &cnatv1.At{}
 				theirs.Name, theirs.UID = atName(w.tab(), day("12:02:00")), "theirs"
 				w.Store(theirs)
 				w.advance("12:01:10")
@@ -78,7 +78,7 @@ func TestHealth(t *testing.T) {
 			reason: v1.ReasonNameConflict, want: health.Failed,
 		},
 		"the next run requires user action": {
-			happens: func(w *world) { stall(w, w.ats()[0]) }, reason: cnatv1alpha1.ReasonPodNotStarting, want: health.Failed,
+			happens: func(w *world) { stall(w, w.ats()[0]) }, reason: cnatv1.ReasonPodNotStarting, want: health.Failed,
 		},
 		"being deleted": {
 			happens: func(w *world) {

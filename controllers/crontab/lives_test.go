@@ -15,7 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
-	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
+	cnatv1 "example.com/cnat-operator/api/cnat/v1"
 	v1 "example.com/cnat-operator/api/crontab/v1"
 	"example.com/cnat-operator/test/apimodel"
 )
@@ -31,7 +31,7 @@ func (r live) Get(_ context.Context, key client.ObjectKey, into client.Object, _
 // List implements client.Reader.
 func (r live) List(_ context.Context, into client.ObjectList, _ ...client.ListOption) error {
 	return r.call(func() error {
-		list(r.Objects, into.(*cnatv1alpha1.AtList))
+		list(r.Objects, into.(*cnatv1.AtList))
 		return nil
 	})
 }
@@ -122,7 +122,7 @@ func (w *world) user() {
 		for _, at := range w.ats() {
 			if next := tab.Status.Next; next != nil && next.UID == at.UID && released(at) && !retracted(at) && !started(at) && !at.Status.Finished() {
 				w.skipped[at.Labels[labelScheduled]] = true
-				w.edit(at, func(o client.Object) { o.(*cnatv1alpha1.At).Spec.Cancel = ptr.To(true) })
+				w.edit(at, func(o client.Object) { o.(*cnatv1.At).Spec.Cancel = ptr.To(true) })
 			}
 		}
 	case 5: // the operator is down
@@ -225,10 +225,10 @@ func TestNothingIsLost(t *testing.T) {
 
 // A release reaches only the At that is recorded, and only while it is not retracted.
 func TestReleaseReachesOnlyTheRecordedAt(t *testing.T) {
-	for name, change := range map[string]func(*cnatv1alpha1.At){
-		"another of that name": func(at *cnatv1alpha1.At) { at.UID = "another" },
-		"retracted":            func(at *cnatv1alpha1.At) { delete(at.Labels, labelRevision) },
-		"for something else":   func(at *cnatv1alpha1.At) { at.Labels[labelRevision] = "another" },
+	for name, change := range map[string]func(*cnatv1.At){
+		"another of that name": func(at *cnatv1.At) { at.UID = "another" },
+		"retracted":            func(at *cnatv1.At) { delete(at.Labels, labelRevision) },
+		"for something else":   func(at *cnatv1.At) { at.Labels[labelRevision] = "another" },
 		"none":                 nil,
 	} {
 		w := newWorld(rand.New(rand.NewPCG(1, 1)), v1.CronTabSpec{CronSpec: "* * * * *", RunSpec: v1.RunSpec{Image: "image"}})
@@ -240,7 +240,7 @@ func TestReleaseReachesOnlyTheRecordedAt(t *testing.T) {
 			}
 			w.Remove(apimodel.KeyOf(at))
 			if change != nil {
-				w.edit(at, func(o client.Object) { change(o.(*cnatv1alpha1.At)) })
+				w.edit(at, func(o client.Object) { change(o.(*cnatv1.At)) })
 			}
 		}
 		w.reconcile(l)

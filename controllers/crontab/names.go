@@ -6,7 +6,7 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
+	cnatv1 "example.com/cnat-operator/api/cnat/v1"
 	v1 "example.com/cnat-operator/api/crontab/v1"
 )
 
@@ -55,20 +55,20 @@ func requestOf(tab *v1.CronTab) string {
 }
 
 // owns reports whether an At is the CronTab's.
-func owns(tab *v1.CronTab, at *cnatv1alpha1.At) bool { return metav1.IsControlledBy(at, tab) }
+func owns(tab *v1.CronTab, at *cnatv1.At) bool { return metav1.IsControlledBy(at, tab) }
 
 // started reports whether an At's run has started, which nothing takes back.
-func started(at *cnatv1alpha1.At) bool { return at.Status.JobUID != "" }
+func started(at *cnatv1.At) bool { return at.Status.JobUID != "" }
 
 // over reports whether an At starts nothing any more.
-func over(at *cnatv1alpha1.At) bool { return started(at) || at.Status.Finished() }
+func over(at *cnatv1.At) bool { return started(at) || at.Status.Finished() }
 
-func released(at *cnatv1alpha1.At) bool { return at.Labels[labelReleased] != "" }
+func released(at *cnatv1.At) bool { return at.Labels[labelReleased] != "" }
 
-func retracted(at *cnatv1alpha1.At) bool { return at.Labels[labelRevision] == "" }
+func retracted(at *cnatv1.At) bool { return at.Labels[labelRevision] == "" }
 
 // still reports whether an At that was retracted can't start any more, and has no Job.
-func still(at *cnatv1alpha1.At) bool {
+func still(at *cnatv1.At) bool {
 	return retracted(at) && at.Spec.Suspend != nil && *at.Spec.Suspend && !started(at) && at.Status.PreparedJobUID == "" &&
 		(!released(at) || at.Status.ObservedGeneration == at.Generation)
 }

@@ -5,7 +5,7 @@ import (
 
 	"k8s.io/utils/ptr"
 
-	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
+	cnatv1 "example.com/cnat-operator/api/cnat/v1"
 	v1 "example.com/cnat-operator/api/crontab/v1"
 	"example.com/cnat-operator/internal/schedule"
 )
@@ -49,10 +49,10 @@ const (
 // plan is the decision about one CronTab at one instant.
 type plan struct {
 	step   step
-	at     *cnatv1alpha1.At // that the step is about, if it exists
-	run    schedule.Run     // that it is about
-	missed int              // runs that are missed before that one
-	wait   time.Duration    // until the CronTab is looked at again; zero: until something changes
+	at     *cnatv1.At    // that the step is about, if it exists
+	run    schedule.Run  // that it is about
+	missed int           // runs that are missed before that one
+	wait   time.Duration // until the CronTab is looked at again; zero: until something changes
 }
 
 // decide is the domain: what to do about a CronTab, given the time and everything that was read of it.

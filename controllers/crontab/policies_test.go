@@ -12,7 +12,7 @@ import (
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
+	cnatv1 "example.com/cnat-operator/api/cnat/v1"
 	v1 "example.com/cnat-operator/api/crontab/v1"
 	"example.com/cnat-operator/internal/schedule"
 	"example.com/cnat-operator/test/apimodel"
@@ -138,11 +138,11 @@ func TestRequestHoldsTheNextRun(t *testing.T) {
 
 // Cancelling or deleting the next At skips this run, and no other.
 func TestSkip(t *testing.T) {
-	for name, skip := range map[string]func(*world, *cnatv1alpha1.At){
-		"cancelled": func(w *world, at *cnatv1alpha1.At) {
-			w.edit(at, func(o client.Object) { o.(*cnatv1alpha1.At).Spec.Cancel = ptr.To(true) })
+	for name, skip := range map[string]func(*world, *cnatv1.At){
+		"cancelled": func(w *world, at *cnatv1.At) {
+			w.edit(at, func(o client.Object) { o.(*cnatv1.At).Spec.Cancel = ptr.To(true) })
 		},
-		"deleted": func(w *world, at *cnatv1alpha1.At) { w.Remove(apimodel.KeyOf(at)) },
+		"deleted": func(w *world, at *cnatv1.At) { w.Remove(apimodel.KeyOf(at)) },
 	} {
 		w := newWorld(rand.New(rand.NewPCG(1, 1)), v1.CronTabSpec{CronSpec: "* * * * *", RunSpec: v1.RunSpec{Image: "i"}})
 		w.advance("12:00:40")
@@ -312,11 +312,11 @@ func TestHistory(t *testing.T) {
 		w.advance(day("12:01:05").Add(time.Duration(minute) * time.Minute).Format("15:04:05"))
 		w.finish(day("12:01:00").Add(time.Duration(minute) * time.Minute).Format("15:04:05"))
 	}
-	phases := map[cnatv1alpha1.AtPhase]int{}
+	phases := map[cnatv1.AtPhase]int{}
 	for _, at := range w.ats() {
 		phases[at.Status.Phase]++
 	}
-	if phases[cnatv1alpha1.AtSucceeded] != 3 || phases[cnatv1alpha1.AtFailed] != 1 || w.tab().Status.LastSuccessfulTime == nil {
+	if phases[cnatv1.AtSucceeded] != 3 || phases[cnatv1.AtFailed] != 1 || w.tab().Status.LastSuccessfulTime == nil {
 		t.Errorf("%v", phases)
 	}
 }
@@ -346,7 +346,7 @@ func TestRequestAtTheLastMoment(t *testing.T) {
 // An At of the next run's name that is somebody else's is neither adopted nor changed, and reported.
 func TestNameConflict(t *testing.T) {
 	w := newWorld(rand.New(rand.NewPCG(1, 1)), v1.CronTabSpec{CronSpec: "* * * * *", RunSpec: v1.RunSpec{Image: "i"}})
-	theirs := &cnatv1alpha1.At{}
+	theirs := &cnatv1.At{}
 	theirs.Name, theirs.UID = atName(w.tab(), day("12:01:00")), "theirs"
 	w.Store(theirs)
 	w.reconcile(&leader{world: w, pauseAt: -1})

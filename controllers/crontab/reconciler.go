@@ -22,7 +22,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
-	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
+	cnatv1 "example.com/cnat-operator/api/cnat/v1"
 	v1 "example.com/cnat-operator/api/crontab/v1"
 	"example.com/cnat-operator/internal/clockwatch"
 	"example.com/cnat-operator/internal/write"
@@ -75,7 +75,7 @@ func CachedObjects() map[client.Object]cache.ByObject {
 // that the policies depend on.
 func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 	indexer := mgr.GetFieldIndexer()
-	if err := indexer.IndexField(context.Background(), &cnatv1alpha1.At{}, ownerIndex, ownerOf); err != nil {
+	if err := indexer.IndexField(context.Background(), &cnatv1.At{}, ownerIndex, ownerOf); err != nil {
 		return fmt.Errorf("indexing the Ats by their owner: %w", err)
 	}
 	if err := indexer.IndexField(context.Background(), &v1.CronTab{}, dueIndex, dueOf); err != nil {
@@ -93,7 +93,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 	return ctrl.NewControllerManagedBy(mgr).
 		Named("crontab").
 		For(&v1.CronTab{}, builder.WithPredicates(changed)).
-		Owns(&cnatv1alpha1.At{}).
+		Owns(&cnatv1.At{}).
 		WatchesRawSource(source.Channel(steps.Stepped, &handler.EnqueueRequestForObject{})).
 		WithOptions(controller.Options{
 			MaxConcurrentReconciles: r.Workers,

@@ -9,14 +9,14 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
 
-	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
+	cnatv1 "example.com/cnat-operator/api/cnat/v1"
 	v1 "example.com/cnat-operator/api/crontab/v1"
 	"example.com/cnat-operator/controllers/at"
 	"example.com/cnat-operator/internal/schedule"
 )
 
 // renderScheduled builds the At of a scheduled run, suspended.
-func renderScheduled(tab *v1.CronTab, run schedule.Run, commandImage string) *cnatv1alpha1.At {
+func renderScheduled(tab *v1.CronTab, run schedule.Run, commandImage string) *cnatv1.At {
 	annotation := map[string]string{annotationScheduled: run.Scheduled.UTC().Format(time.RFC3339)}
 	at := render(tab, atName(tab, run.Scheduled), run.Scheduled, run.At, annotation, commandImage)
 	at.Labels[labelScheduled] = strconv.FormatInt(run.Scheduled.Unix(), 10)
@@ -24,7 +24,7 @@ func renderScheduled(tab *v1.CronTab, run schedule.Run, commandImage string) *cn
 }
 
 // renderRequested builds the At of a run that was asked for, suspended. Its scheduled time is when it was asked for.
-func renderRequested(tab *v1.CronTab, request string, now time.Time, commandImage string) *cnatv1alpha1.At {
+func renderRequested(tab *v1.CronTab, request string, now time.Time, commandImage string) *cnatv1.At {
 	now = now.Truncate(time.Second)
 	annotation := map[string]string{annotationRequest: request}
 	return render(tab, requestedAtName(tab, request), now, now, annotation, commandImage)
@@ -32,7 +32,7 @@ func renderRequested(tab *v1.CronTab, request string, now time.Time, commandImag
 
 func render(
 	tab *v1.CronTab, name string, scheduled, due time.Time, annotations map[string]string, commandImage string,
-) *cnatv1alpha1.At {
+) *cnatv1.At {
 	spec := &tab.Spec
 	template := podTemplate(spec, commandImage)
 	template.Labels = merged(template.Labels, map[string]string{labelCronTab: tab.Name})
@@ -53,7 +53,7 @@ func render(
 	if queue := tab.Labels[queueLabel]; queue != "" {
 		labels[queueLabel] = queue
 	}
-	return &cnatv1alpha1.At{
+	return &cnatv1.At{
 		ObjectMeta: metav1.ObjectMeta{
 			Namespace:   tab.Namespace,
 			Name:        name,
@@ -63,7 +63,7 @@ func render(
 				*metav1.NewControllerRef(tab, v1.GroupVersion.WithKind("CronTab")),
 			},
 		},
-		Spec: cnatv1alpha1.AtSpec{
+		Spec: cnatv1.AtSpec{
 			Schedule:                &metav1.Time{Time: due.UTC()},
 			Suspend:                 ptr.To(true),
 			Replicas:                spec.Replicas,

@@ -7,7 +7,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
 
-	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
+	cnatv1 "example.com/cnat-operator/api/cnat/v1"
 	v1 "example.com/cnat-operator/api/crontab/v1"
 )
 
@@ -95,7 +95,7 @@ func (s *snapshot) settleNext(status *v1.CronTabStatus) {
 		return
 	case at != nil && started(at):
 		status.LastScheduleTime = ptr.To(at.DueTime())
-	case at != nil && at.Status.Phase == cnatv1alpha1.AtMissed:
+	case at != nil && at.Status.Phase == cnatv1.AtMissed:
 		addMissed(status, 1)
 	}
 	settle(status, next.ScheduledTime.Time)

@@ -11,7 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
+	cnatv1 "example.com/cnat-operator/api/cnat/v1"
 	v1 "example.com/cnat-operator/api/crontab/v1"
 	"example.com/cnat-operator/internal/write"
 )
@@ -31,11 +31,11 @@ type snapshot struct {
 	revision string // of what it runs
 	times    *times // nil: the schedule is invalid
 	invalid  error
-	ats      []*cnatv1alpha1.At // the CronTab's own
-	live     bool               // the recorded Ats were looked for in the API server, not only in the cache
-	all      bool               // all Ats were read from the API server
-	together int                // CronTabs that are due in the same second
-	refusal  *refusal           // of an At in this reconcile
+	ats      []*cnatv1.At // the CronTab's own
+	live     bool         // the recorded Ats were looked for in the API server, not only in the cache
+	all      bool         // all Ats were read from the API server
+	together int          // CronTabs that are due in the same second
+	refusal  *refusal     // of an At in this reconcile
 }
 
 // refusal is why an At could not be created or released.
@@ -53,7 +53,7 @@ func (r *Reconciler) read(ctx context.Context, name types.NamespacedName) (*snap
 	}
 	seen := &snapshot{tab: tab, revision: tab.Annotations[annotationRevision]}
 	seen.times, seen.invalid = timesOf(tab)
-	ats := &cnatv1alpha1.AtList{}
+	ats := &cnatv1.AtList{}
 	own := client.MatchingFields{ownerIndex: string(tab.UID)}
 	if err := r.Client.List(ctx, ats, client.InNamespace(tab.Namespace), own); err != nil {
 		return nil, fmt.Errorf("listing the Ats: %w", err)
@@ -100,7 +100,7 @@ func (r *Reconciler) look(ctx context.Context, seen *snapshot) error {
 
 // lookAtAll reads all Ats from the API server, as of the version of the CronTab that is known.
 func (r *Reconciler) lookAtAll(ctx context.Context, seen *snapshot) error {
-	tab, ats := &v1.CronTab{}, &cnatv1alpha1.AtList{}
+	tab, ats := &v1.CronTab{}, &cnatv1.AtList{}
 	if err := r.APIReader.Get(ctx, client.ObjectKeyFromObject(seen.tab), tab); err != nil {
 		return write.Stale("reading the CronTab", err)
 	}
@@ -122,7 +122,7 @@ func (r *Reconciler) lookAtAll(ctx context.Context, seen *snapshot) error {
 
 // lookFor reads one At from the API server, and reports whether there is one that is not the CronTab's own.
 func (r *Reconciler) lookFor(ctx context.Context, seen *snapshot, name string) (foreign bool, err error) {
-	at := &cnatv1alpha1.At{}
+	at := &cnatv1.At{}
 	err = r.APIReader.Get(ctx, types.NamespacedName{Namespace: seen.tab.Namespace, Name: name}, at)
 	if client.IgnoreNotFound(err) != nil {
 		return false, fmt.Errorf("reading At %s: %w", name, err)
@@ -144,7 +144,7 @@ func (s *snapshot) drop(name string) {
 }
 
 // named returns the CronTab's own At of a name; nil: there is none.
-func (s *snapshot) named(name string) *cnatv1alpha1.At {
+func (s *snapshot) named(name string) *cnatv1.At {
 	for _, at := range s.ats {
 		if at.Name == name {
 			return at
@@ -154,7 +154,7 @@ func (s *snapshot) named(name string) *cnatv1alpha1.At {
 }
 
 // recorded returns the At with a name and UID; nil: there is none.
-func (s *snapshot) recorded(name string, uid types.UID) *cnatv1alpha1.At {
+func (s *snapshot) recorded(name string, uid types.UID) *cnatv1.At {
 	if at := s.named(name); at != nil && at.UID == uid {
 		return at
 	}
@@ -162,8 +162,8 @@ func (s *snapshot) recorded(name string, uid types.UID) *cnatv1alpha1.At {
 }
 
 // active are the Ats whose runs are, or are about to be, in progress, besides the next scheduled one.
-func (s *snapshot) active(next *v1.ScheduledRun) []*cnatv1alpha1.At {
-	var active []*cnatv1alpha1.At
+func (s *snapshot) active(next *v1.ScheduledRun) []*cnatv1.At {
+	var active []*cnatv1.At
 	for _, at := range s.ats {
 		isNext := next != nil && at.UID == next.UID
 		if !isNext && !at.Status.Finished() && (started(at) || released(at) && !retracted(at)) {

@@ -11,7 +11,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
 
-	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
+	cnatv1 "example.com/cnat-operator/api/cnat/v1"
 	v1 "example.com/cnat-operator/api/crontab/v1"
 	"example.com/cnat-operator/internal/text"
 	"example.com/cnat-operator/internal/write"
@@ -93,7 +93,7 @@ func summarize(now time.Time, seen *snapshot, status *v1.CronTabStatus) {
 	status.ObservedGeneration = tab.Generation
 	status.Selector = labelCronTab + "=" + tab.Name
 	status.NextScheduleTime = nil
-	var upcoming *cnatv1alpha1.At
+	var upcoming *cnatv1.At
 	if status.Next != nil {
 		upcoming = seen.recorded(status.Next.Name, status.Next.UID)
 	}
@@ -114,7 +114,7 @@ func summarize(now time.Time, seen *snapshot, status *v1.CronTabStatus) {
 	status.Replicas = &replicas
 	for _, at := range seen.ats {
 		ended := at.Status.CompletionTime
-		if at.Status.Phase == cnatv1alpha1.AtSucceeded && ended != nil &&
+		if at.Status.Phase == cnatv1.AtSucceeded && ended != nil &&
 			(status.LastSuccessfulTime == nil || status.LastSuccessfulTime.Before(ended)) {
 			status.LastSuccessfulTime = ended
 		}
@@ -123,7 +123,7 @@ func summarize(now time.Time, seen *snapshot, status *v1.CronTabStatus) {
 }
 
 // setConditions reports by kstatus' rules: Ready while all is as it should be, Stalled while a user must act.
-func setConditions(now time.Time, seen *snapshot, status *v1.CronTabStatus, upcoming *cnatv1alpha1.At) {
+func setConditions(now time.Time, seen *snapshot, status *v1.CronTabStatus, upcoming *cnatv1.At) {
 	suspended := ptr.Deref(seen.tab.Spec.Suspend, false)
 	ready, reason, message := true, v1.ReasonScheduled, ""
 	stalled := stalledBy(seen, status, upcoming)
@@ -157,7 +157,7 @@ func setConditions(now time.Time, seen *snapshot, status *v1.CronTabStatus, upco
 }
 
 // stalledBy is what keeps runs from starting until a user acts; nil: nothing does.
-func stalledBy(seen *snapshot, status *v1.CronTabStatus, upcoming *cnatv1alpha1.At) *refusal {
+func stalledBy(seen *snapshot, status *v1.CronTabStatus, upcoming *cnatv1.At) *refusal {
 	switch {
 	case seen.invalid != nil:
 		return &refusal{v1.ReasonInvalidSchedule, text.Bounded(seen.invalid.Error(), maxMessage)}
@@ -170,11 +170,11 @@ func stalledBy(seen *snapshot, status *v1.CronTabStatus, upcoming *cnatv1alpha1.
 			last = at
 		}
 	}
-	for _, at := range []*cnatv1alpha1.At{upcoming, last} {
+	for _, at := range []*cnatv1.At{upcoming, last} {
 		if at == nil || at.Status.Finished() {
 			continue
 		}
-		condition := meta.FindStatusCondition(at.Status.Conditions, cnatv1alpha1.ConditionStalled)
+		condition := meta.FindStatusCondition(at.Status.Conditions, cnatv1.ConditionStalled)
 		if condition != nil && condition.Status == metav1.ConditionTrue {
 			return &refusal{condition.Reason, text.Bounded(fmt.Sprintf("At %s: %s", at.Name, condition.Message), maxMessage)}
 		}

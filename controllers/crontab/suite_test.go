@@ -21,7 +21,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/config"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
-	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
+	cnatv1 "example.com/cnat-operator/api/cnat/v1"
 	v1 "example.com/cnat-operator/api/crontab/v1"
 	"example.com/cnat-operator/internal/testenv"
 )
@@ -34,7 +34,7 @@ var (
 
 func TestMain(m *testing.M) {
 	utilruntime.Must(clientgoscheme.AddToScheme(scheme))
-	utilruntime.Must(cnatv1alpha1.AddToScheme(scheme))
+	utilruntime.Must(cnatv1.AddToScheme(scheme))
 	utilruntime.Must(v1.AddToScheme(scheme))
 	flag.Parse()
 	if flag.Lookup("test.fuzz").Value.String() != "" {

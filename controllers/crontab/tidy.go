@@ -7,7 +7,7 @@ import (
 
 	"k8s.io/utils/ptr"
 
-	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
+	cnatv1 "example.com/cnat-operator/api/cnat/v1"
 	v1 "example.com/cnat-operator/api/crontab/v1"
 )
 
@@ -40,7 +40,7 @@ func stray(now time.Time, seen *snapshot, status *v1.CronTabStatus) plan {
 	return plan{step: stepNone}
 }
 
-func isRecorded(status *v1.CronTabStatus, at *cnatv1alpha1.At) bool {
+func isRecorded(status *v1.CronTabStatus, at *cnatv1.At) bool {
 	return status.Next != nil && status.Next.UID == at.UID || status.Requested != nil && status.Requested.UID == at.UID
 }
 
@@ -50,14 +50,14 @@ func history(seen *snapshot, status *v1.CronTabStatus) plan {
 		true:  int(ptr.Deref(seen.tab.Spec.SuccessfulRunsHistoryLimit, 3)),
 		false: int(ptr.Deref(seen.tab.Spec.FailedRunsHistoryLimit, 1)),
 	}
-	over := slices.DeleteFunc(slices.Clone(seen.ats), func(at *cnatv1alpha1.At) bool {
+	over := slices.DeleteFunc(slices.Clone(seen.ats), func(at *cnatv1.At) bool {
 		return !at.Status.Finished() || at.DeletionTimestamp != nil ||
 			isRecorded(&seen.tab.Status, at) || isRecorded(status, at)
 	})
-	slices.SortFunc(over, func(a, b *cnatv1alpha1.At) int { return b.DueTime().Compare(a.DueTime().Time) })
+	slices.SortFunc(over, func(a, b *cnatv1.At) int { return b.DueTime().Compare(a.DueTime().Time) })
 	kept := map[bool]int{}
 	for _, at := range over {
-		succeeded := at.Status.Phase == cnatv1alpha1.AtSucceeded
+		succeeded := at.Status.Phase == cnatv1.AtSucceeded
 		if kept[succeeded]++; kept[succeeded] > limits[succeeded] {
 			return plan{step: stepDelete, at: at}
 		}

@@ -10,7 +10,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/yaml"
 
-	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
+	cnatv1 "example.com/cnat-operator/api/cnat/v1"
 	v1 "example.com/cnat-operator/api/crontab/v1"
 	runv1 "example.com/cnat-operator/api/run/v1"
 	"example.com/cnat-operator/internal/schedule"
@@ -131,9 +131,9 @@ func TestNextAtIsCreatedAndReplaced(t *testing.T) {
 		Spec:       v1.CronTabSpec{CronSpec: "@yearly", RunSpec: v1.RunSpec{Run: runv1.Run{Command: "true"}}},
 	}
 	create(t, tab)
-	next := func(what string, wanted func(*cnatv1alpha1.At) bool) *cnatv1alpha1.At {
+	next := func(what string, wanted func(*cnatv1.At) bool) *cnatv1.At {
 		t.Helper()
-		at := &cnatv1alpha1.At{}
+		at := &cnatv1.At{}
 		eventually(t, what, func() (bool, error) {
 			if err := api.Get(t.Context(), client.ObjectKeyFromObject(tab), tab); err != nil || tab.Status.Next == nil {
 				return false, err
@@ -147,7 +147,7 @@ func TestNextAtIsCreatedAndReplaced(t *testing.T) {
 		})
 		return at
 	}
-	first := next("the next run", func(at *cnatv1alpha1.At) bool { return !*at.Spec.Suspend })
+	first := next("the next run", func(at *cnatv1.At) bool { return !*at.Spec.Suspend })
 	if at := tab.Status.NextScheduleTime; at == nil || at.UTC().Month() != time.January || at.UTC().Day() != 1 || !owns(tab, first) {
 		t.Errorf("next at %v by %+v", at, first.ObjectMeta)
 	}
@@ -157,7 +157,7 @@ func TestNextAtIsCreatedAndReplaced(t *testing.T) {
 	if err := api.Patch(t.Context(), tab, client.RawPatch("application/merge-patch+json", []byte(`{"spec":{"command":"false"}}`))); err != nil {
 		t.Fatal(err)
 	}
-	second := next("the At to be replaced", func(at *cnatv1alpha1.At) bool { return at.UID != first.UID })
+	second := next("the At to be replaced", func(at *cnatv1.At) bool { return at.UID != first.UID })
 	if second.Name != first.Name || second.Spec.Template.Spec.Containers[0].Command[2] != "false" {
 		t.Errorf("%+v", second)
 	}

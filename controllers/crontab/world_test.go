@@ -13,7 +13,7 @@ import (
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
+	cnatv1 "example.com/cnat-operator/api/cnat/v1"
 	v1 "example.com/cnat-operator/api/crontab/v1"
 	"example.com/cnat-operator/test/apimodel"
 )
@@ -50,7 +50,7 @@ func (w *world) tab() *v1.CronTab {
 	return apimodel.Get[*v1.CronTab](w.Objects, apimodel.Key{Kind: "CronTab", Name: tabName})
 }
 
-func (w *world) ats() []*cnatv1alpha1.At { return apimodel.List[*cnatv1alpha1.At](w.Objects) }
+func (w *world) ats() []*cnatv1.At { return apimodel.List[*cnatv1.At](w.Objects) }
 
 func (w *world) violated(format string, values ...any) {
 	w.violations = append(w.violations, w.Now.Format("15:04:05.000 ")+fmt.Sprintf(format, values...))
@@ -64,17 +64,17 @@ func (w *world) edit(object client.Object, change func(client.Object)) {
 }
 
 // playAt does one thing of those that the At controller may do about an At now, by its guarantees.
-func (w *world) playAt(at *cnatv1alpha1.At) {
+func (w *world) playAt(at *cnatv1.At) {
 	suspended := ptr.Deref(at.Spec.Suspend, false)
-	status := func(change func(*cnatv1alpha1.AtStatus)) {
+	status := func(change func(*cnatv1.AtStatus)) {
 		w.edit(at, func(object client.Object) {
-			next := &object.(*cnatv1alpha1.At).Status
+			next := &object.(*cnatv1.At).Status
 			next.ObservedGeneration = at.Generation
 			change(next)
 		})
 	}
-	finish := func(phase cnatv1alpha1.AtPhase) {
-		status(func(s *cnatv1alpha1.AtStatus) {
+	finish := func(phase cnatv1.AtPhase) {
+		status(func(s *cnatv1.AtStatus) {
 			s.Phase, s.CompletionTime, s.PreparedJobUID = phase, ptr.To(metav1.NewTime(w.Now.Truncate(time.Second))), ""
 		})
 	}
@@ -86,24 +86,24 @@ func (w *world) playAt(at *cnatv1alpha1.At) {
 			w.Remove(apimodel.KeyOf(at))
 		}
 	case ptr.Deref(at.Spec.Cancel, false):
-		finish(cnatv1alpha1.AtCancelled)
+		finish(cnatv1.AtCancelled)
 	case started(at):
-		finish([]cnatv1alpha1.AtPhase{cnatv1alpha1.AtSucceeded, cnatv1alpha1.AtFailed}[w.random.IntN(2)])
+		finish([]cnatv1.AtPhase{cnatv1.AtSucceeded, cnatv1.AtFailed}[w.random.IntN(2)])
 	case suspended && (at.Status.PreparedJobUID != "" || at.Status.ObservedGeneration != at.Generation):
-		status(func(s *cnatv1alpha1.AtStatus) { s.PreparedJobUID = "" })
+		status(func(s *cnatv1.AtStatus) { s.PreparedJobUID = "" })
 	case suspended:
 	case limit > 0 && late > limit:
-		finish(cnatv1alpha1.AtMissed)
+		finish(cnatv1.AtMissed)
 	case at.Status.PreparedJobUID == "" && late > -30*time.Second:
-		status(func(s *cnatv1alpha1.AtStatus) { s.PreparedJobUID = "job-" + at.UID })
+		status(func(s *cnatv1.AtStatus) { s.PreparedJobUID = "job-" + at.UID })
 	case at.Status.PreparedJobUID != "" && late >= 0:
 		w.start(at)
-		status(func(s *cnatv1alpha1.AtStatus) { s.JobUID, s.PreparedJobUID = "job-"+at.UID, "" })
+		status(func(s *cnatv1.AtStatus) { s.JobUID, s.PreparedJobUID = "job-"+at.UID, "" })
 	}
 }
 
 // start checks what must hold when a run starts.
-func (w *world) start(at *cnatv1alpha1.At) {
+func (w *world) start(at *cnatv1.At) {
 	of := at.Labels[labelScheduled] + at.Annotations[annotationRequest]
 	w.runs[of]++
 	if w.runs[of] > 1 {
@@ -180,7 +180,7 @@ func (l *leader) Get(_ context.Context, key client.ObjectKey, into client.Object
 
 // List implements client.Reader by the cache.
 func (l *leader) List(_ context.Context, into client.ObjectList, _ ...client.ListOption) error {
-	ats, ok := into.(*cnatv1alpha1.AtList)
+	ats, ok := into.(*cnatv1.AtList)
 	if !ok {
 		return nil // nobody else is due with it
 	}
@@ -188,8 +188,8 @@ func (l *leader) List(_ context.Context, into client.ObjectList, _ ...client.Lis
 	return nil
 }
 
-func list(objects apimodel.Objects, ats *cnatv1alpha1.AtList) {
-	for _, at := range apimodel.List[*cnatv1alpha1.At](objects) {
+func list(objects apimodel.Objects, ats *cnatv1.AtList) {
+	for _, at := range apimodel.List[*cnatv1.At](objects) {
 		if len(ownerOf(at)) > 0 {
 			ats.Items = append(ats.Items, *at.DeepCopy())
 		}
@@ -199,7 +199,7 @@ func list(objects apimodel.Objects, ats *cnatv1alpha1.AtList) {
 // Create implements client.Writer.
 func (l *leader) Create(_ context.Context, object client.Object, _ ...client.CreateOption) error {
 	return l.call(func() error {
-		at := object.(*cnatv1alpha1.At)
+		at := object.(*cnatv1.At)
 		if !ptr.Deref(at.Spec.Suspend, false) {
 			l.violated("At %s is created and not suspended", at.Name)
 		}
@@ -220,9 +220,9 @@ func (l *leader) Patch(_ context.Context, object client.Object, patch client.Pat
 			return err
 		}
 		l.edit(l.Objects[apimodel.KeyOf(object)], func(stored client.Object) {
-			at := stored.(*cnatv1alpha1.At)
+			at := stored.(*cnatv1.At)
 			status := at.Status
-			next.(*cnatv1alpha1.At).DeepCopyInto(at)
+			next.(*cnatv1.At).DeepCopyInto(at)
 			at.Status = status
 		})
 		return l.Objects.Read(object.GetName(), object)
@@ -236,7 +236,7 @@ func (l *leader) Delete(_ context.Context, object client.Object, options ...clie
 		if err := l.Check(k, *asked.ResourceVersion, *asked.UID); err != nil {
 			return err
 		}
-		if at := l.Objects[k].(*cnatv1alpha1.At); started(at) && !at.Status.Finished() || at.Status.PreparedJobUID != "" {
+		if at := l.Objects[k].(*cnatv1.At); started(at) && !at.Status.Finished() || at.Status.PreparedJobUID != "" {
 			l.violated("At %s is deleted while it runs", at.Name)
 		}
 		l.Remove(k)

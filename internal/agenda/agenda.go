@@ -13,14 +13,14 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/ptr"
 
-	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
+	cnatv1 "example.com/cnat-operator/api/cnat/v1"
 	crontabv1 "example.com/cnat-operator/api/crontab/v1"
 	"example.com/cnat-operator/internal/schedule"
 )
 
 // Objects are what runs are computed from.
 type Objects struct {
-	Ats      []cnatv1alpha1.At
+	Ats      []cnatv1.At
 	CronTabs []crontabv1.CronTab
 	CronJobs []batchv1.CronJob
 }
@@ -96,7 +96,7 @@ func bounded(next func() (Run, bool), until time.Time, most int) func() (Run, bo
 func none() (Run, bool) { return Run{}, false }
 
 // ofAt is the run of an At that waits for its time.
-func ofAt(at *cnatv1alpha1.At, after time.Time) func() (Run, bool) {
+func ofAt(at *cnatv1.At, after time.Time) func() (Run, bool) {
 	waits := at.Status.JobUID == "" && !at.Status.Finished() && !ptr.Deref(at.Spec.Suspend, false) &&
 		!ptr.Deref(at.Spec.Cancel, false) && at.DeletionTimestamp == nil
 	due := at.DueTime()
@@ -106,7 +106,7 @@ func ofAt(at *cnatv1alpha1.At, after time.Time) func() (Run, bool) {
 }
 
 // Owner is the CronTab that an At is a run of; nil where it is none.
-func Owner(at *cnatv1alpha1.At) *metav1.OwnerReference {
+func Owner(at *cnatv1.At) *metav1.OwnerReference {
 	if controller := metav1.GetControllerOf(at); controller != nil && controller.Kind == "CronTab" {
 		return controller
 	}
@@ -114,7 +114,7 @@ func Owner(at *cnatv1alpha1.At) *metav1.OwnerReference {
 }
 
 // ofCronTab are a CronTab's runs, but for the one that its user skips.
-func ofCronTab(tab *crontabv1.CronTab, last *cnatv1alpha1.At, skipped, after time.Time) func() (Run, bool) {
+func ofCronTab(tab *crontabv1.CronTab, last *cnatv1.At, skipped, after time.Time) func() (Run, bool) {
 	calendar, err := schedule.Of(tab)
 	if err != nil || ptr.Deref(tab.Spec.Suspend, false) || tab.DeletionTimestamp != nil {
 		return none
@@ -165,8 +165,8 @@ func ofCronJob(job *batchv1.CronJob, after time.Time) func() (Run, bool) {
 }
 
 // lastRuns are the runs of each CronTab that ended last, by its UID.
-func lastRuns(ats []cnatv1alpha1.At) map[types.UID]*cnatv1alpha1.At {
-	last := map[types.UID]*cnatv1alpha1.At{}
+func lastRuns(ats []cnatv1.At) map[types.UID]*cnatv1.At {
+	last := map[types.UID]*cnatv1.At{}
 	for i := range ats {
 		at := &ats[i]
 		of := Owner(at)
@@ -181,7 +181,7 @@ func lastRuns(ats []cnatv1alpha1.At) map[types.UID]*cnatv1alpha1.At {
 }
 
 // cancelledAts are those that never start.
-func cancelledAts(ats []cnatv1alpha1.At) map[types.UID]bool {
+func cancelledAts(ats []cnatv1.At) map[types.UID]bool {
 	cancelled := map[types.UID]bool{}
 	for i := range ats {
 		if ptr.Deref(ats[i].Spec.Cancel, false) {

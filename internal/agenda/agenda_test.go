@@ -11,14 +11,14 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/ptr"
 
-	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
+	cnatv1 "example.com/cnat-operator/api/cnat/v1"
 	crontabv1 "example.com/cnat-operator/api/crontab/v1"
 )
 
 var now = time.Date(2027, 10, 30, 22, 0, 0, 0, time.UTC)
 
-func at(name string, after time.Duration, change func(*cnatv1alpha1.At)) cnatv1alpha1.At {
-	at := cnatv1alpha1.At{ObjectMeta: metav1.ObjectMeta{Namespace: "a", Name: name, UID: types.UID(name)}}
+func at(name string, after time.Duration, change func(*cnatv1.At)) cnatv1.At {
+	at := cnatv1.At{ObjectMeta: metav1.ObjectMeta{Namespace: "a", Name: name, UID: types.UID(name)}}
 	at.Spec.Schedule = &metav1.Time{Time: now.Add(after)}
 	if change != nil {
 		change(&at)
@@ -38,16 +38,16 @@ func job(name, expression string, zone *string) batchv1.CronJob {
 	return job
 }
 
-func of(tab string) func(*cnatv1alpha1.At) {
-	return func(at *cnatv1alpha1.At) {
+func of(tab string) func(*cnatv1.At) {
+	return func(at *cnatv1.At) {
 		at.OwnerReferences = []metav1.OwnerReference{{Kind: "CronTab", Name: tab, UID: types.UID(tab), Controller: ptr.To(true)}}
 	}
 }
 
-func ended(tab string, phase cnatv1alpha1.AtPhase, ago, took time.Duration) func(*cnatv1alpha1.At) {
-	return func(at *cnatv1alpha1.At) {
+func ended(tab string, phase cnatv1.AtPhase, ago, took time.Duration) func(*cnatv1.At) {
+	return func(at *cnatv1.At) {
 		of(tab)(at)
-		at.Status = cnatv1alpha1.AtStatus{
+		at.Status = cnatv1.AtStatus{
 			Phase: phase, JobUID: "job", StartTime: &metav1.Time{Time: now.Add(-ago - took)},
 			CompletionTime: &metav1.Time{Time: now.Add(-ago)},
 		}
@@ -60,15 +60,15 @@ func TestComing(t *testing.T) {
 	suspended.Spec.Suspend = ptr.To(true)
 	spread.Spec.SpreadSeconds = ptr.To[int32](3600)
 	objects := Objects{
-		Ats: []cnatv1alpha1.At{
+		Ats: []cnatv1.At{
 			at("soon", time.Minute, nil), at("past", 0, nil), at("far", 5*time.Hour, nil),
-			at("suspended", time.Minute, func(at *cnatv1alpha1.At) { at.Spec.Suspend = ptr.To(true) }),
-			at("cancelled", time.Minute, func(at *cnatv1alpha1.At) { at.Spec.Cancel = ptr.To(true) }),
-			at("started", time.Minute, func(at *cnatv1alpha1.At) { at.Status.JobUID = "job" }),
-			at("missed", time.Minute, func(at *cnatv1alpha1.At) { at.Status.Phase = cnatv1alpha1.AtMissed }),
-			at("skipped", time.Hour, func(at *cnatv1alpha1.At) { of("skipping")(at); at.Spec.Cancel = ptr.To(true) }),
-			at("before", 0, ended("skipping", cnatv1alpha1.AtSucceeded, 2*time.Hour, time.Minute)),
-			at("last", 0, ended("skipping", cnatv1alpha1.AtFailed, time.Hour, 5*time.Minute)),
+			at("suspended", time.Minute, func(at *cnatv1.At) { at.Spec.Suspend = ptr.To(true) }),
+			at("cancelled", time.Minute, func(at *cnatv1.At) { at.Spec.Cancel = ptr.To(true) }),
+			at("started", time.Minute, func(at *cnatv1.At) { at.Status.JobUID = "job" }),
+			at("missed", time.Minute, func(at *cnatv1.At) { at.Status.Phase = cnatv1.AtMissed }),
+			at("skipped", time.Hour, func(at *cnatv1.At) { of("skipping")(at); at.Spec.Cancel = ptr.To(true) }),
+			at("before", 0, ended("skipping", cnatv1.AtSucceeded, 2*time.Hour, time.Minute)),
+			at("last", 0, ended("skipping", cnatv1.AtFailed, time.Hour, 5*time.Minute)),
 		},
 		CronTabs: []crontabv1.CronTab{
 			skipping, suspended, spread, tab("broken", "* * *", ""), tab("changes", "30 2 * * *", "Europe/Berlin"),

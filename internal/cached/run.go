@@ -4,7 +4,7 @@ import (
 	batchv1 "k8s.io/api/batch/v1"
 	"k8s.io/utils/ptr"
 
-	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
+	cnatv1 "example.com/cnat-operator/api/cnat/v1"
 )
 
 // maxMark is how much is cached of an annotation by which the operator marks a Job: longer ones are not its own.
@@ -16,7 +16,7 @@ var marks = []string{domain + "generation", domain + "started-at"}
 // At transforms an At on its way into the cache, without what it is to run, which may be 1 MB: that is read live for the
 // one moment that it is needed. An At of the cache can be patched, but not updated.
 func At(object any) (any, error) {
-	if at, ok := object.(*cnatv1alpha1.At); ok {
+	if at, ok := object.(*cnatv1.At); ok {
 		boundMeta(&at.ObjectMeta)
 		at.Annotations = nil // kubectl keeps a copy of all there
 		at.Spec.Containers, at.Spec.Command, at.Spec.Template = nil, "", nil

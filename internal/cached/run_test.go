@@ -13,7 +13,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
 
-	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
+	cnatv1 "example.com/cnat-operator/api/cnat/v1"
 	runv1 "example.com/cnat-operator/api/run/v1"
 )
 
@@ -40,7 +40,7 @@ func transformedAgain(t *testing.T, kept any) []byte {
 	t.Helper()
 	var err error
 	switch object := kept.(type) {
-	case *cnatv1alpha1.At:
+	case *cnatv1.At:
 		kept, err = At(object.DeepCopy())
 	case *batchv1.Job:
 		kept, err = Job(object.DeepCopy())
@@ -56,7 +56,7 @@ func transformedAgain(t *testing.T, kept any) []byte {
 
 // What the controllers look at stays, and no more than a few KiB, whatever somebody writes into an At or a Job.
 func TestRunsAreBounded(t *testing.T) {
-	at := &cnatv1alpha1.At{ObjectMeta: stuffed(), Spec: cnatv1alpha1.AtSpec{Run: runv1.Run{Command: strings.Repeat("x", 100_000)}, Suspend: ptr.To(true)}}
+	at := &cnatv1.At{ObjectMeta: stuffed(), Spec: cnatv1.AtSpec{Run: runv1.Run{Command: strings.Repeat("x", 100_000)}, Suspend: ptr.To(true)}}
 	job := &batchv1.Job{ObjectMeta: stuffed(), Spec: batchv1.JobSpec{
 		Suspend: ptr.To(true), ManagedBy: ptr.To("m"), ActiveDeadlineSeconds: ptr.To[int64](1), BackoffLimit: ptr.To[int32](2),
 		Selector: &metav1.LabelSelector{MatchLabels: stuffed().Labels},
@@ -91,7 +91,7 @@ func TestRunsAreBounded(t *testing.T) {
 func TestSmallMetadataIsKept(t *testing.T) {
 	meta := stuffed()
 	want := metav1.ObjectMeta{Labels: map[string]string{"theirs": "x"}, OwnerReferences: meta.OwnerReferences[:3], Finalizers: meta.Finalizers[:4]}
-	at := &cnatv1alpha1.At{ObjectMeta: *want.DeepCopy()}
+	at := &cnatv1.At{ObjectMeta: *want.DeepCopy()}
 	if _, err := At(at); err != nil || len(at.Labels) != 1 || len(at.OwnerReferences) != 3 || len(at.Finalizers) != 4 {
 		t.Errorf("became %+v, %v", at, err)
 	}

@@ -13,7 +13,7 @@ import (
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
+	cnatv1 "example.com/cnat-operator/api/cnat/v1"
 )
 
 // An API server without the CRDs answers with a page that is not found. The error says what is missing.
@@ -25,11 +25,11 @@ func TestExplainsAClusterWithoutTheOperator(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	at := &cnatv1alpha1.At{}
+	at := &cnatv1.At{}
 	at.Name, at.Namespace = "x", "ns"
 	for what, err := range map[string]error{
 		"get":    cluster.Get(t.Context(), client.ObjectKeyFromObject(at), at),
-		"list":   cluster.List(t.Context(), &cnatv1alpha1.AtList{}),
+		"list":   cluster.List(t.Context(), &cnatv1.AtList{}),
 		"create": cluster.Create(t.Context(), at),
 	} {
 		if err == nil || !strings.Contains(Explain(err).Error(), "this cluster does not know the kind: is the operator installed?") {

@@ -149,7 +149,7 @@ func (b *bench) createAt(ctx context.Context, namespace, name string, due time.T
 // create creates an At with one field that says what to run.
 func (b *bench) create(ctx context.Context, namespace, name string, due time.Time, field string, value any) error {
 	at := &unstructured.Unstructured{Object: map[string]any{
-		"apiVersion": "cnat.programming-kubernetes.info/v1alpha1",
+		"apiVersion": "cnat.programming-kubernetes.info/v1",
 		"kind":       "At",
 		"metadata":   map[string]any{"namespace": namespace, "name": name},
 		"spec":       map[string]any{"schedule": due.UTC().Format(time.RFC3339Nano), field: value},

@@ -154,4 +154,4 @@ func (b *bench) createNew(ctx context.Context, namespace string) (stop func() (i
 	}, nil
 }
 
-var atKind = schema.GroupVersionKind{Group: "cnat.programming-kubernetes.info", Version: "v1alpha1", Kind: "At"}
+var atKind = schema.GroupVersionKind{Group: "cnat.programming-kubernetes.info", Version: "v1", Kind: "At"}

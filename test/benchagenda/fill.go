@@ -13,7 +13,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	v1alpha1 "example.com/cnat-operator/api/agenda/v1alpha1"
-	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
+	cnatv1 "example.com/cnat-operator/api/cnat/v1"
 	crontabv1 "example.com/cnat-operator/api/crontab/v1"
 	runv1 "example.com/cnat-operator/api/run/v1"
 	"example.com/cnat-operator/test/controlplane"
@@ -21,7 +21,7 @@ import (
 
 func newScheme() (*runtime.Scheme, error) {
 	scheme := runtime.NewScheme()
-	return scheme, errors.Join(corev1.AddToScheme(scheme), batchv1.AddToScheme(scheme), cnatv1alpha1.AddToScheme(scheme),
+	return scheme, errors.Join(corev1.AddToScheme(scheme), batchv1.AddToScheme(scheme), cnatv1.AddToScheme(scheme),
 		crontabv1.AddToScheme(scheme), v1alpha1.AddToScheme(scheme))
 }
 
@@ -53,7 +53,7 @@ func (b *bench) fill(ctx context.Context, n sizes) error {
 		switch {
 		case i < n.ats:
 			due := metav1.NewTime(day.Add(23 * time.Hour / time.Duration(n.ats) * time.Duration(i)).Truncate(time.Second))
-			object = &cnatv1alpha1.At{ObjectMeta: meta, Spec: cnatv1alpha1.AtSpec{Schedule: &due, Run: runv1.Run{Command: "true"}}}
+			object = &cnatv1.At{ObjectMeta: meta, Spec: cnatv1.AtSpec{Schedule: &due, Run: runv1.Run{Command: "true"}}}
 		case i < n.ats+n.tabs:
 			spec := crontabv1.CronTabSpec{CronSpec: fmt.Sprintf("%d * * * *", i%60), TimeZone: "Europe/Berlin"}
 			spec.Command = "true"

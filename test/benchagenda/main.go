@@ -25,7 +25,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	v1alpha1 "example.com/cnat-operator/api/agenda/v1alpha1"
-	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
+	cnatv1 "example.com/cnat-operator/api/cnat/v1"
 	"example.com/cnat-operator/test/controlplane"
 )
 
@@ -155,7 +155,7 @@ func (b *bench) register(ctx context.Context, port int64) error {
 // measure lists in turn from the agenda and from the API server alone.
 func (b *bench) measure(ctx context.Context, n sizes) error {
 	ats := &metav1.PartialObjectMetadataList{}
-	ats.SetGroupVersionKind(cnatv1alpha1.GroupVersion.WithKind("AtList"))
+	ats.SetGroupVersionKind(cnatv1.GroupVersion.WithKind("AtList"))
 	raw, err := b.timed(ctx, n.lists, func() error { return b.client.List(ctx, ats, client.Limit(500)) })
 	if err != nil {
 		return err

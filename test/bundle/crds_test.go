@@ -1,6 +1,8 @@
 package bundle
 
 import (
+	"reflect"
+	"slices"
 	"testing"
 
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
@@ -34,6 +36,36 @@ var newDefaults = map[string]string{
 	"databases.example.com v1 ^.status":                      "likewise",
 }
 
+// The two versions of an At differ by their names alone, so that the API server converts without a webhook. One is stored,
+// and neither warns its clients.
+func TestVersionsOfAtAreOneSchema(t *testing.T) {
+	const name = "ats.cnat.programming-kubernetes.info"
+	crds := load(t, folder).V1CRDs
+	i := slices.IndexFunc(crds, func(crd *apiextensionsv1.CustomResourceDefinition) bool { return crd.Name == name })
+	if i < 0 || len(crds[i].Spec.Versions) != 2 {
+		t.Fatalf("want %s with two versions", name)
+	}
+	if conversion := crds[i].Spec.Conversion; conversion != nil && conversion.Strategy != apiextensionsv1.NoneConverter {
+		t.Errorf("the conversion is %+v", conversion)
+	}
+	for _, version := range crds[i].Spec.Versions {
+		if !version.Served || version.Deprecated || version.Storage != (version.Name == "v1") {
+			t.Errorf("%s: served %t, stored %t, deprecated %t", version.Name, version.Served, version.Storage, version.Deprecated)
+		}
+	}
+	a, b := crds[i].Spec.Versions[0], crds[i].Spec.Versions[1]
+	for part, equal := range map[string]bool{
+		"schemas":           reflect.DeepEqual(a.Schema, b.Schema),
+		"columns":           reflect.DeepEqual(a.AdditionalPrinterColumns, b.AdditionalPrinterColumns),
+		"subresources":      reflect.DeepEqual(a.Subresources, b.Subresources) && a.Subresources.Status != nil,
+		"selectable fields": reflect.DeepEqual(a.SelectableFields, b.SelectableFields),
+	} {
+		if !equal {
+			t.Errorf("the %s of %s and %s differ", part, a.Name, b.Name)
+		}
+	}
+}
+
 // OLM v1 asks crdify whether an upgrade of a CRD is safe, with these settings.
 func TestCRDsAreSafeToUpgradeTo(t *testing.T) {
 	checks, err := runner.New(&config.Config{
@@ -65,9 +97,13 @@ func TestCRDsAreSafeToUpgradeTo(t *testing.T) {
 		}
 		results := checks.Run(before, crd)
 		report(t, crd.Name, results.CRDValidation)
-		for version, properties := range results.SameVersionValidation {
-			for property, found := range properties {
-				report(t, crd.Name+" "+version+" "+property, found)
+		for _, versions := range []map[string]map[string][]validations.ComparisonResult{
+			results.SameVersionValidation, results.ServedVersionValidation,
+		} {
+			for version, properties := range versions {
+				for property, found := range properties {
+					report(t, crd.Name+" "+version+" "+property, found)
+				}
 			}
 		}
 	}

@@ -7,7 +7,7 @@ import (
 
 	"github.com/operator-framework/api/pkg/operators/v1alpha1"
 
-	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
+	cnatv1 "example.com/cnat-operator/api/cnat/v1"
 	crontabv1 "example.com/cnat-operator/api/crontab/v1"
 	databasev1 "example.com/cnat-operator/api/database/v1"
 )
@@ -16,20 +16,26 @@ import (
 // from the markers at the fields.
 func TestEveryFieldHasADescriptor(t *testing.T) {
 	kinds := map[string]struct{ spec, status any }{
-		"At":       {cnatv1alpha1.AtSpec{}, cnatv1alpha1.AtStatus{}},
-		"CronTab":  {crontabv1.CronTabSpec{}, crontabv1.CronTabStatus{}},
-		"Database": {databasev1.DatabaseSpec{}, databasev1.DatabaseStatus{}},
+		"At v1":       {cnatv1.AtSpec{}, cnatv1.AtStatus{}},
+		"At v1alpha1": {cnatv1.AtSpec{}, cnatv1.AtStatus{}},
+		"CronTab v1":  {crontabv1.CronTabSpec{}, crontabv1.CronTabStatus{}},
+		"Database v1": {databasev1.DatabaseSpec{}, databasev1.DatabaseStatus{}},
 	}
 	owned := load(t, folder).CSV.Spec.CustomResourceDefinitions.Owned
 	if len(owned) != len(kinds) {
 		t.Errorf("the bundle owns %d CRDs, the test knows %d", len(owned), len(kinds))
 	}
 	for _, crd := range owned {
-		kind := kinds[crd.Kind]
-		check(t, crd.Kind, "spec", fields(reflect.TypeOf(kind.spec), ""), specDescriptors(crd))
-		check(t, crd.Kind, "status", fields(reflect.TypeOf(kind.status), ""), statusDescriptors(crd))
+		name := crd.Kind + " " + crd.Version
+		kind, known := kinds[name]
+		if !known {
+			t.Errorf("the test does not know %s", name)
+			continue
+		}
+		check(t, name, "spec", fields(reflect.TypeOf(kind.spec), ""), specDescriptors(crd))
+		check(t, name, "status", fields(reflect.TypeOf(kind.status), ""), statusDescriptors(crd))
 		if len(crd.Resources) == 0 || crd.DisplayName == "" || crd.Description == "" {
-			t.Errorf("%s lacks resources, a display name or a description", crd.Kind)
+			t.Errorf("%s lacks resources, a display name or a description", name)
 		}
 	}
 }

@@ -27,7 +27,9 @@ func TestNoRuleHasAWildcard(t *testing.T) {
 // and `clusterPermissions` everywhere. So there are only those to what is in no
 // namespace.
 func TestOnlyWhatIsInNoNamespaceIsGrantedEverywhere(t *testing.T) {
-	clusterScoped := []string{"storageclasses", "tokenreviews", "subjectaccessreviews"}
+	clusterScoped := []string{
+		"storageclasses", "tokenreviews", "subjectaccessreviews", "customresourcedefinitions", "customresourcedefinitions/status",
+	}
 	strategy := load(t, folder).CSV.Spec.InstallStrategy.StrategySpec
 	resources := func(rules []rbacv1.PolicyRule) (all []string) {
 		for _, rule := range rules {

@@ -9,7 +9,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
+	cnatv1 "example.com/cnat-operator/api/cnat/v1"
 	runv1 "example.com/cnat-operator/api/run/v1"
 )
 
@@ -45,9 +45,9 @@ func (c *chaos) measureFailovers(ctx context.Context) error {
 // failover ends the leader just before an At is due, and gives its lateness.
 func (c *chaos) failover(ctx context.Context, name string, signal syscall.Signal) (time.Duration, error) {
 	due := time.Now().Add(12 * time.Second).Truncate(time.Second)
-	at := &cnatv1alpha1.At{
+	at := &cnatv1.At{
 		ObjectMeta: metav1.ObjectMeta{Namespace: c.namespace, Name: name},
-		Spec:       cnatv1alpha1.AtSpec{Schedule: &metav1.Time{Time: due}, Run: runv1.Run{Command: "true"}},
+		Spec:       cnatv1.AtSpec{Schedule: &metav1.Time{Time: due}, Run: runv1.Run{Command: "true"}},
 	}
 	if err := c.client.Create(ctx, at); err != nil {
 		return 0, fmt.Errorf("creating At %s: %w", name, err)

@@ -20,7 +20,7 @@ import (
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
+	cnatv1 "example.com/cnat-operator/api/cnat/v1"
 )
 
 const (
@@ -202,7 +202,7 @@ func (c *chaos) stopRun(ctx context.Context, pod *corev1.Pod, name, way string) 
 }
 
 func (c *chaos) cancel(ctx context.Context, name string) error {
-	at := &cnatv1alpha1.At{ObjectMeta: metav1.ObjectMeta{Namespace: c.namespace, Name: name}}
+	at := &cnatv1.At{ObjectMeta: metav1.ObjectMeta{Namespace: c.namespace, Name: name}}
 	return c.client.Patch(ctx, at, client.RawPatch(types.MergePatchType, []byte(`{"spec":{"cancel":true}}`)))
 }
 

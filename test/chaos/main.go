@@ -42,7 +42,7 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
+	cnatv1 "example.com/cnat-operator/api/cnat/v1"
 	crontabv1 "example.com/cnat-operator/api/crontab/v1"
 	databasev1 "example.com/cnat-operator/api/database/v1"
 )
@@ -189,7 +189,7 @@ func (c *chaos) harmOperators(ctx context.Context, restart string) (kills, pendi
 func setup(ctx context.Context, image string) (*chaos, error) {
 	scheme := runtime.NewScheme()
 	utilruntime.Must(clientgoscheme.AddToScheme(scheme))
-	utilruntime.Must(cnatv1alpha1.AddToScheme(scheme))
+	utilruntime.Must(cnatv1.AddToScheme(scheme))
 	utilruntime.Must(crontabv1.AddToScheme(scheme))
 	utilruntime.Must(databasev1.AddToScheme(scheme))
 	config, err := ctrl.GetConfig()

@@ -13,7 +13,7 @@ import (
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
+	cnatv1 "example.com/cnat-operator/api/cnat/v1"
 	runv1 "example.com/cnat-operator/api/run/v1"
 	"example.com/cnat-operator/test/controlplane"
 )
@@ -53,9 +53,9 @@ func (c *chaos) createAts(ctx context.Context) error {
 
 func (c *chaos) createAt(ctx context.Context, name string, due time.Time, expires bool, script string) error {
 	say := func(what string) string { return "echo " + name + " " + what + " $(date +%s.%N) >> /out/runs; " }
-	at := &cnatv1alpha1.At{
+	at := &cnatv1.At{
 		ObjectMeta: metav1.ObjectMeta{Namespace: c.namespace, Name: name},
-		Spec: cnatv1alpha1.AtSpec{
+		Spec: cnatv1.AtSpec{
 			Schedule: &metav1.Time{Time: due},
 			Run:      runv1.Run{Template: &corev1.PodTemplateSpec{Spec: c.onNode(say("start") + script + "; " + say("end"))}},
 		},
@@ -77,7 +77,7 @@ func (c *chaos) createAt(ctx context.Context, name string, due time.Time, expire
 func (c *chaos) awaitAll(ctx context.Context) error {
 	deadline := time.Now().Add(recovery)
 	for ; ; sleep(ctx, time.Second) {
-		list := &cnatv1alpha1.AtList{}
+		list := &cnatv1.AtList{}
 		err := c.client.List(ctx, list, client.InNamespace(c.namespace))
 		var open []string
 		for i := range list.Items {

@@ -13,6 +13,7 @@ import (
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	cnatv1 "example.com/cnat-operator/api/cnat/v1"
 	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
 	databasev1 "example.com/cnat-operator/api/database/v1"
 	runv1 "example.com/cnat-operator/api/run/v1"
@@ -20,7 +21,7 @@ import (
 
 // ending is what is final of an At that has ended: it stays as the version before has written it.
 type ending struct {
-	phase     cnatv1alpha1.AtPhase
+	phase     cnatv1.AtPhase
 	jobUID    types.UID
 	exitCode  *int32
 	completed metav1.Time
@@ -31,22 +32,22 @@ type ending struct {
 // ends are the ways in which an At of the version before ends: what is made, what is done to it once it runs, and how
 // it ends.
 var ends = map[string]struct {
-	spec   cnatv1alpha1.AtSpec
+	spec   cnatv1.AtSpec
 	cancel bool
-	phase  cnatv1alpha1.AtPhase
+	phase  cnatv1.AtPhase
 }{
-	"cancelled-waiting": {spec: cnatv1alpha1.AtSpec{
+	"cancelled-waiting": {spec: cnatv1.AtSpec{
 		Schedule: ptr.To(metav1.NewTime(time.Now().Add(time.Hour))), Run: runv1.Run{Command: "true"},
-	}, cancel: true, phase: cnatv1alpha1.AtCancelled},
-	"missed": {spec: cnatv1alpha1.AtSpec{
+	}, cancel: true, phase: cnatv1.AtCancelled},
+	"missed": {spec: cnatv1.AtSpec{
 		Schedule: ptr.To(metav1.NewTime(time.Now().Add(-time.Hour))), Run: runv1.Run{Command: "true"}, StartingDeadlineSeconds: 1,
-	}, phase: cnatv1alpha1.AtMissed},
-	"exit-3": {spec: cnatv1alpha1.AtSpec{
+	}, phase: cnatv1.AtMissed},
+	"exit-3": {spec: cnatv1.AtSpec{
 		Schedule: ptr.To(metav1.Now()), Run: runv1.Run{Command: "exit 3", BackoffLimit: ptr.To[int32](1)},
-	}, phase: cnatv1alpha1.AtFailed},
-	"too-long": {spec: cnatv1alpha1.AtSpec{
+	}, phase: cnatv1.AtFailed},
+	"too-long": {spec: cnatv1.AtSpec{
 		Schedule: ptr.To(metav1.Now()), Run: runv1.Run{Command: "sleep 60", ActiveDeadlineSeconds: 2},
-	}, phase: cnatv1alpha1.AtFailed},
+	}, phase: cnatv1.AtFailed},
 }
 
 // endings are how they ended, under the version before.
@@ -65,13 +66,13 @@ func endAts(ctx SpecContext) {
 	running := dueNow(statesNamespace)
 	running.Name, running.Spec.Command = "cancelled-running", "sleep 60"
 	Expect(k8s.Create(ctx, running)).To(Succeed())
-	awaitPhase(ctx, statesNamespace, running.Name, cnatv1alpha1.AtRunning)
+	awaitPhase(ctx, statesNamespace, running.Name, cnatv1.AtRunning)
 	cancelAt(ctx, running.Name)
 
 	for name, end := range ends {
 		endings[name] = endingOf(awaitPhase(ctx, statesNamespace, name, end.phase))
 	}
-	endings[running.Name] = endingOf(awaitPhase(ctx, statesNamespace, running.Name, cnatv1alpha1.AtCancelled))
+	endings[running.Name] = endingOf(awaitPhase(ctx, statesNamespace, running.Name, cnatv1.AtCancelled))
 }
 
 func endingOf(at *cnatv1alpha1.At) ending {
@@ -109,12 +110,12 @@ func holdUpAts(ctx SpecContext, recorder *databasev1.Database) {
 
 	Eventually(ctx, func(g Gomega) {
 		job := &batchv1.Job{}
-		key := client.ObjectKey{Namespace: statesNamespace, Name: awaitPhase(ctx, statesNamespace, "retrying", cnatv1alpha1.AtRunning).Status.JobName}
+		key := client.ObjectKey{Namespace: statesNamespace, Name: awaitPhase(ctx, statesNamespace, "retrying", cnatv1.AtRunning).Status.JobName}
 		g.Expect(k8s.Get(ctx, key, job)).To(Succeed())
 		g.Expect(job.Status.Failed).To(BeEquivalentTo(2), "%+v", job.Status)
 	}).Should(Succeed())
-	awaitStalled(ctx, statesNamespace, "not-pulled", cnatv1alpha1.ReasonPodNotStarting)
-	Expect(awaitStalled(ctx, failedNamespace, "refused", cnatv1alpha1.ReasonJobRefused).Status.JobUID).To(BeEmpty())
+	awaitStalled(ctx, statesNamespace, "not-pulled", cnatv1.ReasonPodNotStarting)
+	Expect(awaitStalled(ctx, failedNamespace, "refused", cnatv1.ReasonJobRefused).Status.JobUID).To(BeEmpty())
 }
 
 // awaitStalled waits until an At says that it does not go on, and why.
@@ -123,7 +124,7 @@ func awaitStalled(ctx SpecContext, namespace, name, reason string) *cnatv1alpha1
 	at := &cnatv1alpha1.At{}
 	Eventually(ctx, func(g Gomega) {
 		g.Expect(k8s.Get(ctx, client.ObjectKey{Namespace: namespace, Name: name}, at)).To(Succeed())
-		stalled := meta.FindStatusCondition(at.Status.Conditions, cnatv1alpha1.ConditionStalled)
+		stalled := meta.FindStatusCondition(at.Status.Conditions, cnatv1.ConditionStalled)
 		g.Expect(stalled).NotTo(BeNil(), "%+v", at.Status)
 		g.Expect(stalled.Status).To(Equal(metav1.ConditionTrue), "%+v", at.Status)
 		g.Expect(stalled.Reason).To(Equal(reason))
@@ -135,17 +136,17 @@ func awaitStalled(ctx SpecContext, namespace, name, reason string) *cnatv1alpha1
 func takeUpAts(ctx SpecContext, recorder *databasev1.Database) {
 	GinkgoHelper()
 	inServer(ctx, recorder, `CREATE TABLE upgraded (); GRANT SELECT ON upgraded TO PUBLIC`)
-	retried := awaitPhase(ctx, statesNamespace, "retrying", cnatv1alpha1.AtSucceeded)
+	retried := awaitPhase(ctx, statesNamespace, "retrying", cnatv1.AtSucceeded)
 	Expect(retried.Status.Retries).To(HaveValue(BeEquivalentTo(2)))
 	Expect(retried.Status.ExitCode).To(HaveValue(BeZero()))
 	Expect(jobOf(ctx, "retrying").UID).To(Equal(retried.Status.JobUID))
 
-	Expect(awaitStalled(ctx, statesNamespace, "not-pulled", cnatv1alpha1.ReasonPodNotStarting).Status.JobUID).
+	Expect(awaitStalled(ctx, statesNamespace, "not-pulled", cnatv1.ReasonPodNotStarting).Status.JobUID).
 		To(Equal(jobOf(ctx, "not-pulled").UID))
 	cancelAt(ctx, "not-pulled")
-	awaitPhase(ctx, statesNamespace, "not-pulled", cnatv1alpha1.AtCancelled)
+	awaitPhase(ctx, statesNamespace, "not-pulled", cnatv1.AtCancelled)
 
-	refused := awaitPhase(ctx, failedNamespace, "refused", cnatv1alpha1.AtSucceeded)
+	refused := awaitPhase(ctx, failedNamespace, "refused", cnatv1.AtSucceeded)
 	jobs := &batchv1.JobList{}
 	Expect(k8s.List(ctx, jobs, client.InNamespace(failedNamespace))).To(Succeed())
 	Expect(jobs.Items).To(HaveLen(1))

@@ -16,6 +16,7 @@ import (
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	cnatv1 "example.com/cnat-operator/api/cnat/v1"
 	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
 )
 
@@ -108,7 +109,7 @@ func failOver(ctx SpecContext) {
 	at.Namespace, at.Name, at.Spec.Command = workNamespace, "after-the-failover", "true"
 	at.Spec.Schedule = ptr.To(metav1.Now())
 	Eventually(ctx, func() error { return k8s.Create(ctx, at) }).Should(Succeed())
-	awaitPhase(ctx, workNamespace, at.Name, cnatv1alpha1.AtSucceeded)
+	awaitPhase(ctx, workNamespace, at.Name, cnatv1.AtSucceeded)
 	awaitReplicas(ctx)
 }
 

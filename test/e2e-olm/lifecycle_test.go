@@ -14,6 +14,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	cnatv1 "example.com/cnat-operator/api/cnat/v1"
 	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
 	databasev1 "example.com/cnat-operator/api/database/v1"
 )
@@ -45,8 +46,8 @@ var _ = Describe("From the catalog to the removal", Ordered, func() {
 		for _, file := range []string{"cnat_v1alpha1_at.yaml", "cnat_v1alpha1_at_command.yaml", "example_v1_database.yaml"} {
 			createSample(ctx, workNamespace, file)
 		}
-		awaitPhase(ctx, workNamespace, "cnrex", cnatv1alpha1.AtSucceeded)
-		awaitPhase(ctx, workNamespace, "yay", cnatv1alpha1.AtSucceeded)
+		awaitPhase(ctx, workNamespace, "cnrex", cnatv1.AtSucceeded)
+		awaitPhase(ctx, workNamespace, "yay", cnatv1.AtSucceeded)
 		awaitReady(ctx, workNamespace, "wordpress")
 	})
 
@@ -85,6 +86,8 @@ var _ = Describe("From the catalog to the removal", Ordered, func() {
 
 	It("has run a CronTab every minute since the middle of the upgrade", haveRunEveryMinute)
 
+	It("has rewritten the Ats that "+beforeVersion+" stored, which are the same in both versions", haveRewritten)
+
 	It("leaves custom resources and data when it is uninstalled, and takes them up again when it is back", func(ctx SpecContext) {
 		db := awaitReady(ctx, workNamespace, "wordpress")
 		uninstall(ctx, operatorNamespace)
@@ -96,7 +99,7 @@ var _ = Describe("From the catalog to the removal", Ordered, func() {
 
 		subscribe(ctx, operatorNamespace, catalogName, v1alpha1.ApprovalAutomatic, "")
 		awaitInstalled(ctx, operatorNamespace, now)
-		awaitPhase(ctx, workNamespace, "due-without-operator", cnatv1alpha1.AtSucceeded)
+		awaitPhase(ctx, workNamespace, "due-without-operator", cnatv1.AtSucceeded)
 		By("seeing that the Database is reconciled again")
 		service := &corev1.Service{ObjectMeta: objectMeta(workNamespace, "wordpress-database")}
 		Expect(k8s.Delete(ctx, service)).To(Succeed())

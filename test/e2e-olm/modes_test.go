@@ -8,6 +8,7 @@ import (
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	cnatv1 "example.com/cnat-operator/api/cnat/v1"
 	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
 )
 
@@ -56,13 +57,13 @@ func watchTheirTargets(ctx SpecContext) {
 		awaitInstalled(ctx, mode.namespace, now)
 		for _, target := range mode.targets {
 			Expect(k8s.Create(ctx, dueNow(target))).To(Succeed())
-			awaitPhase(ctx, target, "mode", cnatv1alpha1.AtSucceeded)
+			awaitPhase(ctx, target, "mode", cnatv1.AtSucceeded)
 		}
 		report("%s: the Ats in %v ran", mode.name, mode.targets)
 	}
 	unseen := dueNow(elsewhere)
 	Expect(k8s.Get(ctx, client.ObjectKeyFromObject(unseen), unseen)).To(Succeed())
-	Expect(unseen.Status).To(Equal(cnatv1alpha1.AtStatus{ObservedGeneration: -1}), "no operator watches its namespace")
+	Expect(unseen.Status).To(Equal(cnatv1.AtStatus{ObservedGeneration: -1}), "no operator watches its namespace")
 	for _, mode := range modes {
 		for _, target := range append(mode.targets, elsewhere) {
 			Expect(k8s.DeleteAllOf(ctx, &cnatv1alpha1.At{}, client.InNamespace(target))).To(Succeed())

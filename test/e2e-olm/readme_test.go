@@ -9,6 +9,7 @@ import (
 	. "github.com/onsi/gomega"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	cnatv1 "example.com/cnat-operator/api/cnat/v1"
 	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
 )
 
@@ -42,7 +43,7 @@ func followREADME(ctx SpecContext) {
 	awaitInstalled(ctx, namespace, now)
 	makeNamespace(ctx, "e2e-olm-readme")
 	Expect(k8s.Create(ctx, dueNow("e2e-olm-readme"))).To(Succeed())
-	awaitPhase(ctx, "e2e-olm-readme", "mode", cnatv1alpha1.AtSucceeded)
+	awaitPhase(ctx, "e2e-olm-readme", "mode", cnatv1.AtSucceeded)
 	Expect(k8s.DeleteAllOf(ctx, &cnatv1alpha1.At{}, client.InNamespace("e2e-olm-readme"))).To(Succeed())
 
 	uninstall(ctx, namespace)

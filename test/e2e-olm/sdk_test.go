@@ -9,6 +9,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	cnatv1 "example.com/cnat-operator/api/cnat/v1"
 	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
 )
 
@@ -21,6 +22,7 @@ func objectMeta(namespace, name string) metav1.ObjectMeta {
 func typeCommands(ctx SpecContext) {
 	const namespace = "e2e-olm-sdk"
 	makeNamespace(ctx, namespace)
+	removeCRDs(ctx) // OLM installs no older one that lacks the version in which Ats are stored
 	commands := readme("OLM, by operator-sdk")
 	Expect(commands).To(HaveLen(3))
 	local := strings.NewReplacer("example.com/", registry+"/", "-n default", "-n "+namespace)
@@ -31,7 +33,7 @@ func typeCommands(ctx SpecContext) {
 	sdk(commands[0], " --index-image="+registry+"/operator-framework/opm:latest --decompression-image="+registry+"/ubi9/ubi:9.7")
 	awaitInstalled(ctx, namespace, before)
 	Expect(k8s.Create(ctx, dueNow(namespace))).To(Succeed())
-	awaitPhase(ctx, namespace, "mode", cnatv1alpha1.AtSucceeded)
+	awaitPhase(ctx, namespace, "mode", cnatv1.AtSucceeded)
 
 	sdk(commands[1], "")
 	awaitInstalled(ctx, namespace, now)

@@ -15,6 +15,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/resource"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	cnatv1 "example.com/cnat-operator/api/cnat/v1"
 	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
 	crontabv1 "example.com/cnat-operator/api/crontab/v1"
 	databasev1 "example.com/cnat-operator/api/database/v1"
@@ -66,8 +67,8 @@ func reachStates(ctx SpecContext) {
 	holdUpAts(ctx, recorder)
 	Expect(k8s.Create(ctx, recordingAt(recorder, "ended", time.Now(), 0))).To(Succeed())
 	Expect(k8s.Create(ctx, recordingAt(recorder, "under-way", time.Now(), time.Minute))).To(Succeed())
-	awaitPhase(ctx, statesNamespace, "ended", cnatv1alpha1.AtSucceeded)
-	awaitPhase(ctx, statesNamespace, "under-way", cnatv1alpha1.AtRunning)
+	awaitPhase(ctx, statesNamespace, "ended", cnatv1.AtSucceeded)
+	awaitPhase(ctx, statesNamespace, "under-way", cnatv1.AtRunning)
 
 	freeze(ctx)
 	Expect(k8s.Create(ctx, recordingAt(recorder, "not-started", time.Now(), 0))).To(Succeed())
@@ -137,7 +138,7 @@ func takeUpStates(ctx SpecContext) (rowsLost int, runs map[string]int) {
 	takeUpAts(ctx, recorder)
 	names := []string{"ended", "under-way", "not-started", "retrying"}
 	for _, name := range names {
-		awaitPhase(ctx, statesNamespace, name, cnatv1alpha1.AtSucceeded)
+		awaitPhase(ctx, statesNamespace, name, cnatv1.AtSucceeded)
 		Eventually(ctx, func() []string { return jobOf(ctx, name).Finalizers }).
 			ShouldNot(ContainElement(oldFinalizer), "nobody else takes it from the Job, which could not be deleted")
 	}

@@ -24,6 +24,7 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	cnatv1 "example.com/cnat-operator/api/cnat/v1"
 	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
 	crontabv1 "example.com/cnat-operator/api/crontab/v1"
 	databasev1 "example.com/cnat-operator/api/database/v1"
@@ -58,8 +59,8 @@ var _ = BeforeSuite(func(ctx SpecContext) {
 
 	scheme := runtime.NewScheme()
 	for _, add := range []func(*runtime.Scheme) error{
-		clientgoscheme.AddToScheme, apiextensionsv1.AddToScheme, cnatv1alpha1.AddToScheme, crontabv1.AddToScheme, databasev1.AddToScheme,
-		operatorsv1.AddToScheme, v1alpha1.AddToScheme, operatorsv2.AddToScheme,
+		clientgoscheme.AddToScheme, apiextensionsv1.AddToScheme, cnatv1.AddToScheme, cnatv1alpha1.AddToScheme,
+		crontabv1.AddToScheme, databasev1.AddToScheme, operatorsv1.AddToScheme, v1alpha1.AddToScheme, operatorsv2.AddToScheme,
 	} {
 		utilruntime.Must(add(scheme))
 	}

@@ -9,11 +9,13 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	"github.com/operator-framework/api/pkg/operators/v1alpha1"
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	cnatv1 "example.com/cnat-operator/api/cnat/v1"
 	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
 	databasev1 "example.com/cnat-operator/api/database/v1"
 )
@@ -28,18 +30,18 @@ func upgrade(ctx SpecContext) {
 	plan := awaitPlan(ctx, operatorNamespace, now)
 
 	Expect(k8s.Create(ctx, recordingAt(db, "finished", time.Now(), 0))).To(Succeed())
-	finished := awaitPhase(ctx, workNamespace, "finished", cnatv1alpha1.AtSucceeded)
+	finished := awaitPhase(ctx, workNamespace, "finished", cnatv1.AtSucceeded)
 	failed := failingAt(ctx)
 	suspended := recordingAt(db, "suspended", time.Now(), 0)
 	suspended.Spec.Suspend = ptr.To(true)
 	Expect(k8s.Create(ctx, suspended)).To(Succeed())
 	Expect(k8s.Create(ctx, recordingAt(db, "running", time.Now(), 20*time.Second))).To(Succeed())
-	running := awaitPhase(ctx, workNamespace, "running", cnatv1alpha1.AtRunning)
+	running := awaitPhase(ctx, workNamespace, "running", cnatv1.AtRunning)
 
 	due := bringUpgrade(ctx, db, plan)
 	latest := time.Duration(0)
 	for _, name := range append(due, "running") {
-		at := awaitPhase(ctx, workNamespace, name, cnatv1alpha1.AtSucceeded)
+		at := awaitPhase(ctx, workNamespace, name, cnatv1.AtSucceeded)
 		latest = max(latest, at.Status.StartLatency.Duration)
 	}
 	awaitReady(ctx, workNamespace, "wordpress")
@@ -49,7 +51,7 @@ func upgrade(ctx SpecContext) {
 	Expect(runsOf(ctx)["suspended"]).To(BeZero(), "it is suspended")
 	resume := client.RawPatch("application/merge-patch+json", []byte(`{"spec":{"suspend":false}}`))
 	Expect(k8s.Patch(ctx, suspended, resume)).To(Succeed())
-	awaitPhase(ctx, workNamespace, "suspended", cnatv1alpha1.AtSucceeded)
+	awaitPhase(ctx, workNamespace, "suspended", cnatv1.AtSucceeded)
 
 	kept, err := strconv.Atoi(query(ctx, workNamespace, "SELECT count(DISTINCT n) FROM kept"))
 	Expect(err).NotTo(HaveOccurred())
@@ -84,13 +86,30 @@ func bringUpgrade(ctx SpecContext, db *databasev1.Database, plan *v1alpha1.Insta
 	return names
 }
 
+// haveRewritten expects that all Ats are stored as v1, and that those of the version before are the same in both versions.
+// Those of the frozen namespace could not be rewritten at first.
+func haveRewritten(ctx SpecContext) {
+	crd := &apiextensionsv1.CustomResourceDefinition{}
+	Eventually(ctx, func(g Gomega) {
+		g.Expect(k8s.Get(ctx, client.ObjectKey{Name: "ats.cnat.programming-kubernetes.info"}, crd)).To(Succeed())
+		g.Expect(crd.Status.StoredVersions).To(Equal([]string{"v1"}))
+	}).WithTimeout(15 * time.Minute).Should(Succeed())
+	for _, name := range []string{"cnrex", "yay", "finished", "failed", "suspended", "running"} {
+		old, at := &cnatv1alpha1.At{}, &cnatv1.At{}
+		Expect(k8s.Get(ctx, client.ObjectKey{Namespace: workNamespace, Name: name}, old)).To(Succeed())
+		Expect(k8s.Get(ctx, client.ObjectKey{Namespace: workNamespace, Name: name}, at)).To(Succeed())
+		Expect(at.Status.Finished()).To(BeTrue(), name)
+		Expect(*at).To(Equal(cnatv1.At{TypeMeta: at.TypeMeta, ObjectMeta: old.ObjectMeta, Spec: old.Spec, Status: old.Status}))
+	}
+}
+
 // failingAt is the UID of the Job of an At that has failed.
 func failingAt(ctx SpecContext) types.UID {
 	GinkgoHelper()
 	at := dueNow(workNamespace)
 	at.Name, at.Spec.Command = "failed", "false"
 	Expect(k8s.Create(ctx, at)).To(Succeed())
-	return awaitPhase(ctx, workNamespace, at.Name, cnatv1alpha1.AtFailed).Status.JobUID
+	return awaitPhase(ctx, workNamespace, at.Name, cnatv1.AtFailed).Status.JobUID
 }
 
 func uidOfRun(ctx SpecContext, name string) types.UID {

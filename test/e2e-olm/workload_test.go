@@ -18,6 +18,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/yaml"
 
+	cnatv1 "example.com/cnat-operator/api/cnat/v1"
 	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
 	databasev1 "example.com/cnat-operator/api/database/v1"
 	runv1 "example.com/cnat-operator/api/run/v1"
@@ -34,7 +35,7 @@ func createSample(ctx SpecContext, namespace, file string) {
 	Expect(k8s.Create(ctx, object)).To(Succeed())
 }
 
-func awaitPhase(ctx SpecContext, namespace, name string, phase cnatv1alpha1.AtPhase) *cnatv1alpha1.At {
+func awaitPhase(ctx SpecContext, namespace, name string, phase cnatv1.AtPhase) *cnatv1alpha1.At {
 	GinkgoHelper()
 	at := &cnatv1alpha1.At{}
 	Eventually(ctx, func(g Gomega) {
@@ -104,7 +105,7 @@ func recordingAt(db *databasev1.Database, name string, due time.Time, takes time
 	insert := `until psql --quiet --command="INSERT INTO runs VALUES ('` + name + `')"; do sleep 0.5; done; sleep ` + strconv.FormatFloat(takes.Seconds(), 'f', 0, 64)
 	return &cnatv1alpha1.At{
 		ObjectMeta: metav1.ObjectMeta{Namespace: db.Namespace, Name: name},
-		Spec: cnatv1alpha1.AtSpec{
+		Spec: cnatv1.AtSpec{
 			Schedule: &metav1.Time{Time: due},
 			Run:      runv1.Run{Containers: []corev1.Container{psql(db, insert)}},
 		},

@@ -17,7 +17,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
+	cnatv1 "example.com/cnat-operator/api/cnat/v1"
 	crontabv1 "example.com/cnat-operator/api/crontab/v1"
 )
 
@@ -55,11 +55,11 @@ var _ = Describe("The agenda", Ordered, Serial, func() {
 		Eventually(ctx, func() (string, error) { return ask(ctx, name, namespace, "crontabs/tab/run") }).
 			Should(ContainSubstring("it is to run now"))
 		Eventually(ctx, func(g Gomega) {
-			ats := &cnatv1alpha1.AtList{}
+			ats := &cnatv1.AtList{}
 			g.Expect(k8s.List(ctx, ats, client.InNamespace(namespace))).To(Succeed())
 			g.Expect(ats.Items).To(ContainElement(SatisfyAll(
 				HaveField("Annotations", HaveKeyWithValue(crontabv1.AnnotationRunRequest, HaveSuffix(" by "+name))),
-				HaveField("Status.Phase", cnatv1alpha1.AtSucceeded))))
+				HaveField("Status.Phase", cnatv1.AtSucceeded))))
 		}).Should(Succeed())
 		tab := &crontabv1.CronTab{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "tab"}}
 		suspend := client.RawPatch(types.MergePatchType, []byte(`{"spec":{"suspend":true}}`))
@@ -155,7 +155,7 @@ var _ = Describe("The agenda", Ordered, Serial, func() {
 			g.Expect(namespace.Status.Conditions).To(ContainElement(SatisfyAll(
 				HaveField("Type", corev1.NamespaceDeletionDiscoveryFailure), HaveField("Status", corev1.ConditionTrue),
 				HaveField("Message", ContainSubstring(agendaGroup)))))
-			ats := &cnatv1alpha1.AtList{}
+			ats := &cnatv1.AtList{}
 			g.Expect(k8s.List(ctx, ats, client.InNamespace(namespace.Name))).To(Succeed())
 			g.Expect(ats.Items).To(BeEmpty())
 		}).Should(Succeed())

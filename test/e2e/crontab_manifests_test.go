@@ -12,7 +12,7 @@ import (
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
+	cnatv1 "example.com/cnat-operator/api/cnat/v1"
 	crontabv1 "example.com/cnat-operator/api/crontab/v1"
 )
 
@@ -61,11 +61,11 @@ func dueBetween(after, before time.Time, due func(time.Time) bool) []time.Time {
 
 // succeededRuns are the scheduled times of a CronTab's runs that succeeded, in order.
 func succeededRuns(ctx SpecContext, tab *crontabv1.CronTab) []time.Time {
-	ats := &cnatv1alpha1.AtList{}
+	ats := &cnatv1.AtList{}
 	Expect(k8s.List(ctx, ats, client.InNamespace(tab.Namespace))).To(Succeed())
 	var runs []time.Time
 	for _, at := range ats.Items {
-		if at.OwnerReferences[0].UID == tab.UID && at.Status.Phase == cnatv1alpha1.AtSucceeded {
+		if at.OwnerReferences[0].UID == tab.UID && at.Status.Phase == cnatv1.AtSucceeded {
 			runs = append(runs, at.Spec.Schedule.UTC())
 		}
 	}

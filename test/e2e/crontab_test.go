@@ -13,7 +13,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 
-	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
+	cnatv1 "example.com/cnat-operator/api/cnat/v1"
 	crontabv1 "example.com/cnat-operator/api/crontab/v1"
 )
 
@@ -42,7 +42,7 @@ var _ = Describe("CronTab", func() {
 	It("runs each minute, on time, and knows when; a cancelled run is skipped, and no other", func(ctx SpecContext) {
 		Expect(create(ctx, namespace, crontabOf("tab", `{cronSpec: "* * * * *", command: 'echo "of $SCHEDULED_TIME"'}`))).To(Succeed())
 		first := awaitCronTab(ctx, namespace, "tab", scheduled).Status.Next
-		at := awaitAt(ctx, namespace, first.Name, inPhase(cnatv1alpha1.AtSucceeded))
+		at := awaitAt(ctx, namespace, first.Name, inPhase(cnatv1.AtSucceeded))
 		Expect(logOf(ctx, at)).To(Equal("of " + first.ScheduledTime.UTC().Format(time.RFC3339)))
 		Expect(at.Status.StartLatency.Duration).To(BeNumerically("<", 5*time.Second))
 
@@ -61,8 +61,8 @@ var _ = Describe("CronTab", func() {
 		third := awaitCronTab(ctx, namespace, "tab", func(status *crontabv1.CronTabStatus) bool {
 			return status.Next != nil && status.Next.ScheduledTime.After(second.Status.Next.ScheduledTime.Time)
 		})
-		awaitAt(ctx, namespace, third.Status.Next.Name, inPhase(cnatv1alpha1.AtSucceeded))
-		skipped := awaitAt(ctx, namespace, second.Status.Next.Name, inPhase(cnatv1alpha1.AtCancelled))
+		awaitAt(ctx, namespace, third.Status.Next.Name, inPhase(cnatv1.AtSucceeded))
+		skipped := awaitAt(ctx, namespace, second.Status.Next.Name, inPhase(cnatv1.AtCancelled))
 		Expect(skipped.Status.JobUID).To(BeEmpty())
 		Expect(ptr.Deref(third.Status.MissedRuns, 0)).To(BeZero())
 	}, SpecTimeout(6*time.Minute))
@@ -72,7 +72,7 @@ var _ = Describe("CronTab", func() {
 		first := awaitCronTab(ctx, namespace, "tab", scheduled).Status.Next
 		output, err := kubectl(ctx, namespace, "scale", "ct/tab", "--replicas=3")
 		Expect(err).NotTo(HaveOccurred(), output)
-		at := &cnatv1alpha1.At{}
+		at := &cnatv1.At{}
 		Eventually(ctx, func(g Gomega) {
 			tab := &crontabv1.CronTab{}
 			g.Expect(k8s.Get(ctx, client.ObjectKey{Namespace: namespace, Name: "tab"}, tab)).To(Succeed())
@@ -81,7 +81,7 @@ var _ = Describe("CronTab", func() {
 			g.Expect(at.Spec.Replicas).To(Equal(int32(3)), "the run of %s", tab.Status.Next.ScheduledTime)
 		}).Should(Succeed())
 		Expect(at.DueTime().Sub(first.ScheduledTime.Time)).To(BeNumerically("<=", time.Minute), "the next run, or the one after if that was about to start")
-		awaitAt(ctx, namespace, at.Name, inPhase(cnatv1alpha1.AtSucceeded))
+		awaitAt(ctx, namespace, at.Name, inPhase(cnatv1.AtSucceeded))
 		pods := &corev1.PodList{}
 		Expect(k8s.List(ctx, pods, client.InNamespace(namespace), client.MatchingLabels{"app.kubernetes.io/instance": at.Name})).To(Succeed())
 		Expect(pods.Items).To(HaveLen(3))
@@ -110,7 +110,7 @@ var _ = Describe("CronTab", func() {
 			return meta.IsStatusConditionTrue(status.Conditions, crontabv1.ConditionStalled)
 		})
 		stalled := meta.FindStatusCondition(tab.Status.Conditions, crontabv1.ConditionStalled)
-		Expect(stalled.Reason).To(Equal(cnatv1alpha1.ReasonPodNotStarting))
+		Expect(stalled.Reason).To(Equal(cnatv1.ReasonPodNotStarting))
 		Expect(stalled.Message).To(ContainSubstring(missingImage()))
 
 		Expect(create(ctx, namespace, crontabOf("never", `{cronSpec: "0 0 31 2 *", command: "true"}`))).To(Succeed())
@@ -128,7 +128,7 @@ var _ = Describe("CronTab", func() {
 		tab = awaitCronTab(ctx, namespace, "tab", func(status *crontabv1.CronTabStatus) bool { return status.Next == nil })
 		Expect(tab.Finalizers).To(ConsistOf("finalizer.stable.example.com"))
 		Eventually(ctx, func(g Gomega) {
-			ats := &cnatv1alpha1.AtList{}
+			ats := &cnatv1.AtList{}
 			g.Expect(k8s.List(ctx, ats, client.InNamespace(namespace))).To(Succeed())
 			g.Expect(ats.Items).To(BeEmpty())
 		}).Should(Succeed())

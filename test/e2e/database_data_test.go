@@ -13,13 +13,13 @@ import (
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
+	cnatv1 "example.com/cnat-operator/api/cnat/v1"
 	databasev1 "example.com/cnat-operator/api/database/v1"
 	runv1 "example.com/cnat-operator/api/run/v1"
 )
 
 // psqlWith is an At that runs SQL as the binding of a Database says, but with another password where one is given.
-func psqlWith(db *databasev1.Database, name, password string, sql ...string) *cnatv1alpha1.At {
+func psqlWith(db *databasev1.Database, name, password string, sql ...string) *cnatv1.At {
 	container := corev1.Container{
 		Name: "psql", Image: postgresImage,
 		Command: []string{"sh", "-c", awaitServer + `exec psql -X -A -t -v ON_ERROR_STOP=1 "$@" -d "$URI"`, "psql"},
@@ -36,9 +36,9 @@ func psqlWith(db *databasev1.Database, name, password string, sql ...string) *cn
 	for _, statement := range sql {
 		container.Command = append(container.Command, "-c", statement)
 	}
-	return &cnatv1alpha1.At{
+	return &cnatv1.At{
 		ObjectMeta: metav1.ObjectMeta{Namespace: db.Namespace, Name: name},
-		Spec:       cnatv1alpha1.AtSpec{Schedule: ptr.To(metav1.Now()), Run: runv1.Run{Containers: []corev1.Container{container}}},
+		Spec:       cnatv1.AtSpec{Schedule: ptr.To(metav1.Now()), Run: runv1.Run{Containers: []corev1.Container{container}}},
 	}
 }
 
@@ -59,7 +59,7 @@ var _ = Describe("The data of a Database", func() {
 				INSERT INTO marks VALUES (3);
 			END $x$`)
 		Expect(k8s.Create(ctx, open)).To(Succeed())
-		awaitAt(ctx, namespace, "open", inPhase(cnatv1alpha1.AtRunning))
+		awaitAt(ctx, namespace, "open", inPhase(cnatv1.AtRunning))
 
 		patch := client.RawPatch("application/merge-patch+json", []byte(`{"spec":{"password":"open-sesame-2"}}`))
 		Expect(k8s.Patch(ctx, db, patch)).To(Succeed())
@@ -69,20 +69,20 @@ var _ = Describe("The data of a Database", func() {
 			attempt++
 			login := psqlWith(db, fmt.Sprintf("login-%d", attempt), "open-sesame-2", "INSERT INTO marks VALUES (2)")
 			g.Expect(k8s.Create(ctx, login)).To(Succeed())
-			at := awaitAt(ctx, namespace, login.Name, func(status *cnatv1alpha1.AtStatus) bool {
-				return status.Phase == cnatv1alpha1.AtSucceeded || status.Phase == cnatv1alpha1.AtFailed
+			at := awaitAt(ctx, namespace, login.Name, func(status *cnatv1.AtStatus) bool {
+				return status.Phase == cnatv1.AtSucceeded || status.Phase == cnatv1.AtFailed
 			})
-			g.Expect(at.Status.Phase).To(Equal(cnatv1alpha1.AtSucceeded))
+			g.Expect(at.Status.Phase).To(Equal(cnatv1.AtSucceeded))
 		}).WithTimeout(time.Minute).Should(Succeed())
 		AddReportEntry(fmt.Sprintf("the new password held after %.1f s", time.Since(changed).Seconds()))
 
 		By("refusing the old password")
 		Expect(k8s.Create(ctx, psqlWith(db, "old", "open-sesame-1", "SELECT 1"))).To(Succeed())
-		at := awaitAt(ctx, namespace, "old", inPhase(cnatv1alpha1.AtFailed))
+		at := awaitAt(ctx, namespace, "old", inPhase(cnatv1.AtFailed))
 		Expect(at.Status.Message).To(ContainSubstring("password authentication failed"))
 
 		By("leaving the open connection and the pod as they were")
-		awaitAt(ctx, namespace, "open", inPhase(cnatv1alpha1.AtSucceeded))
+		awaitAt(ctx, namespace, "open", inPhase(cnatv1.AtSucceeded))
 		Expect(query(ctx, db, "ask", "SELECT count(*) FROM marks")).To(Equal("3"))
 		after := &corev1.Pod{}
 		Expect(k8s.Get(ctx, podKey, after)).To(Succeed())
@@ -158,7 +158,7 @@ var _ = Describe("The data of a Database", func() {
 			Expect(k8s.Create(ctx, psqlWith(db, name, "", "SHOW server_encoding"))).To(Succeed())
 		}
 		for name, encoding := range asked {
-			Expect(logOf(ctx, awaitAt(ctx, namespace, name, inPhase(cnatv1alpha1.AtSucceeded)))).To(Equal(encodings[encoding]))
+			Expect(logOf(ctx, awaitAt(ctx, namespace, name, inPhase(cnatv1.AtSucceeded)))).To(Equal(encodings[encoding]))
 		}
 	})
 })

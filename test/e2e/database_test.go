@@ -18,7 +18,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/yaml"
 
-	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
+	cnatv1 "example.com/cnat-operator/api/cnat/v1"
 	databasev1 "example.com/cnat-operator/api/database/v1"
 	runv1 "example.com/cnat-operator/api/run/v1"
 )
@@ -60,9 +60,9 @@ func query(ctx SpecContext, db *databasev1.Database, name, sql string) string {
 	password := &corev1.EnvVarSource{SecretKeyRef: &corev1.SecretKeySelector{
 		LocalObjectReference: corev1.LocalObjectReference{Name: db.Status.Credentials.Name}, Key: db.Status.Credentials.Key,
 	}}
-	at := &cnatv1alpha1.At{
+	at := &cnatv1.At{
 		ObjectMeta: metav1.ObjectMeta{Namespace: db.Namespace, Name: name},
-		Spec: cnatv1alpha1.AtSpec{
+		Spec: cnatv1.AtSpec{
 			Schedule: ptr.To(metav1.Now()),
 			Run: runv1.Run{Containers: []corev1.Container{{
 				Name: "psql", Image: postgresImage,
@@ -77,7 +77,7 @@ func query(ctx SpecContext, db *databasev1.Database, name, sql string) string {
 		},
 	}
 	Expect(k8s.Create(ctx, at)).To(Succeed())
-	return logOf(ctx, awaitAt(ctx, db.Namespace, name, inPhase(cnatv1alpha1.AtSucceeded)))
+	return logOf(ctx, awaitAt(ctx, db.Namespace, name, inPhase(cnatv1.AtSucceeded)))
 }
 
 const whoAndWhat = "SELECT current_user, current_database(), current_setting('server_encoding')"
@@ -122,7 +122,7 @@ var _ = Describe("Database", func() {
 		db := awaitDatabase(ctx, namespace, "shop", databasev1.ConditionReady, "")
 		Expect(query(ctx, db, "ask", whoAndWhat)).To(Equal("shop|shop|LATIN1"))
 		Expect(k8s.Create(ctx, psqlWith(db, "bound", "", whoAndWhat))).To(Succeed())
-		Expect(logOf(ctx, awaitAt(ctx, namespace, "bound", inPhase(cnatv1alpha1.AtSucceeded)))).To(Equal("shop|shop|LATIN1"))
+		Expect(logOf(ctx, awaitAt(ctx, namespace, "bound", inPhase(cnatv1.AtSucceeded)))).To(Equal("shop|shop|LATIN1"))
 		expectNoSecretShown(ctx, db, password)
 	})
 

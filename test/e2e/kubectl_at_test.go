@@ -13,7 +13,7 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 
-	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
+	cnatv1 "example.com/cnat-operator/api/cnat/v1"
 )
 
 // typed is what a command prints on a terminal, in a namespace, and its exit code.
@@ -91,7 +91,7 @@ var _ = Describe("kubectl at", func() {
 
 	It("ends by Ctrl-C, and the run goes on", func(ctx SpecContext) {
 		Expect(create(ctx, namespace, atManifest("long", "", "echo begun; sleep 20"))).To(Succeed())
-		awaitAt(ctx, namespace, "long", inPhase(cnatv1alpha1.AtRunning))
+		awaitAt(ctx, namespace, "long", inPhase(cnatv1.AtRunning))
 		command := exec.CommandContext(ctx, "kubectl-at", "--namespace="+namespace, "logs", "-f", "long")
 		var output strings.Builder
 		command.Stdout, command.Stderr = &output, &output
@@ -101,7 +101,7 @@ var _ = Describe("kubectl at", func() {
 		Expect(command.Wait()).NotTo(Succeed())
 		Expect(command.ProcessState.ExitCode()).To(Equal(130))
 		Expect(output.String()).To(Equal("begun\ninterrupted: the run goes on; to go on looking: kubectl at logs -f long --namespace=" + namespace + "\n"))
-		Expect(awaitAt(ctx, namespace, "long", inPhase(cnatv1alpha1.AtRunning)).Status.Finished()).To(BeFalse())
+		Expect(awaitAt(ctx, namespace, "long", inPhase(cnatv1.AtRunning)).Status.Finished()).To(BeFalse())
 	}, SpecTimeout(2*time.Minute))
 
 	It("is completed by kubectl, in bash and in zsh", func(ctx SpecContext) {

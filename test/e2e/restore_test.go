@@ -15,7 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/yaml"
 
-	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
+	cnatv1 "example.com/cnat-operator/api/cnat/v1"
 	crontabv1 "example.com/cnat-operator/api/crontab/v1"
 	databasev1 "example.com/cnat-operator/api/database/v1"
 )
@@ -25,7 +25,7 @@ var restored = []schema.GroupVersionKind{
 	corev1.SchemeGroupVersion.WithKind("SecretList"),
 	databasev1.GroupVersion.WithKind("DatabaseList"),
 	crontabv1.GroupVersion.WithKind("CronTabList"),
-	cnatv1alpha1.GroupVersion.WithKind("AtList"),
+	cnatv1.GroupVersion.WithKind("AtList"),
 }
 
 // takes is the selector of docs/backup-tools.md.
@@ -78,7 +78,7 @@ var _ = Describe("What a backup tool restores", func() {
 		Expect(create(ctx, namespace, databaseManifest("shop", "user: app, backup: {}"))).To(Succeed())
 		db := awaitDatabase(ctx, namespace, "shop", databasev1.ConditionReady, "")
 		query(ctx, db, "fill", "CREATE TABLE kept AS SELECT 42 AS answer")
-		Expect(k8s.Delete(ctx, &cnatv1alpha1.At{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "fill"}})).To(Succeed())
+		Expect(k8s.Delete(ctx, &cnatv1.At{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "fill"}})).To(Succeed())
 		requestBackup(ctx, db, "one")
 		credentials := &corev1.Secret{}
 		credentialsKey := client.ObjectKey{Namespace: namespace, Name: "shop-database-credentials"}
@@ -95,8 +95,8 @@ var _ = Describe("What a backup tool restores", func() {
 		Expect(create(ctx, namespace, atOf("guarded", guarded))).To(Succeed())
 		Expect(create(ctx, namespace, atOf("cancelled", `{schedule: "2019-07-03T02:00:00Z", cancel: true, command: "true"}`))).To(Succeed())
 		Expect(create(ctx, namespace, atOf("again", `{schedule: "2019-07-03T02:00:00Z", command: "true"}`))).To(Succeed())
-		first := awaitAt(ctx, namespace, "again", inPhase(cnatv1alpha1.AtSucceeded))
-		awaitAt(ctx, namespace, "guarded", inPhase(cnatv1alpha1.AtMissed))
+		first := awaitAt(ctx, namespace, "again", inPhase(cnatv1.AtSucceeded))
+		awaitAt(ctx, namespace, "guarded", inPhase(cnatv1.AtMissed))
 
 		manifests := backup(ctx, namespace)
 		deleteAll(ctx, namespace)
@@ -129,12 +129,12 @@ var _ = Describe("What a backup tool restores", func() {
 		Expect(tab.Status.LastScheduleTime).To(BeNil())
 
 		By("running the Ats whose time has passed, but for those that say no")
-		again := awaitAt(ctx, namespace, "again", inPhase(cnatv1alpha1.AtSucceeded))
+		again := awaitAt(ctx, namespace, "again", inPhase(cnatv1.AtSucceeded))
 		Expect(again.UID).NotTo(Equal(first.UID))
 		Expect(again.Status.StartTime.Time).To(BeTemporally(">=", began))
-		Expect(awaitAt(ctx, namespace, "guarded", inPhase(cnatv1alpha1.AtMissed)).Status.JobUID).To(BeEmpty())
-		Expect(awaitAt(ctx, namespace, "cancelled", inPhase(cnatv1alpha1.AtCancelled)).Status.JobUID).To(BeEmpty())
-		Expect(awaitAt(ctx, namespace, "later", inPhase(cnatv1alpha1.AtPending)).Status.JobUID).To(BeEmpty())
+		Expect(awaitAt(ctx, namespace, "guarded", inPhase(cnatv1.AtMissed)).Status.JobUID).To(BeEmpty())
+		Expect(awaitAt(ctx, namespace, "cancelled", inPhase(cnatv1.AtCancelled)).Status.JobUID).To(BeEmpty())
+		Expect(awaitAt(ctx, namespace, "later", inPhase(cnatv1.AtPending)).Status.JobUID).To(BeEmpty())
 		mine := &corev1.Secret{}
 		Expect(k8s.Get(ctx, client.ObjectKey{Namespace: namespace, Name: "mine"}, mine)).To(Succeed())
 	}, SpecTimeout(10*time.Minute))

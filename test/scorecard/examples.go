@@ -97,7 +97,7 @@ func belongsTo(item unstructured.Unstructured, object *unstructured.Unstructured
 	return item.GetName() == object.GetName() || strings.HasPrefix(item.GetName(), object.GetName()+"-")
 }
 
-// everyKindHasAnExample: and no example is of a kind that the bundle does not own.
+// everyKindHasAnExample: each version of it, and no example is of one that the bundle does not own.
 func everyKindHasAnExample(_ context.Context, s *scorecard, _ string) error {
 	all, err := s.examples()
 	if err != nil {
@@ -105,13 +105,15 @@ func everyKindHasAnExample(_ context.Context, s *scorecard, _ string) error {
 	}
 	examples := map[string]int{}
 	for _, example := range all {
-		examples[example.GetKind()]++
+		gvk := example.GroupVersionKind()
+		examples[gvk.Kind+" "+gvk.Version]++
 	}
 	for _, crd := range s.bundle.CSV.Spec.CustomResourceDefinitions.Owned {
-		if examples[crd.Kind] == 0 {
-			return fmt.Errorf("kind %s has no alm-example", crd.Kind)
+		kind := crd.Kind + " " + crd.Version
+		if examples[kind] == 0 {
+			return fmt.Errorf("%s has no alm-example", kind)
 		}
-		delete(examples, crd.Kind)
+		delete(examples, kind)
 	}
 	if len(examples) > 0 {
 		return fmt.Errorf("alm-examples are of kinds that the bundle does not own: %v", examples)

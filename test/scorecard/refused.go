@@ -32,7 +32,7 @@ var mistakes = map[string]mistake{
 
 // versions of the kinds, with their groups.
 var versions = map[string]string{
-	"At": "cnat.programming-kubernetes.info/v1alpha1", "CronTab": "stable.example.com/v1", "Database": "example.com/v1",
+	"At": "cnat.programming-kubernetes.info/v1", "CronTab": "stable.example.com/v1", "Database": "example.com/v1",
 }
 
 // isRefused: the API server refuses a bad object, by a message that names the mistake.

@@ -13,7 +13,7 @@ import (
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
+	cnatv1 "example.com/cnat-operator/api/cnat/v1"
 )
 
 // atTries reach for others' Ats, Jobs, pods and accounts.
@@ -30,7 +30,7 @@ func atTries() []try {
 }
 
 // at creates an At of the user's that runs at once.
-func (t *tenant) at(ctx context.Context, name string, after time.Duration, change func(*corev1.PodTemplateSpec)) (*cnatv1alpha1.At, error) {
+func (t *tenant) at(ctx context.Context, name string, after time.Duration, change func(*corev1.PodTemplateSpec)) (*cnatv1.At, error) {
 	at := newAt(t.namespace, name, after)
 	if change != nil {
 		at.Spec.Command = ""
@@ -44,7 +44,7 @@ func (t *tenant) at(ctx context.Context, name string, after time.Duration, chang
 }
 
 // jobOf waits for the Job of an At.
-func (t *tenant) jobOf(ctx context.Context, at *cnatv1alpha1.At) (*batchv1.Job, error) {
+func (t *tenant) jobOf(ctx context.Context, at *cnatv1.At) (*batchv1.Job, error) {
 	var found *batchv1.Job
 	err := poll(ctx, "a Job of At "+at.Name, patience, func() (bool, error) {
 		jobs := &batchv1.JobList{}
@@ -140,7 +140,7 @@ func templateFields(ctx context.Context, t *tenant, name string) error {
 
 // jobOfOthersAt plants a Job that says that it is the run of an At of the victim's, and of the user's own.
 func jobOfOthersAt(ctx context.Context, t *tenant, name string) error {
-	victim := &cnatv1alpha1.At{}
+	victim := &cnatv1.At{}
 	if err := t.admin.Get(ctx, client.ObjectKey{Namespace: t.victim, Name: "later"}, victim); err != nil {
 		return err
 	}
@@ -148,7 +148,7 @@ func jobOfOthersAt(ctx context.Context, t *tenant, name string) error {
 	if err := t.user.Create(ctx, own); err != nil {
 		return err
 	}
-	for i, at := range []*cnatv1alpha1.At{victim, own} {
+	for i, at := range []*cnatv1.At{victim, own} {
 		job := t.plantedJob(fmt.Sprintf("%s-%d", name, i), at)
 		if err := t.user.Create(ctx, job); err != nil {
 			return err
@@ -165,7 +165,7 @@ func jobOfOthersAt(ctx context.Context, t *tenant, name string) error {
 }
 
 // plantedJob is a Job that names an At as its owner.
-func (t *tenant) plantedJob(name string, at *cnatv1alpha1.At) *batchv1.Job {
+func (t *tenant) plantedJob(name string, at *cnatv1.At) *batchv1.Job {
 	job := &batchv1.Job{
 		ObjectMeta: metav1.ObjectMeta{
 			Namespace: t.namespace, Name: name,
@@ -176,7 +176,7 @@ func (t *tenant) plantedJob(name string, at *cnatv1alpha1.At) *batchv1.Job {
 		}}},
 	}
 	if at != nil {
-		owner := metav1.NewControllerRef(at, cnatv1alpha1.GroupVersion.WithKind("At"))
+		owner := metav1.NewControllerRef(at, cnatv1.GroupVersion.WithKind("At"))
 		owner.BlockOwnerDeletion = nil // which the role edit may not set
 		job.OwnerReferences = []metav1.OwnerReference{*owner}
 	}

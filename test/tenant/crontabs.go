@@ -12,7 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
+	cnatv1 "example.com/cnat-operator/api/cnat/v1"
 	crontabv1 "example.com/cnat-operator/api/crontab/v1"
 	runv1 "example.com/cnat-operator/api/run/v1"
 )
@@ -110,7 +110,7 @@ func cronTabSquatted(ctx context.Context, t *tenant, name string) error {
 	if next := tab.Status.Next; next != nil && next.UID == squatter.UID {
 		t.escaped("adopted: At %s, which is not of CronTab %s", squatter.Name, name)
 	}
-	now := &cnatv1alpha1.At{}
+	now := &cnatv1.At{}
 	err := t.user.Get(ctx, client.ObjectKeyFromObject(squatter), now)
 	if err != nil || now.UID != squatter.UID || now.Generation != squatter.Generation || len(now.OwnerReferences) > 0 {
 		t.escaped("changed: At %s, which is not of CronTab %s: %v", squatter.Name, name, err)
@@ -182,7 +182,7 @@ func cronTabTemplate(ctx context.Context, t *tenant, name string) error {
 	if err := t.awaitCronTab(ctx, tab, crontabv1.ConditionReady); err != nil {
 		return err
 	}
-	at := &cnatv1alpha1.At{}
+	at := &cnatv1.At{}
 	if err := t.user.Get(ctx, client.ObjectKey{Namespace: t.namespace, Name: tab.Status.Next.Name}, at); err != nil {
 		return err
 	}

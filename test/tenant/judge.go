@@ -23,7 +23,7 @@ var (
 		"apps/v1/StatefulSet", "apps/v1/Deployment", "apps/v1/DaemonSet", "batch/v1/Job", "batch/v1/CronJob",
 		"networking.k8s.io/v1/NetworkPolicy", "policy/v1/PodDisruptionBudget",
 		"rbac.authorization.k8s.io/v1/Role", "rbac.authorization.k8s.io/v1/RoleBinding",
-		"cnat.programming-kubernetes.info/v1alpha1/At", "stable.example.com/v1/CronTab", "example.com/v1/Database",
+		"cnat.programming-kubernetes.info/v1/At", "stable.example.com/v1/CronTab", "example.com/v1/Database",
 	}
 	clusterKinds = []string{
 		"v1/Namespace", "rbac.authorization.k8s.io/v1/ClusterRole", "rbac.authorization.k8s.io/v1/ClusterRoleBinding",

@@ -14,7 +14,7 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
+	cnatv1 "example.com/cnat-operator/api/cnat/v1"
 	databasev1 "example.com/cnat-operator/api/database/v1"
 )
 
@@ -132,7 +132,7 @@ func withoutJobs(ctx context.Context, t *tenant, name string) error {
 	} {
 		patch := client.RawPatch(types.MergePatchType, fmt.Appendf(nil, `{"spec":%s}`, spec))
 		err := poll(ctx, "an answer", time.Minute, func() (bool, error) {
-			err := user.Patch(ctx, &cnatv1alpha1.At{ObjectMeta: metav1.ObjectMeta{Namespace: t.namespace, Name: name}}, patch)
+			err := user.Patch(ctx, &cnatv1.At{ObjectMeta: metav1.ObjectMeta{Namespace: t.namespace, Name: name}}, patch)
 			if err == nil {
 				t.escaped("allowed: %s of an At for a user who may not create jobs", spec)
 			}

@@ -24,7 +24,7 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
+	cnatv1 "example.com/cnat-operator/api/cnat/v1"
 	crontabv1 "example.com/cnat-operator/api/crontab/v1"
 	databasev1 "example.com/cnat-operator/api/database/v1"
 )
@@ -60,7 +60,7 @@ func (t *tenant) escaped(format string, args ...any) {
 func setup(ctx context.Context) (*tenant, error) {
 	scheme := runtime.NewScheme()
 	utilruntime.Must(clientgoscheme.AddToScheme(scheme))
-	utilruntime.Must(cnatv1alpha1.AddToScheme(scheme))
+	utilruntime.Must(cnatv1.AddToScheme(scheme))
 	utilruntime.Must(crontabv1.AddToScheme(scheme))
 	utilruntime.Must(databasev1.AddToScheme(scheme))
 	config, err := ctrl.GetConfig()
@@ -98,7 +98,7 @@ func (t *tenant) shopOwns() metav1.OwnerReference {
 
 // findOthers finds the namespaces with Ats and Databases that were there before.
 func (t *tenant) findOthers(ctx context.Context) error {
-	ats, databases := &cnatv1alpha1.AtList{}, &databasev1.DatabaseList{}
+	ats, databases := &cnatv1.AtList{}, &databasev1.DatabaseList{}
 	if err := errors.Join(t.admin.List(ctx, ats), t.admin.List(ctx, databases)); err != nil {
 		return err
 	}

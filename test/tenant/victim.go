@@ -13,7 +13,7 @@ import (
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
+	cnatv1 "example.com/cnat-operator/api/cnat/v1"
 	databasev1 "example.com/cnat-operator/api/database/v1"
 	runv1 "example.com/cnat-operator/api/run/v1"
 )
@@ -65,7 +65,7 @@ func (t *tenant) prepare(ctx context.Context, tries []try) error {
 
 // prepared reports whether all Databases are ready, and the victim's At is over.
 func (t *tenant) prepared(ctx context.Context, bystanders []client.Object) (bool, error) {
-	done := &cnatv1alpha1.At{}
+	done := &cnatv1.At{}
 	err := t.admin.Get(ctx, client.ObjectKeyFromObject(bystanders[2]), done)
 	if err != nil || !done.Status.Finished() {
 		return false, err
@@ -110,10 +110,10 @@ func (t *tenant) victimIsServed(ctx context.Context) ([]string, error) {
 }
 
 // newAt is an At that runs after some time.
-func newAt(namespace, name string, after time.Duration) *cnatv1alpha1.At {
-	return &cnatv1alpha1.At{
+func newAt(namespace, name string, after time.Duration) *cnatv1.At {
+	return &cnatv1.At{
 		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name},
-		Spec:       cnatv1alpha1.AtSpec{Schedule: &metav1.Time{Time: time.Now().Add(after).Truncate(time.Second)}, Run: runv1.Run{Command: "true"}},
+		Spec:       cnatv1.AtSpec{Schedule: &metav1.Time{Time: time.Now().Add(after).Truncate(time.Second)}, Run: runv1.Run{Command: "true"}},
 	}
 }
 

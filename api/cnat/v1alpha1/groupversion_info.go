@@ -1,4 +1,5 @@
-// Package v1alpha1 holds the At API: run containers once, at a given time.
+// Package v1alpha1 is the At API as it was first served. It has the schema of v1, in which objects are stored, and goes on
+// being served; test/bundle compares the two. New clients use v1.
 //
 // +kubebuilder:object:generate=true
 // +groupName=cnat.programming-kubernetes.info

@@ -184,7 +184,7 @@ type RunSpec struct {
 // or deleting that At skips this run. Deleting the CronTab deletes its runs.
 //
 // +kubebuilder:validation:XValidation:rule="self.metadata.name.size() <= 52",message="metadata.name must be at most 52 characters: the names of its runs are longer by 11"
-// +operator-sdk:csv:customresourcedefinitions:displayName="CronTab",resources={{At,v1alpha1},{Job,v1},{Pod,v1}}
+// +operator-sdk:csv:customresourcedefinitions:displayName="CronTab",resources={{At,v1},{Job,v1},{Pod,v1}}
 // +kubebuilder:object:root=true
 // +kubebuilder:subresource:status
 // +kubebuilder:subresource:scale:specpath=.spec.replicas,statuspath=.status.replicas,selectorpath=.status.selector

@@ -10,14 +10,14 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	v1alpha1 "example.com/cnat-operator/api/agenda/v1alpha1"
-	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
+	cnatv1 "example.com/cnat-operator/api/cnat/v1"
 	crontabv1 "example.com/cnat-operator/api/crontab/v1"
 	databasev1 "example.com/cnat-operator/api/database/v1"
 	"example.com/cnat-operator/internal/write"
 )
 
 var (
-	ats       = schema.GroupResource{Group: cnatv1alpha1.GroupVersion.Group, Resource: "ats"}
+	ats       = schema.GroupResource{Group: cnatv1.GroupVersion.Group, Resource: "ats"}
 	crontabs  = schema.GroupResource{Group: crontabv1.GroupVersion.Group, Resource: "crontabs"}
 	databases = schema.GroupResource{Group: databasev1.GroupVersion.Group, Resource: "databases"}
 )
@@ -47,7 +47,7 @@ func skip(ctx context.Context, c client.Client, r *request) (string, error) {
 	if next == nil {
 		return "", r.refuse(crontabs, "it has no next run")
 	}
-	at := &cnatv1alpha1.At{}
+	at := &cnatv1.At{}
 	err := c.Get(ctx, client.ObjectKey{Namespace: r.key.Namespace, Name: next.Name}, at)
 	if client.IgnoreNotFound(err) != nil {
 		return "", err
@@ -60,7 +60,7 @@ func skip(ctx context.Context, c client.Client, r *request) (string, error) {
 }
 
 func cancel(ctx context.Context, c client.Client, r *request) (string, error) {
-	at := &cnatv1alpha1.At{}
+	at := &cnatv1.At{}
 	if err := r.get(ctx, c, at, ats); err != nil {
 		return "", err
 	}
@@ -75,7 +75,7 @@ func cancel(ctx context.Context, c client.Client, r *request) (string, error) {
 }
 
 // cancel cancels an At, if it is still as it was read.
-func (r *request) cancel(ctx context.Context, c client.Client, at *cnatv1alpha1.At) error {
+func (r *request) cancel(ctx context.Context, c client.Client, at *cnatv1.At) error {
 	before := at.DeepCopy()
 	at.Spec.Cancel = ptr.To(true)
 	if at.Annotations == nil {

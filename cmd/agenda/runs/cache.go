@@ -10,7 +10,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
+	cnatv1 "example.com/cnat-operator/api/cnat/v1"
 	crontabv1 "example.com/cnat-operator/api/crontab/v1"
 	databasev1 "example.com/cnat-operator/api/database/v1"
 )
@@ -18,7 +18,7 @@ import (
 // Scheme has the kinds that runs are computed from, Databases, and Secrets, one of which has the server's certificate.
 func Scheme() (*runtime.Scheme, error) {
 	scheme := runtime.NewScheme()
-	return scheme, errors.Join(cnatv1alpha1.AddToScheme(scheme), crontabv1.AddToScheme(scheme),
+	return scheme, errors.Join(cnatv1.AddToScheme(scheme), crontabv1.AddToScheme(scheme),
 		databasev1.AddToScheme(scheme), batchv1.AddToScheme(scheme), corev1.AddToScheme(scheme))
 }
 
@@ -29,11 +29,11 @@ func CacheOptions() cache.Options {
 
 // Kinds are the objects that runs are computed from.
 func Kinds() []client.Object {
-	return []client.Object{&cnatv1alpha1.At{}, &crontabv1.CronTab{}, &batchv1.CronJob{}}
+	return []client.Object{&cnatv1.At{}, &crontabv1.CronTab{}, &batchv1.CronJob{}}
 }
 
-func newLists() (*cnatv1alpha1.AtList, *crontabv1.CronTabList, *batchv1.CronJobList) {
-	return &cnatv1alpha1.AtList{}, &crontabv1.CronTabList{}, &batchv1.CronJobList{}
+func newLists() (*cnatv1.AtList, *crontabv1.CronTabList, *batchv1.CronJobList) {
+	return &cnatv1.AtList{}, &crontabv1.CronTabList{}, &batchv1.CronJobList{}
 }
 
 // slim drops what an object is to run, which may be 1 MB, and all metadata that tells nothing of when.
@@ -45,7 +45,7 @@ func slim(object any) (any, error) {
 		meta.SetFinalizers(nil)
 	}
 	switch object := object.(type) {
-	case *cnatv1alpha1.At:
+	case *cnatv1.At:
 		object.Spec.Containers, object.Spec.Command, object.Spec.Template = nil, "", nil
 		object.Status.Conditions = nil
 	case *crontabv1.CronTab:

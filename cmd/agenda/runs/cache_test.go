@@ -10,7 +10,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
 
-	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
+	cnatv1 "example.com/cnat-operator/api/cnat/v1"
 	crontabv1 "example.com/cnat-operator/api/crontab/v1"
 	runv1 "example.com/cnat-operator/api/run/v1"
 	"example.com/cnat-operator/internal/agenda"
@@ -31,11 +31,11 @@ func TestSlimKeepsTheRuns(t *testing.T) {
 		CronSpec: "0 * * * *", TimeZone: "Europe/Berlin", SpreadSeconds: ptr.To[int32](600),
 		RunSpec: crontabv1.RunSpec{Run: runv1.Run{Template: template, Containers: template.Spec.Containers, Command: string(make([]byte, 60_000))}},
 	}}
-	waits := &cnatv1alpha1.At{ObjectMeta: fat("at"), Spec: cnatv1alpha1.AtSpec{Schedule: &due, Run: runv1.Run{Template: template}}}
-	ended := &cnatv1alpha1.At{ObjectMeta: fat("ended"), Spec: waits.Spec}
+	waits := &cnatv1.At{ObjectMeta: fat("at"), Spec: cnatv1.AtSpec{Schedule: &due, Run: runv1.Run{Template: template}}}
+	ended := &cnatv1.At{ObjectMeta: fat("ended"), Spec: waits.Spec}
 	ended.OwnerReferences = []metav1.OwnerReference{*metav1.NewControllerRef(tab, crontabv1.GroupVersion.WithKind("CronTab"))}
-	ended.Status = cnatv1alpha1.AtStatus{
-		Phase: cnatv1alpha1.AtFailed, JobUID: "job", StartTime: ptr.To(metav1.NewTime(now.Add(-time.Hour))),
+	ended.Status = cnatv1.AtStatus{
+		Phase: cnatv1.AtFailed, JobUID: "job", StartTime: ptr.To(metav1.NewTime(now.Add(-time.Hour))),
 		CompletionTime: ptr.To(metav1.NewTime(now)),
 	}
 	job := &batchv1.CronJob{ObjectMeta: fat("job"), Spec: batchv1.CronJobSpec{
@@ -43,7 +43,7 @@ func TestSlimKeepsTheRuns(t *testing.T) {
 	}}
 	coming := func() []agenda.Run {
 		return agenda.Coming(agenda.Objects{
-			Ats: []cnatv1alpha1.At{*waits, *ended}, CronTabs: []crontabv1.CronTab{*tab}, CronJobs: []batchv1.CronJob{*job},
+			Ats: []cnatv1.At{*waits, *ended}, CronTabs: []crontabv1.CronTab{*tab}, CronJobs: []batchv1.CronJob{*job},
 		}, now, now.Add(3*time.Hour))
 	}
 	before := coming()

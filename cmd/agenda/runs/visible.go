@@ -12,7 +12,7 @@ import (
 
 // resources are the kinds that runs are of. Whoever may list them may see their runs.
 var resources = map[string]schema.GroupVersionResource{
-	"At":      {Group: "cnat.programming-kubernetes.info", Version: "v1alpha1", Resource: "ats"},
+	"At":      {Group: "cnat.programming-kubernetes.info", Version: "v1", Resource: "ats"},
 	"CronTab": {Group: "stable.example.com", Version: "v1", Resource: "crontabs"},
 	"CronJob": {Group: "batch", Version: "v1", Resource: "cronjobs"},
 }

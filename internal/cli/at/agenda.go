@@ -11,7 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/duration"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
+	cnatv1 "example.com/cnat-operator/api/cnat/v1"
 	crontabv1 "example.com/cnat-operator/api/crontab/v1"
 	"example.com/cnat-operator/internal/agenda"
 	"example.com/cnat-operator/internal/cli"
@@ -81,7 +81,7 @@ func (a *agendaCommand) objects(ctx context.Context, cluster *cli.Cluster) (*age
 	if !a.everywhere {
 		options = append(options, client.InNamespace(cluster.Namespace))
 	}
-	ats, tabs, jobs := &cnatv1alpha1.AtList{}, &crontabv1.CronTabList{}, &batchv1.CronJobList{}
+	ats, tabs, jobs := &cnatv1.AtList{}, &crontabv1.CronTabList{}, &batchv1.CronJobList{}
 	var problem error
 	lists := []client.ObjectList{ats, tabs, jobs}
 	failed := 0

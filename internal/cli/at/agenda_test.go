@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
+	cnatv1 "example.com/cnat-operator/api/cnat/v1"
 )
 
 func TestAgenda(t *testing.T) {
@@ -15,7 +15,7 @@ func TestAgenda(t *testing.T) {
 	store(t, newAt(namespace, "single", time.Hour))
 	past := newAt(namespace, "past", 0)
 	store(t, past)
-	over(t, past, cnatv1alpha1.AtFailed)
+	over(t, past, cnatv1.AtFailed)
 	newTab(t, namespace, "tab")
 	store(t, newCronJob(namespace))
 	kubectlAt(t, namespace, "", "agenda").expect(t, 0, "WHEN", "KIND   NAME   ZONE",

@@ -7,7 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
+	cnatv1 "example.com/cnat-operator/api/cnat/v1"
 	"example.com/cnat-operator/internal/cli"
 )
 
@@ -40,7 +40,7 @@ status says how it ended; kubectl delete at deletes it as well.`,
 	}
 }
 
-func cancel(ctx context.Context, tool *cli.Tool, cluster *cli.Cluster, at *cnatv1alpha1.At) error {
+func cancel(ctx context.Context, tool *cli.Tool, cluster *cli.Cluster, at *cnatv1.At) error {
 	if at.Status.Finished() {
 		return fmt.Errorf("at/%s is over: %s", at.Name, at.Status.Phase)
 	}

@@ -9,14 +9,14 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/ptr"
 
-	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
+	cnatv1 "example.com/cnat-operator/api/cnat/v1"
 	crontabv1 "example.com/cnat-operator/api/crontab/v1"
 )
 
 // over is an At that ended.
-func over(t *testing.T, at *cnatv1alpha1.At, phase cnatv1alpha1.AtPhase) {
+func over(t *testing.T, at *cnatv1.At, phase cnatv1.AtPhase) {
 	t.Helper()
-	at.Status = cnatv1alpha1.AtStatus{
+	at.Status = cnatv1.AtStatus{
 		Phase: phase, ObservedGeneration: at.Generation, JobName: at.Name, JobUID: "job", Reason: "ContainerFailed", ExitCode: ptr.To[int32](3),
 		Message: "container main failed: \x1b[31mred", StartTime: &metav1.Time{Time: present}, CompletionTime: &metav1.Time{Time: present},
 	}
@@ -31,7 +31,7 @@ func TestList(t *testing.T) {
 	store(t, later)
 	store(t, sooner)
 	store(t, failed)
-	over(t, failed, cnatv1alpha1.AtFailed)
+	over(t, failed, cnatv1.AtFailed)
 	listed := kubectlAt(t, namespace, "", "list")
 	listed.expect(t, 0, "sooner   Sat 2027-03-27 12:35:56 CET   in 60s   Pending   <none>\nlater   Sat 2027-03-27 13:34:56 CET   in 60m")
 	if strings.Contains(listed.out, "failed") {
@@ -53,9 +53,9 @@ func TestCancel(t *testing.T) {
 	store(t, waits)
 	store(t, runs)
 	store(t, ended)
-	runs.Status = cnatv1alpha1.AtStatus{Phase: cnatv1alpha1.AtRunning, JobName: "runs", JobUID: "job", ObservedGeneration: 1}
+	runs.Status = cnatv1.AtStatus{Phase: cnatv1.AtRunning, JobName: "runs", JobUID: "job", ObservedGeneration: 1}
 	storeStatus(t, runs)
-	over(t, ended, cnatv1alpha1.AtSucceeded)
+	over(t, ended, cnatv1.AtSucceeded)
 	kubectlAt(t, namespace, "", "rm", "at/waits", "runs", "ended", "missing").expect(t, 1,
 		"at/waits cancelled before it started\nat/runs cancelled while it runs\n", "!at/ended is over: Succeeded", `!"missing" not found`)
 	for name, cancelled := range map[string]bool{"waits": true, "runs": true, "ended": false} {
@@ -74,7 +74,7 @@ func TestShow(t *testing.T) {
 	store(t, line)
 	kubectlAt(t, namespace, "", "show", "line").expect(t, 0,
 		"# at/line in namespace "+namespace+"\n# runs at Sat 2027-03-27 13:34:56 CET (in 60m)\n# phase Pending\necho one\necho two\n")
-	over(t, line, cnatv1alpha1.AtFailed)
+	over(t, line, cnatv1.AtFailed)
 	kubectlAt(t, namespace, "", "show", "line").expect(t, 0, "# phase Failed ContainerFailed\n", "# exit code 3\n# container main failed:  [31mred\n")
 	kubectlAt(t, namespace, "", "show", "line", "-o", "jsonpath={.status.phase}").expect(t, 0, "Failed")
 	kubectlAt(t, namespace, "", "16:00", "--name=containers", "--image=alpine", "--", "date").expect(t, 0)
@@ -90,10 +90,10 @@ func TestMove(t *testing.T) {
 	ofCronTab.OwnerReferences = []metav1.OwnerReference{{
 		APIVersion: "stable.example.com/v1", Kind: "CronTab", Name: "tab", UID: "tab", Controller: ptr.To(true),
 	}}
-	for _, at := range []*cnatv1alpha1.At{after, started, ofCronTab} {
+	for _, at := range []*cnatv1.At{after, started, ofCronTab} {
 		store(t, at)
 	}
-	started.Status = cnatv1alpha1.AtStatus{Phase: cnatv1alpha1.AtRunning, JobUID: "job", JobName: "started", ObservedGeneration: 1}
+	started.Status = cnatv1.AtStatus{Phase: cnatv1.AtRunning, JobUID: "job", JobName: "started", ObservedGeneration: 1}
 	storeStatus(t, started)
 	kubectlAt(t, namespace, "", "move", "after", "noon", "tomorrow").
 		expect(t, 0, "at/after moved: it runs at Sun 2027-03-28 12:00:00 CEST (in 22h)")
@@ -108,7 +108,7 @@ func TestMove(t *testing.T) {
 }
 
 // newTab is a CronTab with a next run, as the operator would report it.
-func newTab(t *testing.T, namespace, name string) (*crontabv1.CronTab, *cnatv1alpha1.At) {
+func newTab(t *testing.T, namespace, name string) (*crontabv1.CronTab, *cnatv1.At) {
 	t.Helper()
 	tab := &crontabv1.CronTab{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}}
 	tab.Spec.CronSpec, tab.Spec.TimeZone, tab.Spec.Image = "30 2 * * *", "America/New_York", "alpine"
@@ -198,11 +198,11 @@ func TestWaitAndLogs(t *testing.T) {
 	t.Parallel()
 	namespace := newNamespace(t)
 	waits, failed, succeeded := newAt(namespace, "waits", time.Hour), newAt(namespace, "failed", 0), newAt(namespace, "succeeded", 0)
-	for _, at := range []*cnatv1alpha1.At{waits, failed, succeeded} {
+	for _, at := range []*cnatv1.At{waits, failed, succeeded} {
 		store(t, at)
 	}
-	over(t, failed, cnatv1alpha1.AtFailed)
-	over(t, succeeded, cnatv1alpha1.AtSucceeded)
+	over(t, failed, cnatv1.AtFailed)
+	over(t, succeeded, cnatv1.AtSucceeded)
 	kubectlAt(t, namespace, "", "wait", "succeeded").expect(t, 0, "at/succeeded Succeeded\n")
 	kubectlAt(t, namespace, "", "wait", "failed").expect(t, 3, "!error: at/failed: Failed, ContainerFailed: container main failed:  [31mred")
 	kubectlAt(t, namespace, "", "wait", "waits", "--timeout=1s").expect(t, 1, "!at/waits is not over after 1s: it is Pending")

@@ -16,7 +16,7 @@ import (
 	"k8s.io/cli-runtime/pkg/genericclioptions"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
+	cnatv1 "example.com/cnat-operator/api/cnat/v1"
 	"example.com/cnat-operator/internal/attime"
 	"example.com/cnat-operator/internal/cli"
 )
@@ -68,7 +68,7 @@ func (c *create) run(ctx context.Context, words, run []string) error {
 	if err != nil {
 		return err
 	}
-	at := &cnatv1alpha1.At{}
+	at := &cnatv1.At{}
 	at.Name = c.name
 	if c.name == "" {
 		at.GenerateName = "at-"
@@ -109,7 +109,7 @@ func (c *create) due(words []string) (time.Time, error) {
 }
 
 // what fills in what to run: a command, or a line for the shell, in an image or the administrator's.
-func (c *create) what(spec *cnatv1alpha1.AtSpec, command []string) error {
+func (c *create) what(spec *cnatv1.AtSpec, command []string) error {
 	line := ""
 	if len(command) == 0 {
 		var err error
@@ -163,7 +163,7 @@ func quoted(command []string) string {
 }
 
 // report prints what was created, and when it runs, in the user's zone.
-func (c *create) report(at *cnatv1alpha1.At, due time.Time) error {
+func (c *create) report(at *cnatv1.At, due time.Time) error {
 	if c.dryRun != "none" {
 		if err := c.print.Complete("%s (" + c.dryRun + " dry run)"); err != nil {
 			return err

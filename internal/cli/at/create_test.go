@@ -11,7 +11,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
+	cnatv1 "example.com/cnat-operator/api/cnat/v1"
 )
 
 func TestCreate(t *testing.T) {
@@ -92,7 +92,7 @@ func TestCreateNothing(t *testing.T) {
 		expect(t, 0, "at.cnat.programming-kubernetes.info/at-* created (client dry run)", "!It runs at Sat 2027-03-27 16:00:00 CET (in 3h25m).")
 	kubectlAt(t, namespace, "", "16:00", "--dry-run=server", "-o", "yaml", "--", "true").
 		expect(t, 0, "generateName: at-", "name: at-", `schedule: "2027-03-27T15:00:00Z"`)
-	ats := &cnatv1alpha1.AtList{}
+	ats := &cnatv1.AtList{}
 	if err := api.List(t.Context(), ats, client.InNamespace(namespace)); err != nil || len(ats.Items) > 0 {
 		t.Errorf("%d Ats were created: %v", len(ats.Items), err)
 	}

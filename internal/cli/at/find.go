@@ -10,7 +10,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
+	cnatv1 "example.com/cnat-operator/api/cnat/v1"
 	crontabv1 "example.com/cnat-operator/api/crontab/v1"
 	"example.com/cnat-operator/internal/cli"
 )
@@ -36,12 +36,12 @@ func named(argument string, prefixes ...string) (string, error) {
 }
 
 // getAt reads the At that an argument names.
-func getAt(ctx context.Context, cluster *cli.Cluster, argument string) (*cnatv1alpha1.At, error) {
+func getAt(ctx context.Context, cluster *cli.Cluster, argument string) (*cnatv1.At, error) {
 	name, err := named(argument, atPrefixes...)
 	if err != nil {
 		return nil, err
 	}
-	at := &cnatv1alpha1.At{}
+	at := &cnatv1.At{}
 	return at, cluster.Get(ctx, cluster.Key(name), at)
 }
 
@@ -56,7 +56,7 @@ func getCronTab(ctx context.Context, cluster *cli.Cluster, argument string) (*cr
 }
 
 // getEither reads the CronTab or the At that an argument names. One of the two results is nil.
-func getEither(ctx context.Context, cluster *cli.Cluster, argument string) (*crontabv1.CronTab, *cnatv1alpha1.At, error) {
+func getEither(ctx context.Context, cluster *cli.Cluster, argument string) (*crontabv1.CronTab, *cnatv1.At, error) {
 	kind, _, hasKind := strings.Cut(argument, "/")
 	if hasKind && slices.Contains(atPrefixes, strings.ToLower(kind)) {
 		at, err := getAt(ctx, cluster, argument)
@@ -80,13 +80,13 @@ func getEither(ctx context.Context, cluster *cli.Cluster, argument string) (*cro
 }
 
 // completeAts completes the names of Ats that meet a condition.
-func completeAts(tool *cli.Tool, wanted func(*cnatv1alpha1.At) bool) cobra.CompletionFunc {
+func completeAts(tool *cli.Tool, wanted func(*cnatv1.At) bool) cobra.CompletionFunc {
 	return func(command *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
 		cluster, err := tool.Connect()
 		if err != nil {
 			return nil, cobra.ShellCompDirectiveError
 		}
-		ats := &cnatv1alpha1.AtList{}
+		ats := &cnatv1.AtList{}
 		if err := cluster.List(command.Context(), ats, client.InNamespace(cluster.Namespace)); err != nil {
 			return nil, cobra.ShellCompDirectiveError
 		}
@@ -119,7 +119,7 @@ func completeCronTab(tool *cli.Tool) cobra.CompletionFunc {
 	}
 }
 
-func anyAt(*cnatv1alpha1.At) bool { return true }
+func anyAt(*cnatv1.At) bool { return true }
 
 // open reports whether an At is not over.
-func open(at *cnatv1alpha1.At) bool { return !at.Status.Finished() }
+func open(at *cnatv1.At) bool { return !at.Status.Finished() }

@@ -15,7 +15,7 @@ import (
 
 	batchv1 "k8s.io/api/batch/v1"
 
-	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
+	cnatv1 "example.com/cnat-operator/api/cnat/v1"
 	"example.com/cnat-operator/internal/cli"
 )
 
@@ -44,7 +44,7 @@ type follower struct {
 }
 
 // follow prints the log while the run goes on, and returns the At when it is over and all was printed.
-func (f *follower) follow(ctx context.Context, at *cnatv1alpha1.At) (*cnatv1alpha1.At, error) {
+func (f *follower) follow(ctx context.Context, at *cnatv1.At) (*cnatv1.At, error) {
 	for {
 		if err := f.cluster.Get(ctx, client.ObjectKeyFromObject(at), at); err != nil {
 			return nil, err
@@ -64,7 +64,7 @@ func (f *follower) follow(ctx context.Context, at *cnatv1alpha1.At) (*cnatv1alph
 }
 
 // stream begins to print the logs of the containers that have started and whose log is not printed yet.
-func (f *follower) stream(ctx context.Context, at *cnatv1alpha1.At, follow bool) error {
+func (f *follower) stream(ctx context.Context, at *cnatv1.At, follow bool) error {
 	if at.Status.JobUID == "" {
 		return nil
 	}
@@ -96,7 +96,7 @@ func (f *follower) stream(ctx context.Context, at *cnatv1alpha1.At, follow bool)
 }
 
 // several reports whether an At may have more than one log.
-func several(at *cnatv1alpha1.At, pod *corev1.Pod) bool {
+func several(at *cnatv1.At, pod *corev1.Pod) bool {
 	return len(pod.Spec.Containers)+len(pod.Spec.InitContainers) > 1 || at.Spec.Replicas > 1 ||
 		at.Spec.BackoffLimit != nil && *at.Spec.BackoffLimit > 0
 }
@@ -138,8 +138,8 @@ func (f *follower) lines(log io.Reader, prefix string) error {
 }
 
 // outcome is how a run that is over ended: no error if it succeeded, else one with the run's exit code, or 1.
-func outcome(at *cnatv1alpha1.At) error {
-	if at.Status.Phase == cnatv1alpha1.AtSucceeded {
+func outcome(at *cnatv1.At) error {
+	if at.Status.Phase == cnatv1.AtSucceeded {
 		return nil
 	}
 	code := 1

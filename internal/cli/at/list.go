@@ -11,7 +11,7 @@ import (
 	"k8s.io/cli-runtime/pkg/genericclioptions"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
+	cnatv1 "example.com/cnat-operator/api/cnat/v1"
 	"example.com/cnat-operator/internal/cli"
 )
 
@@ -45,7 +45,7 @@ func (l *list) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	ats := &cnatv1alpha1.AtList{}
+	ats := &cnatv1.AtList{}
 	var options []client.ListOption
 	if !l.everywhere {
 		options = append(options, client.InNamespace(cluster.Namespace))
@@ -54,9 +54,9 @@ func (l *list) run(ctx context.Context) error {
 		return err
 	}
 	if !l.over {
-		ats.Items = slices.DeleteFunc(ats.Items, func(at cnatv1alpha1.At) bool { return at.Status.Finished() })
+		ats.Items = slices.DeleteFunc(ats.Items, func(at cnatv1.At) bool { return at.Status.Finished() })
 	}
-	slices.SortFunc(ats.Items, func(a, b cnatv1alpha1.At) int {
+	slices.SortFunc(ats.Items, func(a, b cnatv1.At) int {
 		return cmp.Or(a.DueTime().Compare(b.DueTime().Time), cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name))
 	})
 	if l.output != "" && l.output != "wide" {
@@ -71,7 +71,7 @@ func (l *list) run(ctx context.Context) error {
 }
 
 // objects prints Ats in a format of kubectl's: names each on a line, others as one list.
-func (l *list) objects(ats *cnatv1alpha1.AtList) error {
+func (l *list) objects(ats *cnatv1.AtList) error {
 	printer, err := l.print.ToPrinter()
 	if err != nil {
 		return err
@@ -87,7 +87,7 @@ func (l *list) objects(ats *cnatv1alpha1.AtList) error {
 	return nil
 }
 
-func (l *list) table(ats *cnatv1alpha1.AtList) error {
+func (l *list) table(ats *cnatv1.AtList) error {
 	header := []string{"NAME", "WHEN", "IN", "PHASE", "REASON"}
 	if l.output == "wide" {
 		header = append(header, "JOB", "EXIT CODE", "MESSAGE")
@@ -115,8 +115,8 @@ func (l *list) table(ats *cnatv1alpha1.AtList) error {
 }
 
 // phase is that of an At, also of one that the operator has not seen.
-func phase(at *cnatv1alpha1.At) cnatv1alpha1.AtPhase {
-	return cmp.Or(at.Status.Phase, cnatv1alpha1.AtPending)
+func phase(at *cnatv1.At) cnatv1.AtPhase {
+	return cmp.Or(at.Status.Phase, cnatv1.AtPending)
 }
 
 func formats(print *genericclioptions.PrintFlags) string {

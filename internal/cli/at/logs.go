@@ -7,7 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
+	cnatv1 "example.com/cnat-operator/api/cnat/v1"
 	"example.com/cnat-operator/internal/cli"
 )
 
@@ -69,7 +69,7 @@ func (l *logs) run(ctx context.Context, argument string) error {
 	}
 }
 
-func (l *logs) waitsFor(at *cnatv1alpha1.At) {
+func (l *logs) waitsFor(at *cnatv1.At) {
 	due := at.DueTime()
 	_, _ = fmt.Fprintf(l.ErrOut, "at/%s runs at %s.\n", at.Name, l.When(due.Time))
 }

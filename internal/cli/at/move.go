@@ -8,7 +8,7 @@ import (
 	"github.com/spf13/cobra"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
+	cnatv1 "example.com/cnat-operator/api/cnat/v1"
 	"example.com/cnat-operator/internal/cli"
 )
 
@@ -41,7 +41,7 @@ func newMove(tool *cli.Tool) *cobra.Command {
 }
 
 // move lets an At run at another time. Whether it has started the API server knows best; asking before gives a better error.
-func move(ctx context.Context, tool *cli.Tool, cluster *cli.Cluster, at *cnatv1alpha1.At, due time.Time, done string) error {
+func move(ctx context.Context, tool *cli.Tool, cluster *cli.Cluster, at *cnatv1.At, due time.Time, done string) error {
 	if err := mayEdit(at); err != nil {
 		return err
 	}
@@ -54,7 +54,7 @@ func move(ctx context.Context, tool *cli.Tool, cluster *cli.Cluster, at *cnatv1a
 }
 
 // mayEdit reports why a user can't decide when an At runs.
-func mayEdit(at *cnatv1alpha1.At) error {
+func mayEdit(at *cnatv1.At) error {
 	owner := metav1.GetControllerOf(at)
 	switch {
 	case at.Status.Finished():

@@ -9,7 +9,7 @@ import (
 	"slices"
 	"time"
 
-	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
+	cnatv1 "example.com/cnat-operator/api/cnat/v1"
 	"example.com/cnat-operator/internal/agenda"
 )
 
@@ -49,7 +49,7 @@ type tick struct {
 }
 
 // writePage writes a page with a timeline: as far back as it goes ahead, at most a day.
-func writePage(to io.Writer, now, until time.Time, runs []agenda.Run, ats []cnatv1alpha1.At) error {
+func writePage(to io.Writer, now, until time.Time, runs []agenda.Run, ats []cnatv1.At) error {
 	from := now.Add(-min(until.Sub(now), 24*time.Hour))
 	scale := func(t time.Time) float64 {
 		return 100 * float64(max(0, t.Sub(from))) / float64(until.Sub(from))

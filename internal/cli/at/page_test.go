@@ -16,7 +16,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/ptr"
 
-	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
+	cnatv1 "example.com/cnat-operator/api/cnat/v1"
 	crontabv1 "example.com/cnat-operator/api/crontab/v1"
 	"example.com/cnat-operator/internal/agenda"
 	"example.com/cnat-operator/test/browser"
@@ -39,11 +39,11 @@ func anAgenda() agenda.Objects {
 		tab.Spec.CronSpec, tab.Spec.TimeZone = expression, zone
 		return tab
 	}
-	ran := func(namespace, of string, phase cnatv1alpha1.AtPhase, ago, took time.Duration) cnatv1alpha1.At {
+	ran := func(namespace, of string, phase cnatv1.AtPhase, ago, took time.Duration) cnatv1.At {
 		at := newAt(namespace, of+"-"+ago.String(), -ago)
 		at.OwnerReferences = []metav1.OwnerReference{{Kind: "CronTab", Name: of, UID: types.UID(of), Controller: ptr.To(true)}}
-		at.Status = cnatv1alpha1.AtStatus{Phase: phase, JobUID: "job", StartTime: &metav1.Time{Time: present.Add(-ago)}}
-		if phase != cnatv1alpha1.AtRunning {
+		at.Status = cnatv1.AtStatus{Phase: phase, JobUID: "job", StartTime: &metav1.Time{Time: present.Add(-ago)}}
+		if phase != cnatv1.AtRunning {
 			at.Status.CompletionTime = &metav1.Time{Time: present.Add(took - ago)}
 		}
 		return *at
@@ -56,15 +56,15 @@ func anAgenda() agenda.Objects {
 			tab("data", "import", "0 6,18 * * *", "America/New_York"),
 		},
 		CronJobs: []batchv1.CronJob{backup},
-		Ats: []cnatv1alpha1.At{
+		Ats: []cnatv1.At{
 			*newAt("data", "migrate-once", 7*time.Hour),
-			ran("shop", "nightly-report", cnatv1alpha1.AtFailed, 10*time.Hour, 25*time.Minute),
-			ran("data", "import", cnatv1alpha1.AtRunning, 40*time.Minute, 0),
-			ran("data", "import", cnatv1alpha1.AtSucceeded, 12*time.Hour, 90*time.Minute),
+			ran("shop", "nightly-report", cnatv1.AtFailed, 10*time.Hour, 25*time.Minute),
+			ran("data", "import", cnatv1.AtRunning, 40*time.Minute, 0),
+			ran("data", "import", cnatv1.AtSucceeded, 12*time.Hour, 90*time.Minute),
 		},
 	}
 	for ago := time.Duration(2); ago < 24; ago += 3 {
-		objects.Ats = append(objects.Ats, ran("shop", "sync", cnatv1alpha1.AtSucceeded, ago*time.Hour, 12*time.Minute))
+		objects.Ats = append(objects.Ats, ran("shop", "sync", cnatv1.AtSucceeded, ago*time.Hour, 12*time.Minute))
 	}
 	return objects
 }

@@ -12,7 +12,7 @@ import (
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
+	cnatv1 "example.com/cnat-operator/api/cnat/v1"
 	crontabv1 "example.com/cnat-operator/api/crontab/v1"
 	"example.com/cnat-operator/internal/cli"
 )
@@ -67,7 +67,7 @@ func (r *run) run(ctx context.Context, argument string) error {
 }
 
 // now lets an At run at once.
-func (r *run) now(ctx context.Context, at *cnatv1alpha1.At) error {
+func (r *run) now(ctx context.Context, at *cnatv1.At) error {
 	if ptr.Deref(at.Spec.Suspend, false) {
 		return fmt.Errorf("at/%s is suspended: kubectl at resume at/%s first", at.Name, at.Name)
 	}
@@ -75,7 +75,7 @@ func (r *run) now(ctx context.Context, at *cnatv1alpha1.At) error {
 }
 
 // again asks for one more run of a CronTab. Where it is followed, its At is returned once it is there.
-func (r *run) again(ctx context.Context, tab *crontabv1.CronTab) (*cnatv1alpha1.At, error) {
+func (r *run) again(ctx context.Context, tab *crontabv1.CronTab) (*cnatv1.At, error) {
 	request := r.Now().UTC().Format(time.RFC3339Nano)
 	patch := fmt.Sprintf(`{"metadata":{"uid":%q,"annotations":{%q:%q}}}`, tab.UID, crontabv1.AnnotationRunRequest, request)
 	if err := r.cluster.Patch(ctx, tab, client.RawPatch(types.MergePatchType, []byte(patch))); err != nil {
@@ -102,11 +102,11 @@ func (r *run) again(ctx context.Context, tab *crontabv1.CronTab) (*cnatv1alpha1.
 }
 
 // requested is the At that was created for a request, or none yet. It reads the CronTab as well.
-func (r *run) requested(ctx context.Context, tab *crontabv1.CronTab, request string) (*cnatv1alpha1.At, error) {
+func (r *run) requested(ctx context.Context, tab *crontabv1.CronTab, request string) (*cnatv1.At, error) {
 	if err := r.cluster.Get(ctx, client.ObjectKeyFromObject(tab), tab); err != nil {
 		return nil, err
 	}
-	ats := &cnatv1alpha1.AtList{}
+	ats := &cnatv1.AtList{}
 	if err := r.cluster.List(ctx, ats, client.InNamespace(tab.Namespace)); err != nil {
 		return nil, err
 	}

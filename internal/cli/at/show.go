@@ -9,7 +9,7 @@ import (
 	"k8s.io/cli-runtime/pkg/genericclioptions"
 	"sigs.k8s.io/yaml"
 
-	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
+	cnatv1 "example.com/cnat-operator/api/cnat/v1"
 	"example.com/cnat-operator/internal/cli"
 )
 
@@ -50,7 +50,7 @@ func newShow(tool *cli.Tool) *cobra.Command {
 
 // describe writes when an At runs and how it went as comments, and below them what it runs: the line for the shell as it
 // is, or the containers or the template as YAML.
-func describe(tool *cli.Tool, at *cnatv1alpha1.At) (string, error) {
+func describe(tool *cli.Tool, at *cnatv1.At) (string, error) {
 	due := at.DueTime()
 	lines := []string{
 		fmt.Sprintf("at/%s in namespace %s", at.Name, at.Namespace),

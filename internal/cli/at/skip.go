@@ -5,7 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
+	cnatv1 "example.com/cnat-operator/api/cnat/v1"
 	"example.com/cnat-operator/internal/cli"
 )
 
@@ -27,7 +27,7 @@ func newSkip(tool *cli.Tool) *cobra.Command {
 			if tab.Status.Next == nil {
 				return fmt.Errorf("crontab/%s has no next run: kubectl describe crontab %s says why", tab.Name, tab.Name)
 			}
-			at := &cnatv1alpha1.At{}
+			at := &cnatv1.At{}
 			if err := cluster.Get(command.Context(), cluster.Key(tab.Status.Next.Name), at); err != nil {
 				return err
 			}

@@ -13,11 +13,9 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/cli-runtime/pkg/genericiooptions"
 	"k8s.io/client-go/rest"
-	"k8s.io/client-go/tools/clientcmd"
-	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
+	cnatv1 "example.com/cnat-operator/api/cnat/v1"
 	"example.com/cnat-operator/internal/cli"
 	"example.com/cnat-operator/internal/testenv"
 )
@@ -34,25 +32,12 @@ func TestMain(m *testing.M) {
 			return err
 		}
 		kubeconfig = filepath.Join(folder, "kubeconfig")
-		if err := writeKubeconfig(config); err != nil {
+		if err := testenv.WriteKubeconfig(config, kubeconfig); err != nil {
 			return err
 		}
 		api, err = client.New(config, client.Options{Scheme: cli.Scheme()})
 		return err
 	}))
-}
-
-func writeKubeconfig(config *rest.Config) error {
-	return clientcmd.WriteToFile(clientcmdapi.Config{
-		Clusters: map[string]*clientcmdapi.Cluster{
-			"test": {Server: config.Host, CertificateAuthorityData: config.CAData},
-		},
-		AuthInfos: map[string]*clientcmdapi.AuthInfo{
-			"test": {ClientCertificateData: config.CertData, ClientKeyData: config.KeyData},
-		},
-		Contexts:       map[string]*clientcmdapi.Context{"test": {Cluster: "test", AuthInfo: "test"}},
-		CurrentContext: "test",
-	}, kubeconfig)
 }
 
 // present is the time of all commands.
@@ -110,9 +95,9 @@ func storeStatus(t *testing.T, object client.Object) {
 }
 
 // storedAt reads an At.
-func storedAt(t *testing.T, namespace, name string) *cnatv1alpha1.At {
+func storedAt(t *testing.T, namespace, name string) *cnatv1.At {
 	t.Helper()
-	at := &cnatv1alpha1.At{}
+	at := &cnatv1.At{}
 	if err := api.Get(t.Context(), client.ObjectKey{Namespace: namespace, Name: name}, at); err != nil {
 		t.Fatal(err)
 	}
@@ -120,8 +105,8 @@ func storedAt(t *testing.T, namespace, name string) *cnatv1alpha1.At {
 }
 
 // newAt is an At that is due some time after the present.
-func newAt(namespace, name string, after time.Duration) *cnatv1alpha1.At {
-	at := &cnatv1alpha1.At{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}}
+func newAt(namespace, name string, after time.Duration) *cnatv1.At {
+	at := &cnatv1.At{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}}
 	at.Spec.Schedule = &metav1.Time{Time: present.Add(after)}
 	at.Spec.Command = "true"
 	return at

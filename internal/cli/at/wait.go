@@ -9,7 +9,7 @@ import (
 	"github.com/spf13/cobra"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
+	cnatv1 "example.com/cnat-operator/api/cnat/v1"
 	"example.com/cnat-operator/internal/cli"
 )
 
@@ -44,7 +44,7 @@ func newWait(tool *cli.Tool) *cobra.Command {
 }
 
 // waitUntilOver waits until an At is over, and reads it; a timeout of zero is none.
-func waitUntilOver(ctx context.Context, cluster *cli.Cluster, at *cnatv1alpha1.At, timeout time.Duration) error {
+func waitUntilOver(ctx context.Context, cluster *cli.Cluster, at *cnatv1.At, timeout time.Duration) error {
 	limited, cancel := ctx, context.CancelFunc(func() {})
 	if timeout > 0 {
 		limited, cancel = context.WithTimeout(ctx, timeout)

@@ -14,8 +14,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/cli-runtime/pkg/genericiooptions"
 	"k8s.io/client-go/rest"
-	"k8s.io/client-go/tools/clientcmd"
-	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	v1 "example.com/cnat-operator/api/database/v1"
@@ -38,22 +36,10 @@ func TestMain(m *testing.M) {
 		if api, err = client.New(config, client.Options{Scheme: cli.Scheme()}); err != nil {
 			return err
 		}
-		return writeKubeconfig(config)
+		return testenv.WriteKubeconfig(config, kubeconfig)
 	})
 	_ = os.RemoveAll(folder)
 	os.Exit(code)
-}
-
-// writeKubeconfig writes what a user has, so that the tests go by the same way as a user's commands.
-func writeKubeconfig(config *rest.Config) error {
-	content := clientcmdapi.NewConfig()
-	content.Clusters["test"] = &clientcmdapi.Cluster{
-		Server: config.Host, CertificateAuthorityData: config.CAData, TLSServerName: config.ServerName,
-	}
-	content.AuthInfos["test"] = &clientcmdapi.AuthInfo{ClientCertificateData: config.CertData, ClientKeyData: config.KeyData}
-	content.Contexts["test"] = &clientcmdapi.Context{Cluster: "test", AuthInfo: "test"}
-	content.CurrentContext = "test"
-	return clientcmd.WriteToFile(*content, kubeconfig)
 }
 
 // now is the present of the commands in tests.

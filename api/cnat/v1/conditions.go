@@ -1,4 +1,4 @@
-package v1alpha1
+package v1
 
 // Condition types of an At. As for a Job, Complete or Failed says that it is over.
 const (

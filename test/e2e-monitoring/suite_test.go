@@ -167,7 +167,7 @@ func create(ctx SpecContext, namespace string, manifests ...string) {
 }
 
 func atManifest(name, spec string) string {
-	return fmt.Sprintf("apiVersion: cnat.programming-kubernetes.info/v1alpha1\nkind: At\nmetadata: {name: %s}\nspec: {command: \"true\", %s}\n", name, spec)
+	return fmt.Sprintf("apiVersion: cnat.programming-kubernetes.info/v1\nkind: At\nmetadata: {name: %s}\nspec: {command: \"true\", %s}\n", name, spec)
 }
 
 func databaseManifest(name, spec string) string {

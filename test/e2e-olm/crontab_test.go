@@ -51,7 +51,7 @@ func haveRunEveryMinute(ctx SpecContext) {
 	for minute := first; !minute.After(tab.Status.LastScheduleTime.Time); minute = minute.Add(time.Minute) {
 		all = append(all, minuteRun(minute.UTC().Format(time.RFC3339)))
 	}
-	lost, twice := count(runsOf(ctx), all)
+	lost, twice := count(runsOf(ctx, workNamespace), all)
 	report("crontab_runs=%d lost=%d twice=%d", len(all), lost, twice)
 	Expect(len(all)).To(BeNumerically(">=", 2))
 	Expect([]int{lost, twice}).To(Equal([]int{0, 0}))

@@ -119,6 +119,8 @@ var _ = Describe("From the catalog to the removal", Ordered, func() {
 	It("shows what is wrong with a catalog", beWrongCatalogs)
 	It("is installed by the README's Subscription", followREADME)
 	It("is run, upgraded and cleaned up by operator-sdk", typeCommands)
+	It("upgrades from 0.1.0 to "+version+" in one step, and loses nothing", upgradeDirectly)
+	It("upgrades by each version, and gets the newest from candidate first", upgradeByEachVersion)
 })
 
 // removeWork deletes all custom resources while the operator is there to take them down, and then the operator.

@@ -48,14 +48,14 @@ func upgrade(ctx SpecContext) {
 	Expect(uidOfRun(ctx, "finished")).To(Equal(finished.Status.JobUID))
 	Expect(uidOfRun(ctx, "running")).To(Equal(running.Status.JobUID))
 	Expect(uidOfRun(ctx, "failed")).To(Equal(failed))
-	Expect(runsOf(ctx)["suspended"]).To(BeZero(), "it is suspended")
+	Expect(runsOf(ctx, workNamespace)["suspended"]).To(BeZero(), "it is suspended")
 	resume := client.RawPatch("application/merge-patch+json", []byte(`{"spec":{"suspend":false}}`))
 	Expect(k8s.Patch(ctx, suspended, resume)).To(Succeed())
 	awaitPhase(ctx, workNamespace, "suspended", cnatv1.AtSucceeded)
 
 	kept, err := strconv.Atoi(query(ctx, workNamespace, "SELECT count(DISTINCT n) FROM kept"))
 	Expect(err).NotTo(HaveOccurred())
-	lost, twice := count(runsOf(ctx), append(due, "finished", "suspended", "running"))
+	lost, twice := count(runsOf(ctx, workNamespace), append(due, "finished", "suspended", "running"))
 	stateRowsLost, stateRuns := takeUpStates(ctx)
 	stateLost, stateTwice := count(stateRuns, []string{"ended", "under-way", "not-started", "retrying"})
 	lost, twice = lost+stateLost, twice+stateTwice
@@ -120,10 +120,10 @@ func uidOfRun(ctx SpecContext, name string) types.UID {
 }
 
 // runsOf is how often each At has run.
-func runsOf(ctx SpecContext) map[string]int {
+func runsOf(ctx SpecContext, namespace string) map[string]int {
 	GinkgoHelper()
 	runs := map[string]int{}
-	for at := range strings.FieldsSeq(query(ctx, workNamespace, "SELECT at FROM runs")) {
+	for at := range strings.FieldsSeq(query(ctx, namespace, "SELECT at FROM runs")) {
 		runs[at]++
 	}
 	return runs

@@ -48,9 +48,10 @@ POSTGRES_IMAGE ?= $(LOCAL_REGISTRY)/postgres:18
 EXPORTER_IMAGE ?= $(LOCAL_REGISTRY)/postgres-exporter:latest
 else
 IMAGE_BASE     ?= example.com/cnat-operator
-SHELL_IMAGE    ?= docker.io/library/busybox:1.37
-POSTGRES_IMAGE ?= docker.io/library/postgres:18
-EXPORTER_IMAGE ?= quay.io/prometheuscommunity/postgres-exporter:v0.18.1
+SHELL_IMAGE    ?= $(call image,SHELL_IMAGE)
+POSTGRES_IMAGE ?= $(call image,POSTGRES_IMAGE)
+EXPORTER_IMAGE ?= $(call image,EXPORTER_IMAGE)
+image           = $(shell sed -n 's/^$(1)=//p' config/manager/images.env)
 endif
 IMG            ?= $(IMAGE_BASE):$(VERSION)
 BUNDLE_IMG     ?= $(IMAGE_BASE)-bundle:v$(VERSION)
@@ -197,6 +198,15 @@ release: $(RELEASE_BIN) ## Build and sign what a release consists of, in dist/re
 release-files:
 	hack/release dist/release
 	hack/sign dist/release
+
+.PHONY: release-push
+release-push: bin/image ## Push the images in dist/release to where RELEASE_IMG is.
+	@$(ANYWHERE) release-push-files
+.PHONY: release-push-files
+release-push-files:
+	hack/push dist/release/cnat-operator.oci.tar $(IMG)
+	hack/push dist/release/cnat-operator-agenda.oci.tar $(AGENDA_IMG)
+	hack/push dist/release/cnat-operator-bundle.oci.tar $(patsubst %:$(IMG_TAG),%-bundle:v$(VERSION),$(IMG))
 
 .PHONY: verify-release
 verify-release: $(RELEASE_BIN) ## Check a release's signatures and files, and that what is committed gives the same bytes elsewhere.
@@ -403,7 +413,7 @@ e2e-rights: bin/kustomize ## Compare the rights that the operator has with those
 .PHONY: e2e-olm
 e2e-olm: olm-images bin/operator-sdk bin/kustomize ## Install, upgrade, break and remove the operator with OLM on the local cluster.
 	@$(MAKE) --no-print-directory undeploy > /dev/null
-	go test ./test/e2e-olm -count=1 -timeout=40m -v
+	go test ./test/e2e-olm -count=1 -timeout=60m -v
 
 .PHONY: e2e-monitoring
 e2e-monitoring: deploy deploy-agenda monitoring-up ## Make every alert fire in the local cluster, and resolve it by its runbook; draw the dashboards in PICTURES.

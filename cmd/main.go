@@ -108,6 +108,7 @@ func setup(mgr ctrl.Manager, opts options) error {
 		Recorder:                mgr.GetEventRecorder("database-controller"),
 		Releases:                releases,
 		DefaultImage:            opts.databaseImage,
+		DefaultVersion:          opts.databaseVersion,
 		ExporterImage:           opts.exporterImage,
 		MaxConcurrentReconciles: opts.databaseWorkers,
 		MaxConcurrentRollouts:   opts.databaseRollouts,

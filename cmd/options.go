@@ -16,6 +16,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/metrics/filters"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
+	"example.com/cnat-operator/config/manager"
 	"example.com/cnat-operator/controllers/at"
 	"example.com/cnat-operator/controllers/crontab"
 	"example.com/cnat-operator/controllers/database"
@@ -38,6 +39,7 @@ type options struct {
 	crontabWorkers int
 
 	databaseImage    string
+	databaseVersion  string
 	exporterImage    string
 	databaseChart    string
 	databaseWorkers  int
@@ -53,7 +55,7 @@ func (o *options) bind(flags *flag.FlagSet) {
 
 	// OLM lists a bundle's images from the variables RELATED_IMAGE_*.
 	flags.StringVar(&o.commandImage, "command-image",
-		cmp.Or(os.Getenv("RELATED_IMAGE_SHELL"), "docker.io/library/busybox:1.37"),
+		cmp.Or(os.Getenv("RELATED_IMAGE_SHELL"), manager.Image("SHELL_IMAGE")),
 		"The image that runs the command of an At or a CronTab; it must have sh. Default from RELATED_IMAGE_SHELL.")
 	flags.Func("default-ttl",
 		"How long an At that is over and has no ttlSecondsAfterFinished is kept, like 168h. Not set: for ever.",
@@ -68,10 +70,13 @@ func (o *options) bind(flags *flag.FlagSet) {
 	flags.IntVar(&o.atWorkers, "at-workers", 16, "How many Ats are reconciled side by side.")
 	flags.IntVar(&o.crontabWorkers, "crontab-workers", 16, "How many CronTabs are reconciled side by side.")
 	flags.StringVar(&o.databaseImage, "database-image",
-		cmp.Or(os.Getenv("RELATED_IMAGE_POSTGRES"), "docker.io/library/postgres:18"),
+		cmp.Or(os.Getenv("RELATED_IMAGE_POSTGRES"), manager.Image("POSTGRES_IMAGE")),
 		"The PostgreSQL image of Databases that name none. Default from RELATED_IMAGE_POSTGRES.")
+	flags.StringVar(&o.databaseVersion, "database-version", os.Getenv("DATABASE_VERSION"),
+		"The major version of PostgreSQL in --database-image where that is by digest alone, which does not tell it. "+
+			"Default from DATABASE_VERSION.")
 	flags.StringVar(&o.exporterImage, "exporter-image",
-		cmp.Or(os.Getenv("RELATED_IMAGE_EXPORTER"), "quay.io/prometheuscommunity/postgres-exporter:v0.18.1"),
+		cmp.Or(os.Getenv("RELATED_IMAGE_EXPORTER"), manager.Image("EXPORTER_IMAGE")),
 		"The image of postgres_exporter for Databases with monitoring. Default from RELATED_IMAGE_EXPORTER.")
 	flags.StringVar(&o.databaseChart, "database-chart", "/helm-charts/database", "The folder of the chart that Databases are released from.")
 	flags.IntVar(&o.databaseWorkers, "database-workers", 4, "How many Databases are reconciled side by side.")

@@ -52,6 +52,8 @@ type Reconciler struct {
 	Releases release.Releases
 	// DefaultImage is the server's image for a Database that names none.
 	DefaultImage string
+	// DefaultVersion is PostgreSQL's major version in DefaultImage where that is by digest alone; empty: not known.
+	DefaultVersion string
 	// ExporterImage is the exporter's image for a Database with monitoring that names none.
 	ExporterImage string
 	// MaxConcurrentReconciles is how many Databases are worked on at once. Zero is 4.

@@ -133,7 +133,7 @@ func (r *Reconciler) actOnRelease(ctx context.Context, p *pass, needs release.Ne
 	}
 	do := release.Step{
 		Client: r.Client, APIReader: r.APIReader, Releases: r.Releases, Clock: r.Clock, DefaultImage: r.DefaultImage,
-		ExporterImage: r.ExporterImage, MaxConcurrentRollouts: r.MaxConcurrentRollouts, Slots: &r.tracker.slots,
+		DefaultVersion: r.DefaultVersion, ExporterImage: r.ExporterImage, MaxConcurrentRollouts: r.MaxConcurrentRollouts, Slots: &r.tracker.slots,
 	}
 	needs.Credentials, needs.RestoreFrom = credentials.Ref(p.db), storage.RestoreSource(p.db)
 	needs.Storage, needs.Dumps = p.seen.storage.Values(), p.seen.dumps.Values()

@@ -33,8 +33,12 @@ func load(t *testing.T, folder string) *manifests.Bundle {
 }
 
 // All that operator-framework's validators know, among them those that the
-// pipeline of community-operators runs.
-func TestNoValidatorFindsAnything(t *testing.T) {
+// pipeline of community-operators runs; but that of architectures, which asks a
+// container engine (platforms_test.go has the same rules), and deprecated names.
+func TestNoValidatorFindsAnything(t *testing.T) { validate(t, folder) }
+
+func validate(t *testing.T, folder string) {
+	t.Helper()
 	validators := validator.Validators{
 		validation.ClusterServiceVersionValidator, validation.CustomResourceDefinitionValidator, validation.BundleValidator,
 		validation.OperatorHubV2Validator, validation.StandardCapabilitiesValidator, validation.StandardCategoriesValidator,
@@ -42,7 +46,8 @@ func TestNoValidatorFindsAnything(t *testing.T) {
 		validation.GoodPracticesValidator,
 	}
 	bundle := load(t, folder)
-	objects := []any{bundle, bundle.CSV}
+	// What operator-sdk takes as --optional-values.
+	objects := []any{bundle, bundle.CSV, map[string]string{"k8s-version": kubernetes(t)}}
 	for _, crd := range bundle.V1CRDs {
 		objects = append(objects, crd)
 	}
@@ -58,6 +63,20 @@ func TestNoValidatorFindsAnything(t *testing.T) {
 			t.Errorf("%s: %v", result.Name, found)
 		}
 	}
+}
+
+// kubernetes is the newest minor version, whose removed APIs are looked for.
+func kubernetes(t *testing.T) string {
+	t.Helper()
+	module, err := os.ReadFile("../../tools/node/go.mod")
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := regexp.MustCompile(`k8s\.io/kubernetes v(1\.\d+)\.`).FindSubmatch(module)
+	if found == nil {
+		t.Fatal("tools/node/go.mod has no Kubernetes")
+	}
+	return string(found[1])
 }
 
 // OLM refuses a bundle with any other kind of object.
@@ -157,7 +176,11 @@ func TestInstallModes(t *testing.T) {
 
 // A mirror has exactly what relatedImages lists, beside the operator itself.
 func TestRelatedImagesAreThoseThatTheOperatorRuns(t *testing.T) {
-	csv := load(t, folder).CSV
+	compareImages(t, load(t, folder).CSV)
+}
+
+func compareImages(t *testing.T, csv *v1alpha1.ClusterServiceVersion) {
+	t.Helper()
 	manager := container(t, csv)
 	var variables, related []string
 	for _, variable := range manager.Env {

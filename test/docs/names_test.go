@@ -83,7 +83,7 @@ func TestSupportIsWhatIsTested(t *testing.T) {
 	kubernetes := first("tools/node/go.mod", `k8s\.io/kubernetes v(1\.\d+)\.`)
 	oldest := first("config/manifests/bases/cnat-operator.clusterserviceversion.yaml", `minKubeVersion: (1\.\d+)\.`)
 	majors := strings.ReplaceAll(first("test/e2e/database_versions_test.go", `olderMajors = \[\]string\{(.*)\}`), `"`, "")
-	newest := first("config/manager/manager.yaml", `library/postgres:(\d+)`)
+	newest := first("config/manager/images.env", `library/postgres:(\d+)`)
 	for _, want := range []string{kubernetes + ", the version", oldest + " and newer", majors + " and " + newest + " on a cluster"} {
 		if !strings.Contains(support, want) {
 			t.Errorf("SUPPORT.md does not say %q", want)

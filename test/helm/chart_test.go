@@ -15,6 +15,8 @@ import (
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/util/yaml"
+
+	"example.com/cnat-operator/config/manager"
 )
 
 const root = "../.."
@@ -50,9 +52,10 @@ func tool(name string, args ...string) ([]byte, error) {
 	}
 	command := exec.Command(name, args...)
 	command.Dir = root
-	command.Env = append(os.Environ(), "PATH="+bin+":"+os.Getenv("PATH"), "VERSION=1.2.3", "IMG=controller:latest",
-		"SHELL_IMAGE=docker.io/library/busybox:1.37", "POSTGRES_IMAGE=docker.io/library/postgres:18",
-		"EXPORTER_IMAGE=quay.io/prometheuscommunity/postgres-exporter:v0.18.1")
+	command.Env = append(os.Environ(), "PATH="+bin+":"+os.Getenv("PATH"), "VERSION=1.2.3", "IMG=controller:latest")
+	for _, image := range []string{"SHELL_IMAGE", "POSTGRES_IMAGE", "EXPORTER_IMAGE"} {
+		command.Env = append(command.Env, image+"="+manager.Image(image))
+	}
 	var problems bytes.Buffer
 	command.Stderr = &problems
 	output, err := command.Output()

@@ -53,51 +53,63 @@ type descriptor struct {
 	Platform  struct{ OS, Architecture string }
 }
 
-// programs are those of a name in an OCI archive, by their images' platforms, for which they must be.
-func programs(file, name string) (map[string][]byte, error) {
+// image is what an OCI archive holds: an image, for each of its platforms.
+type image struct {
+	blobs     map[string][]byte
+	digest    string // by which any registry has it
+	platforms []descriptor
+}
+
+func open(file string) (*image, error) {
 	archive, err := os.Open(file)
 	if err != nil {
 		return nil, err
 	}
 	blobs, err := files(archive)
-	if err != nil {
-		return nil, errors.Join(err, archive.Close())
-	}
-	if err := archive.Close(); err != nil {
+	if err := errors.Join(err, archive.Close()); err != nil {
 		return nil, err
 	}
-	read := func(digest string, into any) error {
-		content, err := blob(blobs, digest)
-		if err != nil {
-			return err
-		}
-		return json.Unmarshal(content, into)
-	}
+	i := &image{blobs: blobs}
 	var index struct{ Manifests []descriptor }
 	if err := json.Unmarshal(blobs["index.json"], &index); err != nil {
 		return nil, err
 	}
+	if len(index.Manifests) != 1 {
+		return nil, fmt.Errorf("%s holds %d images, not one", file, len(index.Manifests))
+	}
+	i.digest = index.Manifests[0].Digest
 	for len(index.Manifests) == 1 && strings.Contains(index.Manifests[0].MediaType, "index") {
 		digest := index.Manifests[0].Digest
 		index.Manifests = nil
-		if err := read(digest, &index); err != nil {
+		if err := i.read(digest, &index); err != nil {
 			return nil, err
 		}
 	}
+	i.platforms = index.Manifests
+	return i, nil
+}
+
+func (i *image) read(digest string, into any) error {
+	content, err := i.blob(digest)
+	if err != nil {
+		return err
+	}
+	return json.Unmarshal(content, into)
+}
+
+// programs are those of a name, by their platforms, for which they must be.
+func (i *image) programs(name string) (map[string][]byte, error) {
 	all := map[string][]byte{}
-	for _, image := range index.Manifests {
-		var manifest struct {
-			Config descriptor
-			Layers []descriptor
-		}
+	for _, platform := range i.platforms {
+		var manifest struct{ Config descriptor }
 		var config struct{ OS, Architecture string }
-		if err := errors.Join(read(image.Digest, &manifest), read(manifest.Config.Digest, &config)); err != nil {
+		if err := errors.Join(i.read(platform.Digest, &manifest), i.read(manifest.Config.Digest, &config)); err != nil {
 			return nil, err
 		}
-		if config.OS != image.Platform.OS || config.Architecture != image.Platform.Architecture {
-			return nil, fmt.Errorf("the index says %v, the image %v", image.Platform, config)
+		if config.OS != platform.Platform.OS || config.Architecture != platform.Platform.Architecture {
+			return nil, fmt.Errorf("the index says %v, the image %v", platform.Platform, config)
 		}
-		content, err := program(blobs, manifest.Layers, name)
+		content, err := i.file(platform, name)
 		if err == nil {
 			err = checkProgram(content, config.OS, config.Architecture)
 		}
@@ -110,18 +122,22 @@ func programs(file, name string) (map[string][]byte, error) {
 }
 
 // blob is the content that has a digest.
-func blob(blobs map[string][]byte, digest string) ([]byte, error) {
-	content := blobs["blobs/"+strings.Replace(digest, ":", "/", 1)]
+func (i *image) blob(digest string) ([]byte, error) {
+	content := i.blobs["blobs/"+strings.Replace(digest, ":", "/", 1)]
 	if got := fmt.Sprintf("sha256:%x", sha256.Sum256(content)); got != digest {
 		return nil, fmt.Errorf("the archive has %s for %s", got, digest)
 	}
 	return content, nil
 }
 
-// program is one in the root folder of an image.
-func program(blobs map[string][]byte, layers []descriptor, name string) ([]byte, error) {
-	for _, layer := range layers {
-		content, err := blob(blobs, layer.Digest)
+// file is one of a platform's image.
+func (i *image) file(platform descriptor, name string) ([]byte, error) {
+	var manifest struct{ Layers []descriptor }
+	if err := i.read(platform.Digest, &manifest); err != nil {
+		return nil, err
+	}
+	for _, layer := range manifest.Layers {
+		content, err := i.blob(layer.Digest)
 		if err != nil {
 			return nil, err
 		}
@@ -133,8 +149,8 @@ func program(blobs map[string][]byte, layers []descriptor, name string) ([]byte,
 		if err != nil {
 			return nil, err
 		}
-		if program, found := in[name]; found {
-			return program, nil
+		if file, found := in[name]; found {
+			return file, nil
 		}
 	}
 	return nil, fmt.Errorf("it has no /%s", name)

@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -52,6 +53,28 @@ func TestBillsAreThoseOfTheProgram(t *testing.T) {
 			modules, err := checkBills(program, base, test.version)
 			if (err == nil) != test.good || test.good && modules != 1 {
 				t.Errorf("%d modules, %v", modules, err)
+			}
+		})
+	}
+}
+
+// A release's bundle has the operator's image by the digest of the archive beside it.
+func TestBundleNamesTheImageThatWasBuilt(t *testing.T) {
+	const image = "cnat-operator@sha256:0123"
+	csv := "    containerImage: r/" + image + "\n" + "          image: r/" + image + "\n" +
+		"  relatedImages:\n  - image: r/postgres@sha256:45\n    name: postgres\n  - image: r/shell:1\n    name: shell\n"
+	tests := map[string]struct{ csv, want string }{
+		"by digest":            {csv, ""},
+		"the Deployment's not": {strings.Replace(csv, " image: r/"+image, " image: r/cnat-operator:0.3.0", 1), "its image"},
+		"another digest":       {strings.Replace(csv, "containerImage: r/"+image, "containerImage: r/cnat-operator@sha256:99", 1), "its containerImage"},
+		"a longer name":        {strings.ReplaceAll(csv, image, "other-"+image), "its containerImage"},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			tagged, err := checkImagesOf([]byte(test.csv), image)
+			if test.want == "" && (err != nil || !slices.Equal(tagged, []string{"r/shell:1"})) ||
+				test.want != "" && (err == nil || !strings.Contains(err.Error(), test.want)) {
+				t.Errorf("%v, %v; want %q", tagged, err, test.want)
 			}
 		})
 	}

@@ -21,16 +21,25 @@ func taggedMajor(image string) string {
 	return ""
 }
 
+// byDigestAlone is whether an image's name has a digest and no tag.
+func byDigestAlone(image string) bool {
+	name, _, digest := strings.Cut(image, "@")
+	return digest && !strings.Contains(name[strings.LastIndex(name, "/")+1:], ":")
+}
+
 // imageFor is the image that the server is to run. One whose tag tells that it can't read the data, since it has another
 // major version, is refused while the server still runs: once it is rolled out there is none. Where the tag of the image
-// that runs says something else than its version, tags don't tell.
-func imageFor(db *v1.Database, defaultImage string) (string, *step.Problem) {
+// that runs says something else than its version, tags don't tell. Of a default image by digest the operator's settings tell.
+func imageFor(db *v1.Database, defaultImage, defaultVersion string) (string, *step.Problem) {
 	want, whose := db.Spec.Image, "spec.image"
 	if want == "" {
 		want, whose = defaultImage, "the operator's default image"
 	}
 	have, _, _ := strings.Cut(db.Status.ServerVersion, ".")
 	now, next := taggedMajor(db.Status.Image), taggedMajor(want)
+	if db.Spec.Image == "" && byDigestAlone(want) {
+		next = defaultVersion
+	}
 	if have == "" || next == "" || next == have || db.Status.Image == "" || now != "" && now != have {
 		return want, nil
 	}

@@ -41,6 +41,11 @@ func TestImageFor(t *testing.T) {
 		{"another minor version", "postgres:15.15", "postgres:18", "15.14", "postgres:15.14", "postgres:15.15", ""},
 		{"another major version", "postgres:16", "postgres:18", "15.14", "postgres:15", "postgres:15", "spec.image (postgres:16)"},
 		{"a default of another major version", "", "postgres:18", "15.14", "postgres:15", "postgres:15", "the operator's default image"},
+		{"a default of another major version, by digest", "", "r:5000/postgres@sha256:1", "15.14", "postgres:15", "postgres:15", "the operator's default image"},
+		{"a default of the same, by digest", "", "postgres@sha256:1", "18.1", "postgres@sha256:0", "postgres@sha256:1", ""},
+		{"a default by tag and digest: the tag tells", "", "postgres:15@sha256:1", "15.14", "postgres:15", "postgres:15@sha256:1", ""},
+		{"a default whose tag does not tell", "", "mine:stable", "15.14", "mine:old", "mine:stable", ""},
+		{"one's own by digest, of which nothing is known", "mine@sha256:1", "postgres@sha256:1", "15.14", "mine@sha256:0", "mine@sha256:1", ""},
 		{"a tag that does not tell", "postgres:next", "postgres:18", "15.14", "postgres:15", "postgres:next", ""},
 		{"the image that runs, with a version of its own", "timescaledb:2.14-pg15", "postgres:18", "15.6", "timescaledb:2.14-pg15", "timescaledb:2.14-pg15", ""},
 		{"the next of those", "timescaledb:2.15-pg15", "postgres:18", "15.6", "timescaledb:2.14-pg15", "timescaledb:2.15-pg15", ""},
@@ -51,7 +56,7 @@ func TestImageFor(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			db := testdb.New()
 			db.Spec.Image, db.Status.ServerVersion, db.Status.Image = test.spec, test.version, test.running
-			got, found := imageFor(db, test.byDefault)
+			got, found := imageFor(db, test.byDefault, "18")
 			if got != test.want {
 				t.Errorf("%s, want %s", got, test.want)
 			}

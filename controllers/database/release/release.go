@@ -39,6 +39,8 @@ type Step struct {
 	Clock     clock.PassiveClock
 	// DefaultImage and ExporterImage are those of a Database that names none.
 	DefaultImage, ExporterImage string
+	// DefaultVersion is PostgreSQL's major version in DefaultImage where that is by digest alone; empty: not known.
+	DefaultVersion string
 	// MaxConcurrentRollouts is how many slots there are; zero is one.
 	MaxConcurrentRollouts int
 	Slots                 *Slots
@@ -115,7 +117,7 @@ type run struct {
 // blocked, as by a Secret that is missing, or waits for a rollout slot, it is kept as it is stored.
 func (s *Step) Run(ctx context.Context, db *v1.Database, needs Needs, memory *Memory, now time.Time) (Result, error) {
 	r := &run{Step: s, db: db, needs: needs, memory: memory, now: now, blocked: needs.Blocked || needs.DataProblem}
-	image, imageProblem := imageFor(db, s.DefaultImage)
+	image, imageProblem := imageFor(db, s.DefaultImage, s.DefaultVersion)
 	rendered, err := r.render(ctx, image)
 	result := Result{Problem: rendered.problem}
 	if err == nil && rendered.want != nil {

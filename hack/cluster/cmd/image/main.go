@@ -5,10 +5,13 @@
 //	    [--platform linux/amd64]... [--user 65532] [--entrypoint /manager]... [--cmd ARG]... \
 //	    [--env K=V]... [--label K=V]... [--workdir DIR]
 //	image push IMAGE.tar REF [--plain-http | --ca FILE]
+//	image digest IMAGE.tar
+//	image serve FOLDER ADDRESS CERTIFICATE KEY
 //
 // The archive is an OCI layout in a tar. The same files give the same bytes.
 // With more than one --platform the image is an index; then {arch} in a SRC or
-// in --rootfs stands for each platform's architecture in turn.
+// in --rootfs stands for each platform's architecture in turn. digest prints what
+// a registry will know the image by. serve serves a registry from a folder.
 package main
 
 import (
@@ -17,6 +20,9 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+
+	"example.com/cnat-operator/hack/cluster/internal/image"
+	"example.com/cnat-operator/hack/cluster/internal/registry"
 )
 
 func main() {
@@ -36,7 +42,35 @@ func run(ctx context.Context, args []string) error {
 			return build(ctx, args[1:])
 		case "push":
 			return push(ctx, args[1:])
+		case "digest":
+			return digest(args[1:])
+		case "serve":
+			return serve(ctx, args[1:])
 		}
 	}
-	return fmt.Errorf("usage: image build --output FILE --name REF [flags] | image push FILE REF [flags]; -h after either shows more")
+	return fmt.Errorf("usage: image build --output FILE --name REF [flags] | image push FILE REF [flags] | image digest FILE | " +
+		"image serve FOLDER ADDRESS CERTIFICATE KEY; -h after the first two shows more")
+}
+
+func digest(args []string) error {
+	if len(args) != 1 {
+		return fmt.Errorf("digest takes an archive, got %q", args)
+	}
+	digest, err := image.ArchiveDigest(args[0])
+	if err != nil {
+		return err
+	}
+	fmt.Println(digest)
+	return nil
+}
+
+func serve(ctx context.Context, args []string) error {
+	if len(args) != 4 {
+		return fmt.Errorf("serve takes a folder, an address, a certificate and its key, got %q", args)
+	}
+	server, err := registry.New(args[0])
+	if err != nil {
+		return err
+	}
+	return server.Serve(ctx, args[1], args[2], args[3])
 }

@@ -10,6 +10,8 @@ import (
 	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/google/go-containerregistry/pkg/registry"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
+
+	"example.com/cnat-operator/hack/cluster/internal/image"
 )
 
 func TestParseFile(t *testing.T) {
@@ -66,6 +68,13 @@ func TestBuildAndPush(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	served, err := index.Digest()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if read, err := image.ArchiveDigest(archive); err != nil || read != served {
+		t.Errorf("the archive's digest is %s, the registry's %s: %v", read, served, err)
+	}
 	manifest, err := index.IndexManifest()
 	if err != nil {
 		t.Fatal(err)
@@ -73,11 +82,11 @@ func TestBuildAndPush(t *testing.T) {
 	if len(manifest.Manifests) != 2 {
 		t.Fatalf("the index has %d images, want 2", len(manifest.Manifests))
 	}
-	image, err := index.Image(manifest.Manifests[1].Digest)
+	second, err := index.Image(manifest.Manifests[1].Digest)
 	if err != nil {
 		t.Fatal(err)
 	}
-	config, err := image.ConfigFile()
+	config, err := second.ConfigFile()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -88,13 +97,16 @@ func TestBuildAndPush(t *testing.T) {
 
 func TestBadCommandLines(t *testing.T) {
 	tests := map[string][]string{
-		"no command":       {},
-		"unknown command":  {"pull"},
-		"no output":        {"build", "--name", "x"},
-		"a label of no =":  {"build", "--name", "x", "--output", "y", "--label", "z"},
-		"no such platform": {"build", "--name", "x", "--output", filepath.Join(t.TempDir(), "y"), "--platform", "a/b/c/d/e"},
-		"push of nothing":  {"push", "--plain-http"},
-		"push of no file":  {"push", "/does/not/exist", "example.com/x"},
+		"no command":          {},
+		"unknown command":     {"pull"},
+		"no output":           {"build", "--name", "x"},
+		"a label of no =":     {"build", "--name", "x", "--output", "y", "--label", "z"},
+		"no such platform":    {"build", "--name", "x", "--output", filepath.Join(t.TempDir(), "y"), "--platform", "a/b/c/d/e"},
+		"push of nothing":     {"push", "--plain-http"},
+		"push of no file":     {"push", "/does/not/exist", "example.com/x"},
+		"digest of what":      {"digest"},
+		"of no archive":       {"digest", "/does/not/exist"},
+		"serve without a key": {"serve", t.TempDir(), "127.0.0.1:0", "/does/not/exist"},
 	}
 	for what, args := range tests {
 		if err := run(t.Context(), args); err == nil {

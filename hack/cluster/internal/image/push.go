@@ -98,6 +98,20 @@ func PushArchive(ctx context.Context, archive string, registry Registry, names .
 	return digest, nil
 }
 
+// ArchiveDigest is the digest of what an OCI archive holds, by which any registry will have it.
+func ArchiveDigest(archive string) (v1.Hash, error) {
+	root, remove, err := openArchive(archive)
+	if err != nil {
+		return v1.Hash{}, err
+	}
+	defer remove()
+	_, digest, err := contentOf(root)
+	if err != nil {
+		return v1.Hash{}, fmt.Errorf("read %s: %w", archive, err)
+	}
+	return digest, nil
+}
+
 // Push pushes an image or an index.
 func Push(ref name.Reference, content remote.Taggable, options []remote.Option) error {
 	switch content := content.(type) {

@@ -421,6 +421,10 @@ e2e-monitoring: deploy deploy-agenda monitoring-up ## Make every alert fire in t
 	kustomize build dist/deploy-agenda > dist/monitoring/install-agenda.yaml
 	go test ./test/e2e-monitoring -count=1 -timeout=40m -v $(if $(PICTURES),-args -pictures=$(abspath $(PICTURES)))
 
+.PHONY: e2e-olm-v1
+e2e-olm-v1: envtest-bin bin/image bin/helm bin/olm-v1/catalogd bin/olm-v1/extension ## Serve the catalog, install and upgrade as OLM v1 does, on an API server.
+	go test ./test/e2e-olm-v1 -count=1 -timeout=20m -v
+
 .PHONY: scorecard
 scorecard: olm-images deploy bin/operator-sdk bin/scorecard-test ## Run operator-sdk's scorecard, with this project's own tests, on the local cluster.
 	hack/scorecard

@@ -42,6 +42,12 @@ bin/catalog: tools/opm/go.mod tools/opm/cmd/catalog/main.go
 bin/scorecard-test: tools/operator-sdk/go.mod
 	@hack/tool tools/operator-sdk github.com/operator-framework/operator-sdk/images/scorecard-test $@ $(SMALL)
 
+# OLM v1's catalogd, and what operator-controller does with a bundle.
+bin/olm-v1/catalogd: tools/olm-v1/go.mod
+	@hack/tool tools/olm-v1 github.com/operator-framework/operator-controller/cmd/catalogd $@ -tags $(CONTAINERS_TAGS) $(SMALL)
+bin/olm-v1/extension: tools/olm-v1/go.mod tools/olm-v1/cmd/extension/main.go
+	@hack/tool tools/olm-v1 ./cmd/extension $@ -tags $(CONTAINERS_TAGS) $(SMALL)
+
 # The programs of OLM's image; opm, of the images of catalogs, wants to be static there.
 OLM_MODULE := github.com/operator-framework/operator-lifecycle-manager
 OLM_BIN    := $(addprefix bin/olm/,olm catalog package-server copy-content cpb grpc_health_probe)

@@ -1,18 +1,18 @@
 package e2emonitoring
 
 import (
-	"bufio"
 	"crypto/tls"
 	"crypto/x509"
 	"fmt"
 	"net/http"
-	"os/exec"
 	"regexp"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"example.com/cnat-operator/internal/testenv"
 )
 
 const (
@@ -70,21 +70,6 @@ func expectTargets(ctx SpecContext, namespace, database string) {
 	Expect(config).NotTo(ContainSubstring("insecure_skip_verify: true"))
 }
 
-// metricsAddress forwards a port of this machine to a replica of the operator.
-func metricsAddress(ctx SpecContext) string {
-	GinkgoHelper()
-	forward := exec.CommandContext(ctx, "kubectl", "--namespace="+operatorNamespace, "port-forward", "deployment/cnat-operator-manager", ":8443")
-	output, err := forward.StdoutPipe()
-	Expect(err).NotTo(HaveOccurred())
-	Expect(forward.Start()).To(Succeed())
-	DeferCleanup(func() { _ = forward.Process.Kill(); _ = forward.Wait() })
-	line, err := bufio.NewReader(output).ReadString('\n')
-	Expect(err).NotTo(HaveOccurred())
-	address := regexp.MustCompile(`127\.0\.0\.1:[0-9]+`).FindString(line)
-	Expect(address).NotTo(BeEmpty(), line)
-	return address
-}
-
 // expectOnlyReaders asks for the operator's metrics as nobody, as an account without a right, and as one with it.
 func expectOnlyReaders(ctx SpecContext, namespace string) {
 	GinkgoHelper()
@@ -93,7 +78,9 @@ func expectOnlyReaders(ctx SpecContext, namespace string) {
 	roots := x509.NewCertPool()
 	Expect(roots.AppendCertsFromPEM(secret.Data["ca.crt"])).To(BeTrue())
 	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots, ServerName: metricsJob, MinVersion: tls.VersionTLS12}}
-	address := metricsAddress(ctx)
+	address, stop, err := testenv.Forward(ctx, operatorNamespace, "deployment/cnat-operator-manager", 8443)
+	Expect(err).NotTo(HaveOccurred())
+	DeferCleanup(stop)
 	status := func(token string) int {
 		request, err := http.NewRequestWithContext(ctx, http.MethodGet, "https://"+address+"/metrics", nil)
 		Expect(err).NotTo(HaveOccurred())

@@ -82,8 +82,10 @@ func runCatalogd(ctx context.Context, args ...string) {
 
 	const inPod = `folder=/var/run/secrets/kubernetes.io/serviceaccount
 		mount -t tmpfs tmpfs /var/run && mkdir -p $folder && cp "$0" $folder/token && exec "$@"`
-	command := exec.Command("sh", slices.Concat([]string{"-c", inPod, file, absolute(root, "bin", "olm-v1", name),
-		"--cache-dir=" + GinkgoT().TempDir()}, args)...)
+	command := exec.Command("sh", slices.Concat([]string{
+		"-c", inPod, file, absolute(root, "bin", "olm-v1", name),
+		"--cache-dir=" + GinkgoT().TempDir(),
+	}, args)...)
 	command.Env = append(os.Environ(), "KUBECONFIG="+own, "CONTAINERS_REGISTRIES_CONF="+registries, "TMPDIR="+folder)
 	command.SysProcAttr = &syscall.SysProcAttr{
 		Cloneflags:  syscall.CLONE_NEWUSER | syscall.CLONE_NEWNS,

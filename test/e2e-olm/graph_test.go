@@ -12,7 +12,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/yaml"
 
-	cnatv1alpha1 "example.com/cnat-operator/api/cnat/v1alpha1"
+	cnatv1 "example.com/cnat-operator/api/cnat/v1"
 )
 
 const oldest = packageName + ".v0.1.0"
@@ -33,18 +33,18 @@ func upgradeDirectly(ctx SpecContext) {
 	query(ctx, namespace, "CREATE TABLE runs (at text)")
 	query(ctx, namespace, fmt.Sprintf("CREATE TABLE kept AS SELECT generate_series(1, %d) AS n", stateRows))
 	Expect(k8s.Create(ctx, recordingAt(db, "finished", time.Now(), 0))).To(Succeed())
-	finished := awaitPhase(ctx, namespace, "finished", cnatv1alpha1.AtSucceeded)
+	finished := awaitPhase(ctx, namespace, "finished", cnatv1.AtSucceeded)
 	Expect(k8s.Create(ctx, recordingAt(db, "running", time.Now(), 30*time.Second))).To(Succeed())
-	awaitPhase(ctx, namespace, "running", cnatv1alpha1.AtRunning)
+	awaitPhase(ctx, namespace, "running", cnatv1.AtRunning)
 	Expect(k8s.Create(ctx, recordingAt(db, "waiting", time.Now().Add(90*time.Second), 0))).To(Succeed())
 
 	approve(ctx, awaitPlan(ctx, namespace, now))
 	awaitReplaced(ctx, namespace, oldest, now)
 	names := []string{"finished", "running", "waiting"}
 	for _, name := range names {
-		awaitPhase(ctx, namespace, name, cnatv1alpha1.AtSucceeded)
+		awaitPhase(ctx, namespace, name, cnatv1.AtSucceeded)
 	}
-	Expect(awaitPhase(ctx, namespace, "finished", cnatv1alpha1.AtSucceeded).Status.JobUID).To(Equal(finished.Status.JobUID))
+	Expect(awaitPhase(ctx, namespace, "finished", cnatv1.AtSucceeded).Status.JobUID).To(Equal(finished.Status.JobUID))
 	awaitUpgraded(ctx, namespace, "kept")
 	lost, twice := count(runsOf(ctx, namespace), names)
 	kept := query(ctx, namespace, "SELECT count(DISTINCT n) FROM kept")

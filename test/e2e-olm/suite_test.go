@@ -55,6 +55,7 @@ func TestOLM(t *testing.T) {
 
 var _ = BeforeSuite(func(ctx SpecContext) {
 	SetDefaultEventuallyTimeout(patience)
+	EnforceDefaultTimeoutsWhenUsingContexts()
 	SetDefaultEventuallyPollingInterval(200 * time.Millisecond)
 
 	scheme := runtime.NewScheme()

@@ -1,18 +1,18 @@
 package e2e
 
 import (
-	"bufio"
 	"crypto/tls"
 	"crypto/x509"
 	"fmt"
 	"os"
 	"os/exec"
-	"regexp"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"example.com/cnat-operator/internal/testenv"
 )
 
 // After all that the tests made it do, the operator is well.
@@ -37,15 +37,9 @@ var _ = Describe("Metrics", func() {
 // forward returns a local address that leads to a port of a pod until the test ends.
 func forward(ctx SpecContext, namespace, pod string, port int) string {
 	GinkgoHelper()
-	command := exec.CommandContext(ctx, "kubectl", "--namespace="+namespace, "port-forward", pod, fmt.Sprintf(":%d", port))
-	output, err := command.StdoutPipe()
+	address, stop, err := testenv.Forward(ctx, namespace, pod, port)
 	Expect(err).NotTo(HaveOccurred())
-	Expect(command.Start()).To(Succeed())
-	DeferCleanup(func() { _ = command.Process.Kill(); _ = command.Wait() })
-	line, err := bufio.NewReader(output).ReadString('\n')
-	Expect(err).NotTo(HaveOccurred())
-	address := regexp.MustCompile(`127\.0\.0\.1:[0-9]+`).FindString(line)
-	Expect(address).NotTo(BeEmpty(), line)
+	DeferCleanup(stop)
 	return address
 }
 

@@ -11,41 +11,31 @@ package helm
 import (
 	"bytes"
 	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 	"helm.sh/helm/v3/pkg/chart"
 	"helm.sh/helm/v3/pkg/chart/loader"
 	"helm.sh/helm/v3/pkg/chartutil"
 	"helm.sh/helm/v3/pkg/engine"
-	"helm.sh/helm/v3/pkg/kube"
-	"helm.sh/helm/v3/pkg/releaseutil"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/utils/lru"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/yaml"
 )
 
-// Objects are objects as a chart renders them.
-type Objects = []*unstructured.Unstructured
-
-// Chart is a chart that was read into memory, and is not changed from then on.
+// Chart is a chart that was read into memory. It is safe for concurrent use.
 type Chart struct {
 	chart *chart.Chart
 	// schema is what the chart's values must meet.
 	schema *jsonschema.Schema
+	// recent has what was rendered last: the passes over an object come within seconds, and mostly want the same.
+	recent *lru.Cache
 }
 
-// The chart's label of what makes backups.
-const (
-	labelComponent  = "app.kubernetes.io/component"
-	componentBackup = "backup"
-)
+// maxRecent is how many releases are remembered, of 200 KiB or less each.
+const maxRecent = 32
 
 // schemaIsChecked makes Helm not check values by the chart's schema, which it would compile anew each time. Render
 // checks them.
@@ -64,7 +54,7 @@ func LoadChart(dir string) (*Chart, error) {
 	if err != nil {
 		return nil, fmt.Errorf("schema of the values of the chart in %s: %w", dir, err)
 	}
-	return &Chart{chart: c, schema: schema}, nil
+	return &Chart{chart: c, schema: schema, recent: lru.New(maxRecent)}, nil
 }
 
 func compile(text []byte) (*jsonschema.Schema, error) {
@@ -97,24 +87,29 @@ func (c *Chart) check(values map[string]any) error {
 	return c.schema.Validate(decoded)
 }
 
-// Desired is what the chart creates from values, for an owner: the only thing that the operator believes of a release.
-type Desired struct {
-	// Name is the release's.
-	Name  string
-	Owner client.Object
-	// Objects are in the order in which they are written. One that is refused keeps those after it from being written.
-	Objects Objects
-	// Digest is the SHA-256 of the objects as Helm stores them, in hex: what distinguishes one content of a release from
-	// another.
-	Digest string
-
-	manifest string
-	values   map[string]any
-}
-
 // Render returns what the chart creates from the values, without asking the API server anything. Each object is
 // controlled by the owner, except those that the chart marks to be kept: they outlive it.
 func (c *Chart) Render(owner client.Object, name string, values map[string]any) (*Desired, error) {
+	from, err := json.Marshal([]any{
+		owner.GetObjectKind().GroupVersionKind(), owner.GetNamespace(), owner.GetName(), owner.GetUID(), name, values,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("values of release %s: %w", name, err)
+	}
+	key := sha256.Sum256(from)
+	if known, ok := c.recent.Get(key); ok {
+		want := *known.(*Desired)
+		want.Owner, want.values = owner, values
+		return &want, nil
+	}
+	want, err := c.render(owner, name, values)
+	if err == nil {
+		c.recent.Add(key, want)
+	}
+	return want, err
+}
+
+func (c *Chart) render(owner client.Object, name string, values map[string]any) (*Desired, error) {
 	if err := c.check(values); err != nil {
 		return nil, fmt.Errorf("values of release %s: %w", name, err)
 	}
@@ -137,66 +132,6 @@ func (c *Chart) Render(owner client.Object, name string, values map[string]any) 
 		want.Objects = append(want.Objects, more...)
 	}
 	return want, want.complete()
-}
-
-// complete puts the owner and Helm's marks into the objects, and computes the manifest and its digest.
-func (d *Desired) complete() error {
-	slices.SortStableFunc(d.Objects, func(a, b *unstructured.Unstructured) int { return position(a) - position(b) })
-	reference := metav1.NewControllerRef(d.Owner, d.Owner.GetObjectKind().GroupVersionKind())
-	var manifest strings.Builder
-	for _, object := range d.Objects {
-		annotations := object.GetAnnotations()
-		if annotations[kube.ResourcePolicyAnno] != kube.KeepPolicy {
-			object.SetOwnerReferences([]metav1.OwnerReference{*reference})
-		}
-		if annotations == nil {
-			annotations = map[string]string{}
-		}
-		annotations[annotationName], annotations[annotationNamespace] = d.Name, d.Owner.GetNamespace()
-		object.SetAnnotations(annotations)
-		object.SetNamespace(d.Owner.GetNamespace())
-		text, err := yaml.Marshal(object.Object)
-		if err != nil {
-			return fmt.Errorf("encode %s %s: %w", object.GetKind(), object.GetName(), err)
-		}
-		manifest.WriteString("---\n")
-		manifest.Write(text)
-	}
-	d.manifest = manifest.String()
-	d.Digest = digestOf(d.manifest)
-	return nil
-}
-
-// position is an object's place in Helm's order of kinds. What the server does without comes after all that it needs: a
-// quota that refuses the volume of the dumps must not keep the server from being created, changed or restored.
-func position(object *unstructured.Unstructured) int {
-	place := slices.Index(releaseutil.InstallOrder, object.GetKind())
-	if object.GetKind() == "PodDisruptionBudget" || object.GetLabels()[labelComponent] == componentBackup {
-		place += len(releaseutil.InstallOrder)
-	}
-	return place
-}
-
-// digestOf is the digest of a manifest.
-func digestOf(manifest string) string {
-	sum := sha256.Sum256([]byte(manifest))
-	return hex.EncodeToString(sum[:])
-}
-
-// ParseManifest returns the objects in a manifest: of a file, or of a whole release.
-func ParseManifest(manifest string) (Objects, error) {
-	var objects Objects
-	for document := range strings.SplitSeq("\n"+manifest, "\n---") {
-		object := &unstructured.Unstructured{}
-		// Helm too puts a newline after each manifest: without it the last line of a block is another text.
-		if err := yaml.Unmarshal([]byte(strings.TrimSpace(document)+"\n"), &object.Object); err != nil {
-			return nil, err
-		}
-		if len(object.Object) > 0 { // a file may render to nothing
-			objects = append(objects, object)
-		}
-	}
-	return objects, nil
 }
 
 // forAction returns a copy whose fields an action may set while another action uses the chart too.

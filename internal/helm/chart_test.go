@@ -14,8 +14,10 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/yaml"
 )
 
 const chartDir = "../../helm-charts/database"
@@ -105,6 +107,79 @@ func TestRendered(t *testing.T) {
 	parsed, err := ParseManifest(want.manifest)
 	if err != nil || !reflect.DeepEqual(parsed, want.Objects) {
 		t.Errorf("the manifest is of other objects: %v", err)
+	}
+}
+
+// What was rendered last is not rendered again, and is nobody else's.
+func TestRecent(t *testing.T) {
+	chart := load(t, chartDir)
+	first := render(t, chart, values())
+	changed, other, renamed := values(), owner(), owner()
+	changed["encoding"] = "LATIN1"
+	other.SetUID("another")
+	renamed.SetName("another")
+	for name, from := range map[string]struct {
+		owner   client.Object
+		release string
+		values  map[string]any
+		recent  bool
+	}{
+		"the same":         {owner(), "r", values(), true},
+		"changed":          {owner(), "r", changed, false},
+		"another owner":    {other, "r", values(), false},
+		"a renamed owner":  {renamed, "r", values(), false},
+		"another release":  {owner(), "s", values(), false},
+		"the same, after":  {owner(), "r", values(), true},
+		"another, changed": {other, "r", changed, false},
+	} {
+		got, err := chart.Render(from.owner, from.release, from.values)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if recent := got.Objects[0] == first.Objects[0]; recent != from.recent || (got.Digest == first.Digest) != from.recent {
+			t.Errorf("%s: of the first rendering: %t, want %t", name, recent, from.recent)
+		}
+		if got.Owner != from.owner || got.Name != from.release || !reflect.DeepEqual(got.values, from.values) {
+			t.Errorf("%s: it is of %v", name, got.Owner)
+		}
+	}
+	for i := range maxRecent {
+		if _, err := chart.Render(owner(), fmt.Sprint("r", i), values()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if again := render(t, chart, values()); again.Objects[0] == first.Objects[0] || again.Digest != first.Digest {
+		t.Error("more is remembered than should be, or it is rendered otherwise after a while")
+	}
+}
+
+// A manifest has each value as it is, and not as another type that YAML might read, in the form of Helm's own.
+func TestManifest(t *testing.T) {
+	object := map[string]any{
+		"apiVersion": "v1", "kind": "ConfigMap",
+		"metadata": map[string]any{"name": "all", "labels": map[string]any{"a/b": "on", "1": "x"}, "annotations": nil},
+		"data": map[string]any{
+			"strings": []any{
+				"", " ", "~", "null", "no", "on", "y", "1", "1.0", "1e3", "0x1f", "0o7", "1_000", "1:30", "2026-01-01", "<<", "=",
+				"- a", "a: b", "#", "a #b", "'", "\"", "\\n", "\t", "é", "\u2028", "\ufeff", "a\n", "\n\na\n ", "a\n---\nb: c", "%",
+				"{", "[", "&a", "*a", "!a", "|", ">", "@", "`", strings.Repeat("long ", 100), strings.Repeat("x", 300),
+			},
+			"numbers": []any{int64(0), int64(-1), int64(1000000), int64(5432), int64(1) << 62, 0.5, -1e-7, 1e21},
+			"bools":   []any{true, false},
+			"empty":   []any{map[string]any{}, []any{}, nil},
+		},
+	}
+	want := &Desired{Name: "r", Owner: owner(), Objects: Objects{{Object: runtime.DeepCopyJSON(object)}}}
+	if err := want.complete(); err != nil {
+		t.Fatal(err)
+	}
+	parsed, err := ParseManifest(want.manifest)
+	if err != nil || len(parsed) != 1 || !reflect.DeepEqual(parsed[0], want.Objects[0]) {
+		t.Errorf("%v\n%s\nis of\n%#v, want\n%#v", err, want.manifest, parsed, want.Objects)
+	}
+	helms, err := yaml.Marshal(want.Objects[0].Object)
+	if err != nil || want.manifest != "---\n"+string(helms) {
+		t.Errorf("%v: got\n%s\nwant\n%s", err, want.manifest, helms)
 	}
 }
 

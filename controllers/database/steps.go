@@ -145,6 +145,10 @@ func (r *Reconciler) actOnRelease(ctx context.Context, p *pass, needs release.Ne
 // correctServer corrects the server's state by what was done since it was read.
 func (p *pass) correctServer(statefulSet *appsv1.StatefulSet) {
 	seen := &p.seen
+	if seen.release.Rolling && statefulSet == nil {
+		seen.server = server.Starting(step.ReleaseName(p.db))
+		return
+	}
 	if seen.release.Rolling {
 		seen.server = server.State{Waiting: fmt.Sprintf("StatefulSet %s to be updated", step.ReleaseName(p.db))}
 		return

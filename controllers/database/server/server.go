@@ -95,6 +95,9 @@ func stateOf(statefulSet *appsv1.StatefulSet, list []corev1.Pod, explanation str
 		return State{Waiting: "the StatefulSet to be created"}
 	}
 	status := statefulSet.Status
+	if status.ObservedGeneration == 0 {
+		return Starting(statefulSet.Name)
+	}
 	if status.ObservedGeneration < statefulSet.Generation {
 		return State{Waiting: fmt.Sprintf("StatefulSet %s to be seen by its controller", statefulSet.Name)}
 	}
@@ -130,14 +133,18 @@ func podsOf(statefulSet *appsv1.StatefulSet, list []corev1.Pod) []corev1.Pod {
 	})
 }
 
+// Starting is the state until the first pod of a StatefulSet runs: it is reported once, and not each step of Kubernetes.
+func Starting(statefulSet string) State {
+	return State{Waiting: fmt.Sprintf("pod %s-0 to start", statefulSet), Recheck: pods.ExplainRecheck}
+}
+
 // missingPod is the state while the StatefulSet has no pod. Why not, only the events of its controller tell.
 func missingPod(statefulSet *appsv1.StatefulSet, explanation string) State {
-	name := statefulSet.Name + "-0"
 	if explanation == "" {
-		return State{Waiting: fmt.Sprintf("pod %s to be created", name), Recheck: pods.ExplainRecheck}
+		return Starting(statefulSet.Name)
 	}
 	return State{Recheck: pods.ExplainRecheck, Problem: step.NewProblem(v1.ReasonPodMissing,
-		"StatefulSet %s can't create pod %s: %s", statefulSet.Name, name, explanation)}
+		"StatefulSet %s can't create pod %[1]s-0: %s", statefulSet.Name, explanation)}
 }
 
 // leavingPod is the state while a pod stops that is in the way of the next. A node that does not answer never says that

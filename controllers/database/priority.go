@@ -2,6 +2,7 @@ package database
 
 import (
 	"context"
+	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -21,6 +22,10 @@ import (
 // begunPriority is the place in the queue of a Database that is installed and whose server gets on: what has begun is
 // finished before more is begun.
 const begunPriority = 10
+
+// settle is how long news of an object wait for more: an install brings a dozen, and Kubernetes' answers to it as many.
+// One pass sees them all.
+const settle = 300 * time.Millisecond
 
 // priorityOf is the place of a Database's next pass.
 func priorityOf(db *v1.Database) *int {
@@ -79,5 +84,5 @@ func enqueue(object client.Object, initial bool, q queue) {
 	if initial {
 		priority = handler.LowPriority
 	}
-	priorities.AddWithOpts(priorityqueue.AddOpts{Priority: &priority}, request)
+	priorities.AddWithOpts(priorityqueue.AddOpts{Priority: &priority, After: settle}, request)
 }

@@ -3,6 +3,7 @@ package database
 import (
 	"fmt"
 	"testing"
+	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -40,6 +41,8 @@ func TestBegunGoesFirst(t *testing.T) {
 	q.AddWithOpts(priorityqueue.AddOpts{Priority: priorityOf(begun)}, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(begun)})
 	news(&appsv1.StatefulSet{}, "old", true) // of before the operator started
 
+	time.Sleep(2 * settle)
+
 	first := map[string]bool{}
 	for range 3 {
 		item, priority, _ := q.GetWithPriority()
@@ -58,5 +61,26 @@ func TestBegunGoesFirst(t *testing.T) {
 	}
 	if last != "old" {
 		t.Errorf("last came %s", last)
+	}
+}
+
+// What an install brings within moments is one pass, and not one for each object.
+func TestNewsSettle(t *testing.T) {
+	q := priorityqueue.New[reconcile.Request]("databases")
+	defer q.ShutDown()
+	began := time.Now()
+	for _, object := range []client.Object{&corev1.ConfigMap{}, &corev1.Service{}, &appsv1.StatefulSet{}, &corev1.Pod{}} {
+		object.SetLabels(map[string]string{step.LabelDatabase: "shop"})
+		ownedHandler{}.Create(t.Context(), watchevent.CreateEvent{Object: object}, q)
+		time.Sleep(settle / 10)
+	}
+	item, _, _ := q.GetWithPriority()
+	if waited := time.Since(began); item.Name != "shop" || waited < settle || waited > 10*settle {
+		t.Errorf("%s came after %s, want %s", item.Name, waited, settle)
+	}
+	q.Done(item)
+	time.Sleep(2 * settle)
+	if left := q.Len(); left != 0 {
+		t.Errorf("%d passes are left", left)
 	}
 }

@@ -17,7 +17,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
 	typedcorev1 "k8s.io/client-go/kubernetes/typed/core/v1"
-	"k8s.io/client-go/rest"
 	"k8s.io/client-go/util/cert"
 	ctrl "sigs.k8s.io/controller-runtime"
 )
@@ -46,14 +45,16 @@ func ownNamespace() (string, error) {
 
 // metricsTLS has the certificate for metrics. Where there is none, as outside of a cluster, controller-runtime creates one
 // that nobody can verify, in memory.
-func metricsTLS(config *rest.Config) []func(*tls.Config) {
+func metricsTLS(ctx context.Context, clients kubernetes.Interface) []func(*tls.Config) {
 	namespace, err := ownNamespace()
 	if err == nil && namespace == "" {
 		return nil
 	}
 	var pair tls.Certificate
 	if err == nil {
-		pair, err = certificateIn(namespace, config)
+		ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+		defer cancel()
+		pair, err = servingCertificate(ctx, clients.CoreV1().Secrets(namespace))
 	}
 	if err != nil {
 		ctrl.Log.Error(err, "Metrics are served with a certificate that nobody can verify")
@@ -62,16 +63,6 @@ func metricsTLS(config *rest.Config) []func(*tls.Config) {
 	return []func(*tls.Config){func(config *tls.Config) {
 		config.GetCertificate = func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return &pair, nil }
 	}}
-}
-
-func certificateIn(namespace string, config *rest.Config) (tls.Certificate, error) {
-	clients, err := kubernetes.NewForConfig(config)
-	if err != nil {
-		return tls.Certificate{}, err
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-	defer cancel()
-	return servingCertificate(ctx, clients.CoreV1().Secrets(namespace))
 }
 
 // servingCertificate is the certificate that all replicas serve metrics with. The first one creates it.

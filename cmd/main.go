@@ -69,24 +69,31 @@ func run(opts options) error {
 	}
 	config.QPS = -1 // the API server's own priority and fairness limits the operator
 	config.UserAgent = "cnat-operator"
+	clients, err := kubernetes.NewForConfig(config)
+	if err != nil {
+		return fmt.Errorf("making a client: %w", err)
+	}
+	ctx := ctrl.SetupSignalHandler()
+	if err := awaitAPIServer(ctx, clients); err != nil {
+		return err
+	}
 
 	options := opts.manager()
-	options.Metrics.TLSOpts = metricsTLS(config)
+	options.Metrics.TLSOpts = metricsTLS(ctx, clients)
 	mgr, err := ctrl.NewManager(config, options)
 	if err != nil {
 		return fmt.Errorf("creating the manager: %w", err)
 	}
-	if err := setup(mgr, opts); err != nil {
+	if err := setup(mgr, opts, clients); err != nil {
 		return err
 	}
 	ctrl.Log.Info("The operator starts", "version", version, "namespaces", cmp.Or(os.Getenv("WATCH_NAMESPACE"), "all"))
-	ctx := ctrl.SetupSignalHandler()
 	go returnMemory(ctx, clock.RealClock{}, collections, debug.FreeOSMemory)
 	return mgr.Start(ctx)
 }
 
 // setup registers the controllers and the probes.
-func setup(mgr ctrl.Manager, opts options) error {
+func setup(mgr ctrl.Manager, opts options, clients kubernetes.Interface) error {
 	if err := setupAts(mgr, opts); err != nil {
 		return err
 	}
@@ -124,10 +131,6 @@ func setup(mgr ctrl.Manager, opts options) error {
 		return fmt.Errorf("setting up what OLM reads: %w", err)
 	}
 
-	clients, err := kubernetes.NewForConfigAndClient(mgr.GetConfig(), mgr.GetHTTPClient())
-	if err != nil {
-		return fmt.Errorf("making a client for the probes: %w", err)
-	}
 	return errors.Join(
 		registerBuildInfo(metrics.Registry),
 		mgr.AddHealthzCheck("ping", healthz.Ping),

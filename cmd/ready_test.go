@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
+	"sync/atomic"
 	"testing"
 
 	"k8s.io/client-go/kubernetes"
@@ -33,6 +34,40 @@ func TestAPIServerReachable(t *testing.T) {
 	server.Close()
 	if check(probe) == nil {
 		t.Error("an API server that is away passes")
+	}
+}
+
+// An operator may start while the API server is away, or has not read all roles yet.
+func TestAwaitAPIServer(t *testing.T) {
+	answers := map[string][]int{
+		"is ready":        {http.StatusOK},
+		"starts":          {0, http.StatusInternalServerError, http.StatusOK},
+		"lets nobody ask": {0, http.StatusForbidden},
+		"knows nobody":    {http.StatusUnauthorized},
+	}
+	for name, statuses := range answers {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var asked atomic.Int32
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				status := statuses[asked.Add(1)-1]
+				if status == 0 {
+					panic(http.ErrAbortHandler) // the connection is closed without an answer
+				}
+				w.WriteHeader(status)
+			}))
+			defer server.Close()
+			clients := kubernetes.NewForConfigOrDie(&rest.Config{Host: server.URL})
+			if err := awaitAPIServer(t.Context(), clients); err != nil || int(asked.Load()) != len(statuses) {
+				t.Errorf("after %d of %d answers: %v", asked.Load(), len(statuses), err)
+			}
+		})
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	nobody := kubernetes.NewForConfigOrDie(&rest.Config{Host: "127.0.0.1:1"})
+	if err := awaitAPIServer(ctx, nobody); !errors.Is(err, context.Canceled) {
+		t.Errorf("an operator that is ended while it waits: %v", err)
 	}
 }
 

@@ -51,9 +51,9 @@ func operatorPods(ctx SpecContext) []corev1.Pod {
 	return pods.Items
 }
 
-// expectOperatorWell looks at the operator as it runs now, from the start of its pods.
+// expectOperatorWell looks at the operator as it runs now, from the start of its pods. It is no helper to Ginkgo: the line
+// that a summary names says what is wrong.
 func expectOperatorWell(ctx SpecContext) {
-	GinkgoHelper()
 	By("asking whether the operator lacked a right")
 	log := operatorLog()
 	Expect(log).NotTo(MatchRegexp(`cannot \w+ resource`))

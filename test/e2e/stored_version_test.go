@@ -6,6 +6,7 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	cnatv1 "example.com/cnat-operator/api/cnat/v1"
@@ -34,13 +35,25 @@ func storeAs(ctx SpecContext, version string) {
 	Expect(err).NotTo(HaveOccurred(), output)
 }
 
+// awaitRewrite writes an At without changes until the API server stores it in another version than before: it learns a
+// little later than kubectl in which.
+func awaitRewrite(ctx SpecContext, at *cnatv1.At) {
+	GinkgoHelper()
+	before := at.ResourceVersion
+	Eventually(ctx, func() (string, error) {
+		err := k8s.Status().Patch(ctx, at, client.RawPatch(types.MergePatchType, []byte("{}")))
+		return at.ResourceVersion, err
+	}).ShouldNot(Equal(before))
+}
+
 var _ = Describe("Ats that are stored as v1alpha1", func() {
 	It("are stored as v1 once there is another leader, and nothing else of them changes", func(ctx SpecContext) {
 		namespace := newNamespace(ctx)
-		DeferCleanup(storeAs, "v1")
-		storeAs(ctx, "v1alpha1")
 		Expect(create(ctx, namespace, atManifest("waits", "2199-07-03T02:00:00Z", "true"))).To(Succeed())
 		waits := awaitAt(ctx, namespace, "waits", func(status *cnatv1.AtStatus) bool { return status.ObservedGeneration == 1 })
+		DeferCleanup(storeAs, "v1")
+		storeAs(ctx, "v1alpha1")
+		awaitRewrite(ctx, waits)
 		storeAs(ctx, "v1")
 		Expect(storedVersions(ctx)).To(ContainSubstring("v1alpha1"))
 

@@ -86,8 +86,18 @@ help: ## Show this help.
 		/^[a-z0-9-]+:.*##/ {printf "  %-18s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: demo
-demo: deploy deploy-agenda plugins ## Show an At, a Database, a CronTab and the agenda working on a real cluster.
-	hack/demo
+demo: demo-plan $(LOCAL_BIN) ## Show an At, a Database, a CronTab and the agenda working on a real cluster.
+	@$(if $(LOCAL_BIN),hack/demo-part build $(MAKE) --no-print-directory node-bin bin/kustomize)
+	@$(if $(LOCAL_BIN),hack/demo-part cluster $(MAKE) --no-print-directory cluster)
+	@hack/demo-part operator $(MAKE) --no-print-directory deploy
+	@hack/demo-part agenda $(MAKE) --no-print-directory deploy-agenda
+	@hack/demo-part plugins $(MAKE) --no-print-directory plugins
+	@hack/demo-part tour hack/demo
+	@hack/demo-part
+
+.PHONY: demo-plan
+demo-plan: # Print what the demo consists of, and how long that takes.
+	@hack/demo-part plan
 
 .PHONY: test
 test: envtest-bin bin/kustomize bin/helm bin/helm-unittest ## Run unit tests, API server tests and chart tests.

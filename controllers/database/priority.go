@@ -24,8 +24,19 @@ import (
 const begunPriority = 10
 
 // settle is how long news of an object wait for more: an install brings a dozen, and Kubernetes' answers to it as many.
-// One pass sees them all.
-const settle = 300 * time.Millisecond
+// One pass sees them all. What users wait for, that the server is available, waits for less.
+const (
+	settle          = time.Second
+	settleAvailable = 100 * time.Millisecond
+)
+
+// settleOf is how long news of an object wait.
+func settleOf(object client.Object) time.Duration {
+	if statefulSet, ok := object.(*appsv1.StatefulSet); ok && statefulSet.Status.AvailableReplicas > 0 {
+		return settleAvailable
+	}
+	return settle
+}
 
 // priorityOf is the place of a Database's next pass.
 func priorityOf(db *v1.Database) *int {
@@ -84,5 +95,5 @@ func enqueue(object client.Object, initial bool, q queue) {
 	if initial {
 		priority = handler.LowPriority
 	}
-	priorities.AddWithOpts(priorityqueue.AddOpts{Priority: &priority, After: settle}, request)
+	priorities.AddWithOpts(priorityqueue.AddOpts{Priority: &priority, After: settleOf(object)}, request)
 }

@@ -75,12 +75,28 @@ func TestNewsSettle(t *testing.T) {
 		time.Sleep(settle / 10)
 	}
 	item, _, _ := q.GetWithPriority()
-	if waited := time.Since(began); item.Name != "shop" || waited < settle || waited > 10*settle {
+	if waited := time.Since(began); item.Name != "shop" || waited < settle || waited > 3*settle {
 		t.Errorf("%s came after %s, want %s", item.Name, waited, settle)
 	}
 	q.Done(item)
 	time.Sleep(2 * settle)
 	if left := q.Len(); left != 0 {
 		t.Errorf("%d passes are left", left)
+	}
+
+	// An available server does not wait for the rest.
+	began = time.Now()
+	for _, object := range []client.Object{&corev1.Pod{}, &appsv1.StatefulSet{Status: appsv1.StatefulSetStatus{AvailableReplicas: 1}}} {
+		object.SetLabels(map[string]string{step.LabelDatabase: "shop"})
+		ownedHandler{}.Create(t.Context(), watchevent.CreateEvent{Object: object}, q)
+	}
+	item, _, _ = q.GetWithPriority()
+	if waited := time.Since(began); waited < settleAvailable || waited > settle/2 {
+		t.Errorf("%s came after %s, want %s", item.Name, waited, settleAvailable)
+	}
+	q.Done(item)
+	time.Sleep(2 * settle)
+	if left := q.Len(); left != 0 {
+		t.Errorf("%d passes are left, after one that saw both", left)
 	}
 }

@@ -107,8 +107,12 @@ func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 	}
 	p.found = r.observe(ctx, p)
 	r.act(ctx, p)
-	if err := r.report(ctx, db, statusFor(p), p.seen.events()); err != nil {
-		return retry(errors.Join(append(p.failed, err)...))
+	status := statusFor(p)
+	hold := p.hold(&status)
+	if hold == 0 {
+		if err := r.report(ctx, db, status, p.seen.events()); err != nil {
+			return retry(errors.Join(append(p.failed, err)...))
+		}
 	}
 	if len(p.failed) > 0 {
 		return retry(errors.Join(p.failed...))
@@ -116,7 +120,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 	if !p.seen.release.Slot && p.seen.server.Ready && db.Status.Release.RolloutTime == nil {
 		r.tracker.slots.Release(db.UID)
 	}
-	return ctrl.Result{RequeueAfter: p.seen.recheck(), Priority: priorityOf(db)}, nil
+	return ctrl.Result{RequeueAfter: step.Sooner(p.seen.recheck(), hold), Priority: priorityOf(db)}, nil
 }
 
 // failure notes how a step ended. An error of one step keeps no other from being done. What the API server refuses is

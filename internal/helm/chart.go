@@ -34,8 +34,8 @@ type Chart struct {
 	recent *lru.Cache
 }
 
-// maxRecent is how many releases are remembered, of 200 KiB or less each.
-const maxRecent = 32
+// maxRecent is how many releases are remembered, of some 100 KiB each.
+const maxRecent = 48
 
 // schemaIsChecked makes Helm not check values by the chart's schema, which it would compile anew each time. Render
 // checks them.
@@ -104,7 +104,9 @@ func (c *Chart) Render(owner client.Object, name string, values map[string]any) 
 	}
 	want, err := c.render(owner, name, values)
 	if err == nil {
-		c.recent.Add(key, want)
+		remembered := *want
+		remembered.manifest = "" // a third of it all, for the one pass that installs or upgrades
+		c.recent.Add(key, &remembered)
 	}
 	return want, err
 }

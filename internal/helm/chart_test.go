@@ -139,6 +139,9 @@ func TestRecent(t *testing.T) {
 		if recent := got.Objects[0] == first.Objects[0]; recent != from.recent || (got.Digest == first.Digest) != from.recent {
 			t.Errorf("%s: of the first rendering: %t, want %t", name, recent, from.recent)
 		}
+		if text, err := got.text(); err != nil || digestOf(text) != got.Digest {
+			t.Errorf("%s: %v, or its text is another", name, err)
+		}
 		if got.Owner != from.owner || got.Name != from.release || !reflect.DeepEqual(got.values, from.values) {
 			t.Errorf("%s: it is of %v", name, got.Owner)
 		}

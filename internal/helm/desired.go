@@ -27,7 +27,7 @@ const (
 )
 
 // Desired is what the chart creates from values, for an owner: the only thing that the operator believes of a release.
-// It is not changed once it is rendered.
+// The objects are not changed once they are rendered.
 type Desired struct {
 	// Name is the release's.
 	Name  string
@@ -38,6 +38,7 @@ type Desired struct {
 	// another.
 	Digest string
 
+	// manifest is the text, once it was asked for.
 	manifest string
 	values   map[string]any
 }
@@ -46,7 +47,6 @@ type Desired struct {
 func (d *Desired) complete() error {
 	slices.SortStableFunc(d.Objects, func(a, b *unstructured.Unstructured) int { return position(a) - position(b) })
 	reference := metav1.NewControllerRef(d.Owner, d.Owner.GetObjectKind().GroupVersionKind())
-	var manifest strings.Builder
 	for _, object := range d.Objects {
 		annotations := object.GetAnnotations()
 		if annotations[kube.ResourcePolicyAnno] != kube.KeepPolicy {
@@ -58,16 +58,28 @@ func (d *Desired) complete() error {
 		annotations[annotationName], annotations[annotationNamespace] = d.Name, d.Owner.GetNamespace()
 		object.SetAnnotations(annotations)
 		object.SetNamespace(d.Owner.GetNamespace())
+	}
+	text, err := d.text()
+	d.Digest = digestOf(text)
+	return err
+}
+
+// text is the objects as Helm stores them.
+func (d *Desired) text() (string, error) {
+	if d.manifest != "" {
+		return d.manifest, nil
+	}
+	var manifest strings.Builder
+	for _, object := range d.Objects {
 		text, err := encoder.Marshal(object.Object)
 		if err != nil {
-			return fmt.Errorf("encode %s %s: %w", object.GetKind(), object.GetName(), err)
+			return "", fmt.Errorf("encode %s %s: %w", object.GetKind(), object.GetName(), err)
 		}
 		manifest.WriteString("---\n")
 		manifest.Write(text)
 	}
 	d.manifest = manifest.String()
-	d.Digest = digestOf(d.manifest)
-	return nil
+	return d.manifest, nil
 }
 
 // position is an object's place in Helm's order of kinds. What the server does without comes after all that it needs: a

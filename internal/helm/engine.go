@@ -168,9 +168,13 @@ func (r rendered) Run(*bytes.Buffer) (*bytes.Buffer, error) {
 func (e *Engine) Install(ctx context.Context, want *Desired) (*Release, error) {
 	stored := e.storageFor(ctx, want.Owner, want.Name, []string{want.Digest})
 	stored.read = true // and there is none
+	manifest, err := want.text()
+	if err != nil {
+		return nil, fmt.Errorf("install release %s: %w", want.Name, err)
+	}
 	install := action.NewInstall(e.action(ctx, stored, want))
 	install.ReleaseName, install.Namespace = want.Name, want.Owner.GetNamespace()
-	install.PostRenderer = rendered{want.manifest}
+	install.PostRenderer = rendered{manifest}
 	// The API server validates what it is given; Helm would fetch its whole OpenAPI document to do that first.
 	install.DisableOpenAPIValidation = true
 	install.DisableHooks = true
@@ -198,9 +202,13 @@ func (e *Engine) Upgrade(ctx context.Context, want *Desired, from *Release) (*Re
 	if stored.newest() == nil {
 		return e.Install(ctx, want)
 	}
+	manifest, err := want.text()
+	if err != nil {
+		return nil, fmt.Errorf("upgrade release %s: %w", want.Name, err)
+	}
 	upgrade := action.NewUpgrade(actions)
 	upgrade.Namespace = want.Owner.GetNamespace()
-	upgrade.PostRenderer = rendered{want.manifest}
+	upgrade.PostRenderer = rendered{manifest}
 	upgrade.MaxHistory = maxHistory
 	upgrade.ResetValues = true
 	// Whether an object may be taken over, applier decides.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"slices"
 	"testing"
 	"time"
 )
@@ -18,5 +19,21 @@ func TestReady(t *testing.T) {
 	one := &result{installed: []time.Duration{time.Second}}
 	if one.ready(1) != time.Second {
 		t.Error("of one, it is the first")
+	}
+}
+
+func TestWithMedian(t *testing.T) {
+	var rounds []*result
+	for i, seconds := range []time.Duration{40, 30, 60} {
+		rounds = append(rounds, &result{
+			installed: []time.Duration{seconds * time.Second}, cpu: seconds, installRequests: float64(seconds), peak: int64(i), noopRequests: float64(i),
+		})
+	}
+	all := withMedian(rounds)
+	if all.installTime() != 40*time.Second || all.cpu != 40 || all.installRequests != 40 || !slices.Equal(all.rounds, []float64{40, 30, 60}) {
+		t.Errorf("of three rounds: %+v", all)
+	}
+	if all = withMedian(rounds[1:]); all.installTime() != 30*time.Second || all.peak != 1 || all.noopRequests != 1 {
+		t.Errorf("of two rounds: %+v", all)
 	}
 }

@@ -10,7 +10,7 @@ import (
 )
 
 // startHold is for how long the status may lag behind what a server that starts waits for. Kubernetes binds its volume and
-// starts its pod within seconds. A write of the status costs the API server as much as three of the objects installed.
+// starts its pod within seconds: one write then reports both, or that the server is ready.
 const startHold = 3 * time.Second
 
 // hold is for how long the status is not written yet. Zero: it is written now, if it differs at all.

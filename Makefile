@@ -103,6 +103,14 @@ demo-plan: # Print what the demo consists of, and how long that takes.
 test: envtest-bin bin/kustomize bin/helm bin/helm-unittest ## Run unit tests, API server tests and chart tests.
 	hack/test
 
+.PHONY: coverage
+coverage: export GO_TEST_FLAGS := -coverpkg=./api/...,./cmd/...,./controllers/...,./internal/... -coverprofile=dist/coverage.out
+coverage: dist test ## Run the same, and print how much of the code they cover.
+	go tool cover -func=dist/coverage.out | awk '/^total:/ {print "coverage=" $$3}'
+
+dist:
+	mkdir -p $@
+
 .PHONY: ci
 ci: ## Run what CI runs: verify, test, and the tests on a cluster of its own.
 	.ci/run

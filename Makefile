@@ -105,7 +105,7 @@ test: envtest-bin bin/kustomize bin/helm bin/helm-unittest ## Run unit tests, AP
 
 .PHONY: coverage
 coverage: export GO_TEST_FLAGS := -coverpkg=./api/...,./cmd/...,./controllers/...,./internal/... -coverprofile=dist/coverage.out
-coverage: dist test ## Run the same, and print how much of the code they cover.
+coverage: dist test ## Run what test runs, and print how much of the code that covers.
 	go tool cover -func=dist/coverage.out | awk '/^total:/ {print "coverage=" $$3}'
 
 dist:

@@ -65,6 +65,8 @@ func (o *options) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	// What one user requests holds up no other: the API server's own priority and fairness limits each.
+	config.QPS = -1
 	mgr, err := newManager(config)
 	if err != nil {
 		return err

@@ -11,6 +11,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/kubernetes"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -133,6 +134,27 @@ func TestCancel(t *testing.T) {
 	}
 	if err := api.Get(t.Context(), client.ObjectKeyFromObject(at), at); err != nil || !ptr.Deref(at.Spec.Cancel, false) {
 		t.Errorf("%v: not cancelled", err)
+	}
+}
+
+// The API server limits each user's requests, and not the agenda all of them together: client-go's own limit of 5 a second
+// would make of these, with two of the agenda for each, more than 20 s.
+func TestManyRequests(t *testing.T) {
+	namespace, _, _, _ := objects(t)
+	clients, err := kubernetes.NewForConfig(plane.Config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := "/apis/" + v1alpha1.GroupVersion.String() + "/namespaces/" + namespace + "/ats/it/cancel"
+	began := time.Now()
+	for range 60 {
+		request := clients.RESTClient().Post().AbsPath(path).Param("dryRun", metav1.DryRunAll).Body([]byte("{}"))
+		if err := request.Do(t.Context()).Error(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if took := time.Since(began); took > 10*time.Second {
+		t.Errorf("they took %s", took)
 	}
 }
 

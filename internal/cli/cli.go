@@ -71,6 +71,9 @@ func (t *Tool) Connect() (*Cluster, error) {
 	if err != nil {
 		return nil, err
 	}
+	// By client-go's own limit, a wait that times out would end with "would exceed context deadline". The API server's
+	// priority and fairness limits a plugin as well.
+	config.QPS = -1
 	config.WarningHandler = rest.NewWarningWriter(t.ErrOut, rest.WarningWriterOptions{Deduplicate: true})
 	namespace, _, err := t.Flags.ToRawKubeConfigLoader().Namespace()
 	if err != nil {

@@ -7,10 +7,14 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/cli-runtime/pkg/genericiooptions"
+	"k8s.io/client-go/rest"
 	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	cnatv1 "example.com/cnat-operator/api/cnat/v1"
 	crontabv1 "example.com/cnat-operator/api/crontab/v1"
+	"example.com/cnat-operator/internal/cli"
 )
 
 // over is an At that ended.
@@ -191,6 +195,29 @@ func TestRunACronTab(t *testing.T) {
 	if err := api.Get(t.Context(), clientKey(namespace, "tab"), tab); err != nil ||
 		tab.Annotations[crontabv1.AnnotationRunRequest] != "2027-03-27T11:34:56Z" {
 		t.Errorf("%v, %v", tab.Annotations, err)
+	}
+}
+
+// However often the cluster was asked before, a wait that times out says so, and not that a client limits itself.
+func TestWaitAfterManyRequests(t *testing.T) {
+	t.Parallel()
+	at := newAt(newNamespace(t), "waits", time.Hour)
+	store(t, at)
+	tool := cli.NewTool(genericiooptions.NewTestIOStreamsDiscard())
+	config := kubeconfig
+	tool.Flags.KubeConfig = &config
+	cluster, err := tool.Connect()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range rest.DefaultBurst + 1 {
+		if err := cluster.Get(t.Context(), client.ObjectKeyFromObject(at), at); err != nil {
+			t.Fatal(err)
+		}
+	}
+	err = waitUntilOver(t.Context(), cluster, at, 50*time.Millisecond)
+	if err == nil || !strings.Contains(err.Error(), "at/waits is not over after 50ms") {
+		t.Error(err)
 	}
 }
 
